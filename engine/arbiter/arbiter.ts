@@ -1,0 +1,419 @@
+/**
+ * The arbiter of one workspace over its whole life: catching up with the ledger, standing by, taking over, and beginning
+ * again after every doubt. While it is active, incarnation.ts does the work.
+ *
+ * B1 It writes only after it has folded the ledger to its end, and only while its head still stands there.
+ * B2 It takes over only when no other arbiter is heard; whether it may, the chain decides.
+ * B3 After any doubt (an append that did not land as expected, a reconnect) it answers nobody until it has read again.
+ */
+import { AssentError } from '../../protocol/errors.ts';
+import { idFrom, type Digest } from '../../protocol/ids.ts';
+import type { Heartbeat } from '../../protocol/messages.ts';
+import type { EpochEntry, Position } from '../../protocol/rulings.ts';
+import { encodeEntry, encodeSegment } from '../../protocol/segment.ts';
+import type { Court } from '../../rules/judge.ts';
+import { chainOver, stillStands, type Chain } from '../fold/chain.ts';
+import { evolve, evolveSegment, sealSegment } from '../fold/evolve.ts';
+import type { Journal } from '../fold/table.ts';
+import { Workspace } from '../fold/workspace.ts';
+import type { Log, StoredMessage } from '../log/port.ts';
+import { Counters } from './counters.ts';
+import { readBatch } from './door.ts';
+import { dispatchOf } from './effects.ts';
+import { Incarnation } from './incarnation.ts';
+import { LedgerClock, type Clock } from './ledger-clock.ts';
+import { Liveness } from './liveness.ts';
+import type { Chance, LeaseWatch, Outbox } from './ports.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { StateStore } from './state-store.ts';
+
+export type ArbiterSettings = {
+  /** A process that is silent for longer is dead. Default 10 s. */
+  readonly heartbeatLimitMs: number;
+  /** An active arbiter that is silent for longer may be replaced. Default 1 s. */
+  readonly leaseLimitMs: number;
+  /** A cancelled run that does not end by itself is ended after this. Default 30 s. */
+  readonly graceMs: number;
+  /** A session that is silent for longer is closed; at least as long as PROPOSALS keeps a message. Default 25 h. */
+  readonly sessionLimitMs: number;
+  /** Take over at once, without listening for another arbiter first: nobody else can be there. */
+  readonly alone: boolean;
+  /** Segments in flight at once. */
+  readonly inFlightMax?: number;
+};
+
+export const ARBITER_DEFAULTS: ArbiterSettings = {
+  heartbeatLimitMs: 10_000,
+  leaseLimitMs: 1000,
+  graceMs: 30_000,
+  sessionLimitMs: 25 * 3_600_000,
+  alone: false,
+};
+
+export type ArbiterParts = {
+  readonly ledger: Log;
+  readonly proposals: Log;
+  readonly outbox: Outbox;
+  readonly leases: LeaseWatch;
+  readonly court: Court;
+  readonly policy: Digest;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly scheduler: Scheduler;
+  readonly store?: StateStore;
+  readonly settings: ArbiterSettings;
+  /** Notes which proposal is being judged, where a successor finds it. */
+  readonly judging?: (at: Position | undefined) => void;
+  /** Where a predecessor in this place ended while it judged. */
+  readonly endedAt?: Position;
+  readonly say: (line: string) => void;
+  /** After each segment that was folded as settled, with the workspace at exactly that point. */
+  readonly folded?: (workspace: Workspace) => void;
+};
+
+export type ArbiterRole = 'STARTING' | 'STANDBY' | 'ACTIVE' | 'BROKEN' | 'STOPPED';
+
+const BEAT_MS = 250;
+const FLUSH_MS = 1000;
+const CLOSE_SESSIONS_MS = 60_000;
+
+export class Arbiter {
+  readonly workspace: Workspace;
+  readonly counters = new Counters();
+  readonly liveness: Liveness;
+  readonly #parts: ArbiterParts;
+  #chain: Chain;
+  #role: ArbiterRole = 'STARTING';
+  #incarnation: Incarnation | undefined;
+  #endedAt: Position | undefined;
+  #rewound: EpochEntry['rewound'];
+  #writer = '';
+  #interrupt: (() => void) | undefined;
+  #onRole: (role: ArbiterRole) => void = () => undefined;
+  #done: Promise<void> | undefined;
+  #flushedAtMs = 0;
+
+  constructor(parts: ArbiterParts) {
+    this.#parts = parts;
+    this.#endedAt = parts.endedAt;
+    const { store, ledger, clock, settings } = parts;
+    this.workspace = new Workspace(store === undefined ? undefined : (id) => store.fetchRun(id));
+    store?.load(this.workspace);
+    this.#chain = chainOver(ledger, this.workspace.meta.head);
+    this.liveness = new Liveness(settings.heartbeatLimitMs, clock.monotonicMs());
+  }
+
+  get role(): ArbiterRole {
+    return this.#role;
+  }
+
+  get incarnation(): Incarnation | undefined {
+    return this.#incarnation;
+  }
+
+  /** Runs until it is stopped or the ledger is broken; `onRole` hears of every change. */
+  start(onRole: (role: ArbiterRole) => void = () => undefined): void {
+    this.#onRole = onRole;
+    this.#done = this.#live();
+  }
+
+  async stop(): Promise<void> {
+    this.#become('STOPPED');
+    this.#incarnation?.end('the arbiter is stopped');
+    this.#interrupt?.();
+    await this.#done;
+    this.#parts.store?.flush(true);
+  }
+
+  /** The connection was lost and is back, or the server is another: whatever was in flight is in doubt. */
+  reconnected(): void {
+    this.liveness.beginAnew(this.#parts.clock.monotonicMs());
+    this.#incarnation?.end('the connection was lost');
+    this.#interrupt?.();
+  }
+
+  beat(session: string, heartbeat: Heartbeat): void {
+    this.liveness.beat(session, heartbeat, this.#parts.clock.monotonicMs());
+  }
+
+  async #live(): Promise<void> {
+    let failures = 0;
+    while (this.#isLiving()) {
+      try {
+        await this.#catchUp();
+        if (this.#mayLead()) await this.#lead();
+        else await this.#standBy();
+        failures = 0;
+      } catch (error) {
+        if (error instanceof AssentError && error.kind === 'LEDGER_BROKEN') {
+          this.#parts.say(error.message);
+          this.#become('BROKEN');
+          return;
+        }
+        failures += 1;
+        this.#parts.say(`the ledger cannot be read or written: ${String(error)}`);
+        await this.#pause(Math.min(50 * 2 ** failures, 2000));
+      }
+    }
+  }
+
+  #isLiving(): boolean {
+    return this.#role !== 'STOPPED' && this.#role !== 'BROKEN';
+  }
+
+  #become(role: ArbiterRole): void {
+    if (this.#role === role || this.#role === 'STOPPED') return;
+    this.#role = role;
+    this.#onRole(role);
+  }
+
+  /** Waits, unless something happens that is worth looking at earlier: then the answer is 'INTERRUPTED'. */
+  #pause(ms: number): Promise<'OVER' | 'INTERRUPTED'> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.scheduler.after(ms, () => {
+        resolve('OVER');
+      });
+      this.#interrupt = () => {
+        cancel();
+        resolve('INTERRUPTED');
+      };
+    });
+  }
+
+  /** Folds everything that is stored; finds out first whether the head still stands. */
+  async #catchUp(): Promise<void> {
+    const { ledger } = this.#parts;
+    const { last } = await ledger.bounds();
+    const { head } = this.workspace.meta;
+    if (!(await stillStands(ledger, head))) this.#startAnew(last);
+    else if (last < this.#chain.last) this.#chain = chainOver(ledger, head);
+    for await (const message of ledger.read(this.#chain.last + 1)) await this.#fold(message);
+  }
+
+  /** LEDGER_REWOUND: the ledger is not the one that was folded. What was lost is recorded by the next epoch. */
+  #startAnew(lastFound: number): void {
+    const { head } = this.workspace.meta;
+    const { say, store, ledger } = this.#parts;
+    say(`LEDGER_REWOUND: the ledger ends at ${String(lastFound)}, it had a segment ${String(head.seq)} before`);
+    this.counters.rewinds += 1;
+    if (head.hash !== '') this.#rewound = { seq: head.seq, hash: head.hash, lastFound };
+    this.workspace.clear();
+    store?.clear();
+    this.#chain = chainOver(ledger, this.workspace.meta.head);
+  }
+
+  async #fold(message: StoredMessage): Promise<void> {
+    const link = await this.#chain.take(message);
+    if (link.type === 'VOID') {
+      this.counters.voidSegments += 1;
+      return;
+    }
+    if (link.segment.header.writer === this.#writer) this.counters.unknownFatesStored += 1;
+    this.#settle((journal) => {
+      this.workspace.recorder.journal = journal;
+      evolveSegment(this.workspace, link.segment, message.seq);
+      this.workspace.recorder.journal = undefined;
+    });
+  }
+
+  /** What a settled change means for the store and for whoever watches. */
+  #settle(change: (journal: Journal) => void): void {
+    const journal: Journal = [];
+    change(journal);
+    this.#parts.store?.record(journal);
+    this.#flushNowAndThen();
+    this.#parts.folded?.(this.workspace);
+  }
+
+  #flushNowAndThen(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs - this.#flushedAtMs < FLUSH_MS) return;
+    this.#flushedAtMs = nowMs;
+    this.#parts.store?.flush(this.#incarnation?.isQuiet ?? true);
+  }
+
+  #mayLead(): boolean {
+    if (!this.#isLiving()) return false;
+    const { leases, settings } = this.#parts;
+    const heard = leases.last();
+    if (heard === undefined) return settings.alone || this.#role === 'STANDBY';
+    return heard.agoMs > settings.leaseLimitMs;
+  }
+
+  /** Folds what the active arbiter writes, until it is silent. */
+  async #standBy(): Promise<void> {
+    if (!this.#isLiving()) return;
+    const { ledger, settings, clock, leases } = this.#parts;
+    this.#become('STANDBY');
+    const sinceMs = clock.monotonicMs();
+    const arrived: StoredMessage[] = [];
+    const follower = await ledger.follow(this.#chain.last + 1, (message) => {
+      arrived.push(message);
+    });
+    try {
+      for (;;) {
+        for (let next = arrived.shift(); next !== undefined; next = arrived.shift()) {
+          if (next.seq > this.#chain.last) await this.#fold(next);
+        }
+        const silentMs = leases.last()?.agoMs ?? clock.monotonicMs() - sinceMs;
+        if (!this.#isLiving() || silentMs > settings.leaseLimitMs) return;
+        if ((await this.#pause(Math.min(100, settings.leaseLimitMs / 4))) === 'INTERRUPTED') return;
+      }
+    } finally {
+      follower.stop();
+    }
+  }
+
+  /** Writes the epoch segment; if it stands, is active until the first doubt. */
+  async #lead(): Promise<void> {
+    const { ledger, proposals, clock } = this.#parts;
+    const ledgerClock = new LedgerClock(clock, this.workspace.meta.timeMs);
+    const epoch = this.workspace.meta.epoch + 1;
+    this.#writer = idFrom(Uint8Array.from({ length: 16 }, () => this.#parts.chance.unit() * 256));
+    const from = await this.#whereToRead(proposals);
+    const entry: EpochEntry = {
+      type: 'EPOCH',
+      epoch,
+      atMs: ledgerClock.nowMs(),
+      policy: this.#parts.policy,
+      ...(this.#endedAt === undefined ? {} : { endedAt: this.#endedAt }),
+      ...(this.#rewound === undefined ? {} : { rewound: this.#rewound }),
+    };
+    const { meta } = this.workspace;
+    const header = {
+      epoch,
+      writer: this.#writer,
+      number: 0,
+      parent: meta.head,
+      position: meta.position,
+      effects: meta.effects,
+    };
+    const line = encodeEntry(entry);
+    const { bytes, hash } = encodeSegment(header, [line]);
+    const seq = this.#chain.last + 1;
+    const outcome = await ledger.append(bytes, this.#chain.last);
+    if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving()) return;
+    this.#chain.remember(seq, hash, true);
+    this.#settle((journal) => {
+      this.workspace.recorder.journal = journal;
+      evolve(this.workspace, entry, line, { seq, index: 0 });
+      sealSegment(this.workspace, header, { seq, hash });
+      this.workspace.recorder.journal = undefined;
+    });
+    this.#endedAt = undefined;
+    this.#rewound = undefined;
+    if (epoch > 1) this.counters.takeovers += 1;
+    await this.#beActive({ ledgerClock, epoch, seq, from });
+  }
+
+  /** After the recorded position, if what stands there is what was ruled on; else from the first message. */
+  async #whereToRead(proposals: Log): Promise<number> {
+    const { seq, id } = this.workspace.meta.position;
+    if (seq === 0) return 1;
+    const stored = await proposals.get(seq);
+    if (stored !== undefined && readBatch(stored).id === id) return seq + 1;
+    const { first } = await proposals.bounds();
+    return Math.max(first, 1);
+  }
+
+  async #beActive(begin: { ledgerClock: LedgerClock; epoch: number; seq: number; from: number }): Promise<void> {
+    const { clock, settings, scheduler, outbox } = this.#parts;
+    const { epoch } = begin;
+    this.liveness.beginAnew(clock.monotonicMs());
+    let ended: (reason: string) => void = () => undefined;
+    const over = new Promise<string>((resolve) => (ended = resolve));
+    const incarnation = this.#embody(begin, (reason) => {
+      ended(reason);
+    });
+    this.#incarnation = incarnation;
+    this.#redo(begin.seq);
+    const stopBeats = every(scheduler, BEAT_MS, () => {
+      outbox.beat({ epoch, writer: this.#writer });
+      this.#listen(epoch);
+      this.#flushNowAndThen();
+    });
+    const stopLooking = every(scheduler, this.liveness.intervalMs, () => {
+      incarnation.lookAtLiveness();
+    });
+    const stopClosing = every(scheduler, CLOSE_SESSIONS_MS, () => {
+      incarnation.closeSilentSessions(settings.sessionLimitMs);
+    });
+    try {
+      await incarnation.start(begin.from);
+      this.#become('ACTIVE');
+      const reason = await over;
+      this.#parts.say(`epoch ${String(epoch)} has ended: ${reason}`);
+    } finally {
+      incarnation.end('it could not start');
+      stopBeats();
+      stopLooking();
+      stopClosing();
+      this.#incarnation = undefined;
+      if (this.#isLiving()) this.#become('STARTING');
+    }
+  }
+
+  #embody(
+    { ledgerClock, epoch, seq }: { ledgerClock: LedgerClock; epoch: number; seq: number },
+    ended: (reason: string) => void,
+  ): Incarnation {
+    const { ledger, proposals, outbox, court, policy, chance, scheduler, settings, clock } = this.#parts;
+    return new Incarnation({
+      workspace: this.workspace,
+      ledger,
+      proposals,
+      outbox,
+      court,
+      policy: policy.slice(0, 16),
+      clock: ledgerClock,
+      monotonicMs: () => clock.monotonicMs(),
+      chance,
+      scheduler,
+      liveness: this.liveness,
+      counters: this.counters,
+      graceMs: settings.graceMs,
+      epoch,
+      writer: this.#writer,
+      last: seq,
+      ...(settings.inFlightMax === undefined ? {} : { inFlightMax: settings.inFlightMax }),
+      judging: this.#parts.judging ?? (() => undefined),
+      settled: ({ journal, seq: settledSeq, hash }) => {
+        this.#chain.remember(settledSeq, hash, true);
+        this.#parts.store?.record(journal);
+        this.#parts.folded?.(this.workspace);
+      },
+      ended,
+    });
+  }
+
+  /** Effects above the recorded mark may not have happened: hints to workers are given again. */
+  #redo(below: number): void {
+    const { effects } = this.workspace.meta;
+    for (const [, run] of this.workspace.runs.entries()) {
+      const dispatch = run.last.seq > effects && run.last.seq < below ? dispatchOf(run) : undefined;
+      if (dispatch !== undefined) void this.#parts.outbox.dispatch(dispatch).catch(() => undefined);
+    }
+  }
+
+  /** Another arbiter with a higher epoch is heard: the chain has decided, this one only does not know yet. */
+  #listen(epoch: number): void {
+    const heard = this.#parts.leases.last();
+    if (heard !== undefined && heard.epoch > epoch && heard.agoMs < this.#parts.settings.leaseLimitMs) {
+      this.#incarnation?.end(`epoch ${String(heard.epoch)} is heard`);
+    }
+  }
+}
+
+function every(scheduler: Scheduler, ms: number, run: () => void): () => void {
+  let cancel: () => void;
+  const again = (): void => {
+    cancel = scheduler.after(ms, () => {
+      run();
+      again();
+    });
+  };
+  again();
+  return () => {
+    cancel();
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Questions to the active arbiter, answered from what is settled. Not a read model: only what a process must know before
+ * it proposes.
+ */
+import type { Digest, RunId } from '../../protocol/ids.ts';
+import type { Ask, Hello, Outcomes, RunView } from '../../protocol/messages.ts';
+import { rootOf } from '../../protocol/proposals.ts';
+import { isTerminal } from '../../protocol/states.ts';
+import type { Run } from '../fold/workspace.ts';
+import type { Arbiter } from './arbiter.ts';
+
+export type About = {
+  readonly policy: Digest;
+  readonly completesEarly: boolean;
+  readonly heartbeatLimitMs: number;
+  readonly monotonicMs: () => number;
+};
+
+const PAGE = 256;
+/** Ruling and settling are a few milliseconds apart; this is for a ledger that stalls. */
+const SETTLE_LIMIT_MS = 5000;
+const LOOK_EVERY_MS = 1;
+
+export async function answerAsk(
+  arbiter: Arbiter,
+  ask: Ask,
+  about: About,
+): Promise<Hello | { readonly v: 1; readonly run?: RunView } | ({ readonly v: 1 } & Outcomes)> {
+  switch (ask.type) {
+    case 'HELLO': {
+      const { policy, completesEarly, heartbeatLimitMs } = about;
+      return { v: 1, epoch: arbiter.workspace.meta.epoch, policy, completesEarly, heartbeatLimitMs };
+    }
+    case 'RUN':
+      return view(await settledRun(arbiter, ask.run, about), arbiter, about);
+    case 'UNFINISHED': {
+      const id = arbiter.workspace.identities.get(ask.identity);
+      return view(id === undefined ? undefined : await settledRun(arbiter, id, about), arbiter, about);
+    }
+    case 'OUTCOMES':
+      return { v: 1, ...outcomes(arbiter, ask.run, ask.after) };
+  }
+}
+
+/** The run as its last ruling left it, once that ruling is settled. */
+async function settledRun(arbiter: Arbiter, id: RunId, about: About): Promise<Run | undefined> {
+  const untilMs = about.monotonicMs() + SETTLE_LIMIT_MS;
+  for (;;) {
+    const run = arbiter.workspace.runs.get(id);
+    if (run === undefined || run.last.seq <= (arbiter.incarnation?.settledSeq ?? 0)) return run;
+    if (about.monotonicMs() > untilMs) throw new Error('the ledger does not answer');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+function view(run: Run | undefined, arbiter: Arbiter, about: About): { readonly v: 1; readonly run?: RunView } {
+  return run === undefined ? { v: 1 } : { v: 1, run: viewOf(run, arbiter, about) };
+}
+
+function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
+  const root = arbiter.workspace.runs.get(rootOf(run.id)) ?? run;
+  const beat = root.session === undefined ? undefined : arbiter.liveness.of(root.session, about.monotonicMs());
+  return {
+    run: run.id,
+    name: run.name,
+    state: run.state,
+    version: run.version,
+    attempt: run.attempt,
+    execution: root.execution,
+    ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
+    ...(root.session === undefined
+      ? {}
+      : {
+          process: {
+            session: root.session,
+            ...(beat === undefined ? {} : { pid: beat.heartbeat.pid, host: beat.heartbeat.host }),
+            silentMs: beat?.silentMs ?? 0,
+          },
+        }),
+  };
+}
+
+/** The ended calls under a flow run of its own, in the order of their ids, a page at a time. */
+function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcomes {
+  const { workspace, incarnation } = arbiter;
+  const settledSeq = incarnation?.settledSeq ?? 0;
+  const ended: Run[] = [];
+  for (const [key, run] of workspace.runs.entries()) {
+    if (!key.startsWith(`${id}.`) || (after !== undefined && key <= after)) continue;
+    if (isTerminal(run.state) && run.last.seq <= settledSeq) ended.push(run);
+  }
+  ended.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const page = ended.slice(0, PAGE);
+  const next = ended.length > PAGE ? page.at(-1)?.id : undefined;
+  const views = page.map(({ id: run, name, state, version, attempt, ran }) => {
+    const execution = ran?.execution ?? 0;
+    return { run, name, state, version, attempt, execution };
+  });
+  return { ended: views, ...(next === undefined ? {} : { next }) };
+}

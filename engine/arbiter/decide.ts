@@ -1,0 +1,139 @@
+/**
+ * From a proposal to a ruling. Pure: reads the workspace, asks the rules, returns what is to be recorded.
+ *
+ * D1 It never throws and never changes the workspace: evolve does, from the ruling alone.
+ * D2 What is not to be judged at all (expired session, stale epoch, poison, an unknown run) is a rejection with the
+ *    arbiter as the rule, so that it stands on the ledger like any other.
+ */
+import { rootOf, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import type { Position, RejectCode, Ruling } from '../../protocol/rulings.ts';
+import { judge, type Court } from '../../rules/judge.ts';
+import type { RunKind } from '../../rules/rule.ts';
+import type { Run, Workspace } from '../fold/workspace.ts';
+import { gather, type Circumstances } from './facts.ts';
+
+export type Context = Circumstances & {
+  readonly court: Court;
+  /** The first 16 digits of the policy's digest. */
+  readonly policy: string;
+  readonly epoch: number;
+};
+
+export type Special = {
+  /** The ruling that held it, when it is judged again. */
+  readonly heldAt?: Position;
+  /** Why it is not to be judged. */
+  readonly refuse?: { readonly code: RejectCode; readonly why: string };
+};
+
+export function decide(workspace: Workspace, proposal: Proposal, context: Context, special: Special = {}): Ruling {
+  const refusal = special.refuse ?? refusalOf(workspace, proposal, context);
+  if (refusal !== undefined) return refused(workspace, proposal, context, refusal, special);
+  if (proposal.kind === 'workspace') return { ...base(proposal, context, special), outcome: 'accepted' };
+  return judged(workspace, proposal, context, special);
+}
+
+function judged(workspace: Workspace, proposal: TransitionProposal, context: Context, special: Special): Ruling {
+  const run = workspace.runs.get(proposal.run);
+  const kind = kindOf(run ?? proposal.create);
+  let drawn: number | undefined;
+  const circumstances: Circumstances = { ...context, chance: () => (drawn ??= context.chance()) };
+  const facts: Record<string, unknown> = {};
+  const verdict = judge(
+    context.court,
+    {
+      kind,
+      from: run?.state,
+      to: proposal.to,
+      report: proposal.report === true,
+      claim: proposal.claim === true,
+      by: proposal.by,
+    },
+    (needs) => gather({ workspace, proposal, run, circumstances }, needs, facts),
+  );
+  const moves = verdict.outcome === 'accepted' || verdict.outcome === 'rewritten';
+  const version = (run?.version ?? 0) + (moves ? 1 : 0);
+  const mints = moves && verdict.to.type === 'RUNNING' && proposal.claim === true && kind === 'flow';
+  return {
+    ...base(proposal, context, special),
+    outcome: verdict.outcome,
+    trail: verdict.trail,
+    facts,
+    version,
+    ...(verdict.outcome === 'rewritten' ? { state: verdict.to } : {}),
+    ...(verdict.waits === undefined ? {} : { waits: verdict.waits }),
+    ...(verdict.claims.length === 0 ? {} : { claims: verdict.claims }),
+    ...(mints ? { execution: (run?.execution ?? 0) + 1 } : {}),
+    ...(run === undefined ? {} : { prev: run.line }),
+  };
+}
+
+function kindOf(run: Pick<Run, 'kind' | 'parent'> | undefined): RunKind {
+  if (run === undefined || run.kind === 'task') return 'task';
+  return run.parent === undefined ? 'flow' : 'subflow';
+}
+
+function base(proposal: Proposal, context: Context, special: Special): Omit<Ruling, 'outcome'> {
+  return {
+    type: 'RULING',
+    atMs: context.nowMs,
+    proposal,
+    policy: context.policy,
+    trail: [],
+    facts: {},
+    version: 0,
+    ...(special.heldAt === undefined ? {} : { heldAt: special.heldAt }),
+  };
+}
+
+type Refusal = NonNullable<Special['refuse']>;
+
+function refused(
+  workspace: Workspace,
+  proposal: Proposal,
+  context: Context,
+  { code, why }: Refusal,
+  special: Special,
+): Ruling {
+  const run = proposal.kind === 'workspace' ? undefined : workspace.runs.get(proposal.run);
+  return {
+    ...base(proposal, context, special),
+    outcome: 'rejected',
+    trail: [{ rule: 'arbiter', opinion: 'reject', why, code }],
+    version: run?.version ?? 0,
+    ...(run === undefined ? {} : { prev: run.line }),
+  };
+}
+
+function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context): Refusal | undefined {
+  if (proposal.epoch !== undefined && proposal.epoch !== epoch) {
+    return {
+      code: 'STALE_EPOCH',
+      why: `it was made in epoch ${String(proposal.epoch)}, epoch ${String(epoch)} is current`,
+    };
+  }
+  const asker = sessionOf(proposal.id);
+  if (asker !== undefined && asker.counter > 0 && workspace.sessions.get(asker.session) === undefined) {
+    return { code: 'SESSION_EXPIRED', why: 'its session is closed or unknown' };
+  }
+  if (proposal.kind === 'workspace') {
+    return proposal.event.type === 'UNREADABLE' ? { code: 'MALFORMED', why: proposal.event.problem } : undefined;
+  }
+  return familyProblem(workspace, proposal);
+}
+
+/** A run must be known, or the proposal must say what it is, in words that agree with its id. */
+function familyProblem(workspace: Workspace, proposal: TransitionProposal): Refusal | undefined {
+  if (workspace.runs.get(proposal.run) !== undefined) return undefined;
+  const { create, run, kind } = proposal;
+  if (create === undefined)
+    return { code: 'RUN_UNKNOWN', why: 'no such run, and the proposal does not say what it is' };
+  const parent = run.slice(0, Math.max(run.lastIndexOf('.'), 0));
+  if (create.kind !== kind || (create.parent ?? '') !== parent || (kind === 'task' && parent === '')) {
+    return { code: 'MALFORMED', why: 'the definition of the run does not agree with its id and kind' };
+  }
+  if (parent !== '' && workspace.runs.get(parent) === undefined) {
+    return { code: 'RUN_UNKNOWN', why: `its flow run ${rootOf(run)} is unknown` };
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+/**
+ * Where bytes become proposals. What cannot be read becomes a proposal too (`UNREADABLE`), so that its refusal stands
+ * on the ledger with its bytes, and a known asker is answered.
+ */
+import type { ProposalId } from '../../protocol/ids.ts';
+import type { ProposalDraft } from '../../protocol/messages.ts';
+import { proposalId, type Proposal } from '../../protocol/proposals.ts';
+import { askerOf } from '../../protocol/subjects.ts';
+import { parseBatch } from '../../protocol/wire.ts';
+import type { StoredMessage } from '../log/port.ts';
+
+/** Bytes of an unreadable message that the ledger keeps. */
+const BYTES_KEPT = 2048;
+
+export type BatchRead = {
+  readonly seq: number;
+  /** The id of the batch's first proposal: what stands at this sequence, should the stream lose its tail. */
+  readonly id: string;
+  readonly proposals: readonly Proposal[];
+};
+
+export function readBatch(message: StoredMessage): BatchRead {
+  const { user, session } = askerOf(message.subject);
+  const parsed = parseBatch(message.bytes);
+  const unreadable = (id: ProposalId, problem: string): Proposal => ({
+    kind: 'workspace',
+    id,
+    by: user,
+    event: { type: 'UNREADABLE', problem: problem.slice(0, 500), bytes: kept(message.bytes) },
+  });
+  const nameless = `door/${String(message.seq)}` as ProposalId;
+  const proposals = parsed.ok
+    ? parsed.value.proposals.map((one) => {
+        if (one.ok) return withAsker(one.value, user, session);
+        const id = one.counter === undefined ? nameless : proposalId(session, one.counter);
+        return unreadable(id, one.problem);
+      })
+    : [unreadable(nameless, parsed.problem)];
+  return { seq: message.seq, id: proposals[0]?.id ?? nameless, proposals };
+}
+
+function withAsker(draft: ProposalDraft, user: string, session: string): Proposal {
+  const { counter, ...rest } = draft;
+  return { id: proposalId(session, counter), by: user, ...rest } as Proposal;
+}
+
+const kept = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, BYTES_KEPT)).toString('base64');

@@ -1,0 +1,104 @@
+/**
+ * What follows from a ruling outside the ledger, as data. Pure; carried out only when the ruling is settled.
+ */
+import type { RunId } from '../../protocol/ids.ts';
+import type { Answer, Order } from '../../protocol/messages.ts';
+import { rootOf, sessionOf } from '../../protocol/proposals.ts';
+import { decidingEntry, stateAfter, type Position, type Ruling } from '../../protocol/rulings.ts';
+import { isTerminal } from '../../protocol/states.ts';
+import type { Value } from '../../protocol/values.ts';
+import type { Run, Workspace } from '../fold/workspace.ts';
+
+export type Effect =
+  | { readonly type: 'ANSWER'; readonly session: string; readonly answer: Answer }
+  | { readonly type: 'ORDER'; readonly session: string; readonly order: Order }
+  | { readonly type: 'DISPATCH'; readonly dispatch: Dispatch };
+
+/** A hint to workers that a flow run is ready; the claim that follows it is what counts. */
+export type Dispatch = {
+  readonly run: RunId;
+  readonly version: number;
+  readonly name: string;
+  readonly pool: string;
+  readonly queue: string;
+  readonly parameters?: Value;
+};
+
+/** `before` is the run as it was, `workspace` the state after the ruling. */
+export function effectsOf(
+  workspace: Workspace,
+  before: Run | undefined,
+  ruling: Ruling,
+  at: Position,
+): readonly Effect[] {
+  const effects: Effect[] = [];
+  const asker = sessionOf(ruling.proposal.id);
+  if (asker !== undefined) {
+    effects.push({ type: 'ANSWER', session: asker.session, answer: answerOf(workspace, ruling, at) });
+  }
+  if (ruling.proposal.kind === 'workspace' || stateAfter(ruling) === undefined) return effects;
+  const now = workspace.runs.get(ruling.proposal.run);
+  if (now === undefined) return effects;
+  for (const session of sessionsToTell(workspace, before, now)) {
+    if (session !== asker?.session)
+      effects.push({ type: 'ORDER', session, order: orderOf(workspace, now, ruling, at) });
+  }
+  const dispatch = dispatchOf(now);
+  if (dispatch !== undefined) effects.push({ type: 'DISPATCH', dispatch });
+  return effects;
+}
+
+export function dispatchOf(run: Run): Dispatch | undefined {
+  if (run.work === undefined || run.state.type !== 'PENDING') return undefined;
+  const { id, version, name, work, parameters } = run;
+  return { run: id, version, name, ...work, ...(parameters === undefined ? {} : { parameters }) };
+}
+
+/** The process that executes the run, the one that did until now, and whoever waits for its end. */
+function sessionsToTell(workspace: Workspace, before: Run | undefined, now: Run): ReadonlySet<string> {
+  const root = now.parent === undefined ? now : workspace.runs.get(rootOf(now.id));
+  const told = new Set<string>();
+  if (root?.session !== undefined) told.add(root.session);
+  if (now.parent === undefined && before?.session !== undefined) told.add(before.session);
+  if (now.creator !== undefined && isTerminal(now.state)) told.add(now.creator);
+  return told;
+}
+
+export function orderOf(workspace: Workspace, run: Run, { proposal }: Pick<Ruling, 'proposal'>, at: Position): Order {
+  return {
+    run: run.id,
+    state: run.state,
+    version: run.version,
+    execution: workspace.runs.get(rootOf(run.id))?.execution ?? 0,
+    by: proposal.by,
+    ...(proposal.reason === undefined ? {} : { reason: proposal.reason }),
+    seq: at.seq,
+  };
+}
+
+/** What the asker is told: the ruling in short, and the run as it now is. */
+export function answerOf(workspace: Workspace, ruling: Ruling, at: Position): Answer {
+  const { proposal, outcome, version, execution } = ruling;
+  const counter = sessionOf(proposal.id)?.counter ?? 0;
+  if (proposal.kind === 'workspace') {
+    const refusal = decidingEntry(ruling.trail);
+    return { counter, outcome, version, ...at, ...whyOf(refusal) };
+  }
+  const run = workspace.runs.get(proposal.run);
+  const state = stateAfter(ruling) ?? run?.state;
+  const deciding = outcome === 'accepted' ? undefined : decidingEntry(ruling.trail);
+  return {
+    counter,
+    outcome,
+    run: proposal.run,
+    version,
+    ...(state === undefined ? {} : { state }),
+    ...(run === undefined ? {} : { attempt: run.attempt }),
+    ...(execution === undefined ? {} : { execution }),
+    ...whyOf(deciding),
+    ...at,
+  };
+}
+
+const whyOf = (entry: ReturnType<typeof decidingEntry>): Pick<Answer, 'code' | 'why'> =>
+  entry === undefined ? {} : { why: entry.why, ...(entry.code === undefined ? {} : { code: entry.code }) };

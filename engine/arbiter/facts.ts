@@ -1,0 +1,107 @@
+/**
+ * Gathers the facts that rules need: the one place where a rule's knowledge comes from. Everything here is read from the
+ * folded workspace, so the same proposal at the same point of the ledger meets the same facts; time and chance are given.
+ */
+import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
+import type { EpochMs } from '../../protocol/ids.ts';
+import type { RetryPolicy, SlotWish } from '../../protocol/proposals.ts';
+import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
+import type { Run, Workspace } from '../fold/workspace.ts';
+
+export type Circumstances = {
+  readonly nowMs: EpochMs;
+  /** Drawn at most once for a ruling. */
+  readonly chance: () => number;
+  readonly graceMs: number;
+};
+
+type Asked = {
+  readonly workspace: Workspace;
+  readonly proposal: TransitionProposal;
+  readonly run: Run | undefined;
+  readonly circumstances: Circumstances;
+};
+
+type Fact<N extends Need> = Facts[N];
+type Gatherers = { readonly [N in Need]: (asked: Asked) => Fact<N> | undefined };
+
+const NO_RETRY: RetryPolicy = { retriesMax: 0, delaysMs: [], jitter: 0 };
+
+const gatherers: Gatherers = {
+  execution: ({ workspace, proposal, run }) => {
+    const root = run?.parent === undefined && run?.kind === 'flow' ? run : workspace.runs.get(rootOf(proposal.run));
+    const current = root?.execution ?? 0;
+    return proposal.execution === undefined ? { current } : { current, asked: proposal.execution };
+  },
+  version: ({ proposal, run }) => {
+    const current = run?.version ?? 0;
+    return proposal.basedOn === undefined ? { current } : { current, basedOn: proposal.basedOn };
+  },
+  flow: ({ workspace, proposal, run }) => {
+    const parent = parentOf(workspace, proposal, run);
+    return parent === undefined ? undefined : { type: parent.state.type, round: parent.round };
+  },
+  ran: ({ run }) => run?.ran,
+  attempt: ({ run }) => run?.attempt ?? 0,
+  retry: ({ proposal, run }) => ({
+    used: run?.retriesUsed ?? 0,
+    ...(run?.retry ?? proposal.create?.retry ?? NO_RETRY),
+  }),
+  chance: ({ circumstances }) => circumstances.chance(),
+  slots: (asked) => slotFacts(asked),
+  timeoutMs: ({ proposal, run }) => run?.timeoutMs ?? proposal.create?.timeoutMs,
+  graceMs: ({ circumstances }) => circumstances.graceMs,
+};
+
+/** The facts of `needs` and the time; a fact that does not exist (no enclosing flow run, no time-out) is absent. */
+export function gather(asked: Asked, needs: readonly Need[], known: Record<string, unknown>): Facts {
+  for (const need of needs) {
+    if (need in known) continue;
+    const fact = gatherers[need](asked);
+    if (fact !== undefined) known[need] = fact;
+  }
+  return { ...known, nowMs: asked.circumstances.nowMs } as Facts;
+}
+
+function parentOf(workspace: Workspace, proposal: TransitionProposal, run: Run | undefined): Run | undefined {
+  const parent = run?.parent ?? proposal.create?.parent;
+  return parent === undefined ? undefined : workspace.runs.get(parent);
+}
+
+const NO_SLOTS: readonly SlotFact[] = [];
+
+function slotFacts(asked: Asked): readonly SlotFact[] {
+  const wishes = asked.run?.limits ?? asked.proposal.create?.limits;
+  return wishes === undefined ? NO_SLOTS : wishes.map((wish) => slotFact(asked, wish));
+}
+
+function slotFact({ workspace, proposal, run }: Asked, { limit, slots }: SlotWish): SlotFact {
+  const row = workspace.limits.get(limit);
+  const own = run === undefined ? 0 : slotsOf(run, limit);
+  return {
+    limit,
+    ...(row?.slotsMax === undefined ? {} : { slotsMax: row.slotsMax }),
+    wanted: slots,
+    used: (row?.used ?? 0) - own,
+    heldByAncestors: ancestorSlots(workspace, parentOf(workspace, proposal, run), limit),
+    ahead: aheadOf(workspace, proposal.id, limit),
+  };
+}
+
+const slotsOf = (run: Run, limit: string): number => run.slots.find((slot) => slot.limit === limit)?.slots ?? 0;
+
+function ancestorSlots(workspace: Workspace, from: Run | undefined, limit: string): number {
+  let sum = 0;
+  for (let run = from; run !== undefined; run = run.parent === undefined ? undefined : workspace.runs.get(run.parent)) {
+    sum += slotsOf(run, limit);
+  }
+  return sum;
+}
+
+/** A proposal that is not in the queue yet would come last. */
+function aheadOf(workspace: Workspace, id: TransitionProposal['id'], limit: string): number {
+  const queue = workspace.queues.get(limit);
+  if (queue === undefined) return 0;
+  const place = queue.indexOf(id);
+  return place < 0 ? queue.length : place;
+}

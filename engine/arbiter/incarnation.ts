@@ -1,0 +1,358 @@
+/**
+ * An active arbiter, from its epoch segment to the first doubt about the ledger. Owns the loop of the tick: hear, write,
+ * settle, answer. arbiter.ts owns what comes before and after.
+ *
+ * A1 Nothing is answered, and no effect happens, before the ruling is settled.
+ * A2 The position moves only over batches of which every proposal is ruled on (or was, before).
+ * A3 A proposal that was ruled on is answered from the record, never judged again.
+ */
+import type { ProposalId, RunId } from '../../protocol/ids.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { Answer, Order } from '../../protocol/messages.ts';
+import { ENGINE, sessionOf } from '../../protocol/proposals.ts';
+import { decodeEntry } from '../../protocol/segment.ts';
+import { decodeSegment } from '../../protocol/segment.ts';
+import type { Position } from '../../protocol/rulings.ts';
+import type { Court } from '../../rules/judge.ts';
+import type { Workspace } from '../fold/workspace.ts';
+import type { AppendOutcome, Follower, Log, StoredMessage } from '../log/port.ts';
+import { decide, type Context } from './decide.ts';
+import { Docket, type Matter } from './docket.ts';
+import { readBatch } from './door.ts';
+import { answerOf, effectsOf, type Effect } from './effects.ts';
+import type { LedgerClock } from './ledger-clock.ts';
+import type { Liveness } from './liveness.ts';
+import type { Counters } from './counters.ts';
+import type { Chance, Outbox } from './ports.ts';
+import type { Scheduler } from './scheduler.ts';
+import { Scribe, type Settled } from './scribe.ts';
+import { TimerWatch } from './timers.ts';
+
+export type IncarnationOptions = {
+  readonly workspace: Workspace;
+  readonly ledger: Log;
+  readonly proposals: Log;
+  readonly outbox: Outbox;
+  readonly court: Court;
+  /** The first 16 digits of the policy's digest. */
+  readonly policy: string;
+  readonly clock: LedgerClock;
+  readonly monotonicMs: () => number;
+  readonly chance: Chance;
+  readonly scheduler: Scheduler;
+  readonly liveness: Liveness;
+  readonly counters: Counters;
+  readonly graceMs: number;
+  readonly epoch: number;
+  readonly writer: string;
+  /** The ledger's last sequence: the epoch segment's own. */
+  readonly last: number;
+  readonly inFlightMax?: number;
+  /** Notes which proposal is being judged, for the case that this process does not survive it. */
+  readonly judging: (at: Position | undefined) => void;
+  readonly settled: (segment: Settled<Effect>) => void;
+  readonly ended: (reason: string) => void;
+};
+
+export class Incarnation {
+  readonly #options: IncarnationOptions;
+  readonly #scribe: Scribe<Effect>;
+  readonly #timers = new TimerWatch();
+  readonly #docket: Docket;
+  #position: { readonly seq: number; readonly id: string };
+  #settledSeq: number;
+  /** Dispatches that are not stored yet, by the sequence of their ruling. */
+  readonly #dispatching = new Map<number, number>();
+  #follower: Follower | undefined;
+  #ticking = false;
+  #cancelAlarm: (() => void) | undefined;
+  #over = false;
+  readonly #poison: Position | undefined;
+
+  constructor(options: IncarnationOptions) {
+    this.#options = options;
+    const { workspace, ledger, epoch, writer, last } = options;
+    this.#scribe = new Scribe<Effect>({
+      workspace,
+      ledger,
+      epoch,
+      writer,
+      last,
+      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+      settled: (segment) => {
+        this.#settled(segment);
+      },
+      failed: (outcome) => {
+        this.#failed(outcome);
+      },
+    });
+    this.#docket = new Docket(workspace, this.#timers, epoch);
+    this.#position = workspace.meta.position;
+    this.#settledSeq = last;
+    this.#poison = poisoned(workspace.meta.endedAt);
+    this.#timers.reset(workspace);
+  }
+
+  get settledSeq(): number {
+    return this.#settledSeq;
+  }
+
+  get position(): { readonly seq: number; readonly id: string } {
+    return this.#position;
+  }
+
+  /** Everything that was ruled is settled: the workspace is the settled state. */
+  get isQuiet(): boolean {
+    return this.#scribe.inFlight === 0 && !this.#scribe.hasEntries;
+  }
+
+  async start(from: number): Promise<void> {
+    this.#docket.notice();
+    const follower = await this.#options.proposals.follow(from, (message) => {
+      this.#take(message);
+    });
+    if (this.#over) follower.stop();
+    else this.#follower = follower;
+    this.#wake();
+  }
+
+  /** Reads PROPOSALS anew from its first message: what stands at the position is not what was ruled on. */
+  reread(from: number): void {
+    this.#follower?.restart(from);
+  }
+
+  /** Ends it from outside; what is not settled is undone. */
+  end(reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#follower?.stop();
+    this.#cancelAlarm?.();
+    this.#options.counters.abandoned.push(this.#scribe.abandon());
+    this.#options.workspace.touched.timers.clear();
+    this.#options.ended(reason);
+  }
+
+  #take(message: StoredMessage): void {
+    if (this.#over) return;
+    this.#docket.add(readBatch(message));
+    this.#wake();
+  }
+
+  /** One tick after the events that are waiting now, so that all of them share a segment. */
+  #wake(): void {
+    if (this.#ticking || this.#over) return;
+    this.#ticking = true;
+    this.#options.scheduler.soon(() => {
+      this.#ticking = false;
+      if (!this.#over) this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const { clock } = this.#options;
+    this.#noticeStep();
+    while (this.#scribe.hasRoom) {
+      const matter = this.#docket.next(clock.nowMs());
+      if (matter === undefined) break;
+      this.#hear(matter);
+      if (this.#scribe.isFull) this.#publish();
+    }
+    this.#options.judging(undefined);
+    if (this.#scribe.hasRoom) this.#publish();
+    this.#arm();
+  }
+
+  #noticeStep(): void {
+    const wallMs = this.#options.clock.stepped();
+    if (wallMs === undefined) return;
+    this.#scribe.write({ type: 'CLOCK_STEPPED', atMs: this.#options.clock.nowMs(), wallMs });
+  }
+
+  /** Goes on when there is more to do, or wakes for the next timer. */
+  #arm(): void {
+    this.#cancelAlarm?.();
+    this.#cancelAlarm = undefined;
+    if (!this.#scribe.hasRoom) return; // A settled segment wakes the loop.
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#docket.hasMore(nowMs)) {
+      this.#wake();
+      return;
+    }
+    const dueMs = this.#timers.nextMs();
+    if (dueMs === undefined) return;
+    this.#cancelAlarm = this.#options.scheduler.after(Math.max(0, dueMs - nowMs), () => {
+      this.#wake();
+    });
+  }
+
+  #hear(matter: Matter): void {
+    const { proposal, from, heldAt } = matter;
+    if (from === undefined || !this.#isKnown(proposal.id)) {
+      if (from !== undefined) this.#options.judging({ seq: from.seq, index: from.index });
+      this.#rule(matter, heldAt);
+    }
+    if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };
+  }
+
+  /** Ruled on before: settled answers come from the record, the others are on their way. */
+  #isKnown(id: ProposalId): boolean {
+    const { workspace, counters } = this.#options;
+    const asker = sessionOf(id);
+    if (asker === undefined) return false;
+    const session = workspace.sessions.get(asker.session);
+    if (session === undefined) return false;
+    if (asker.counter < session.low) return true;
+    const at = workspace.answered.get(id);
+    if (at === undefined) return false;
+    counters.answeredFromRecord += 1;
+    if (at.seq <= this.#settledSeq) void this.#answerFromRecord(asker.session, at);
+    return true;
+  }
+
+  async #answerFromRecord(session: string, at: Position): Promise<void> {
+    const { ledger, workspace, outbox, epoch } = this.#options;
+    const stored = await ledger.get(at.seq).catch(() => undefined);
+    if (stored === undefined || this.#over) return;
+    const decoded = decodeSegment(stored.bytes);
+    const line = decoded.ok ? decoded.segment.lines[at.index] : undefined;
+    if (line === undefined) return;
+    const entry = decodeEntry(line);
+    if (entry.type !== 'RULING') return;
+    outbox.answer(session, { v: 1, epoch, answers: [answerOf(workspace, entry, at)], orders: [] });
+  }
+
+  #rule(matter: Matter, heldAt: Position | undefined): void {
+    const { workspace, counters } = this.#options;
+    const { proposal } = matter;
+    const before = proposal.kind === 'workspace' ? undefined : workspace.runs.get(proposal.run);
+    const ruling = decide(workspace, proposal, this.#context(), {
+      ...(heldAt === undefined ? {} : { heldAt }),
+      ...(this.#isPoison(matter) ? { refuse: POISON } : {}),
+    });
+    const at = this.#scribe.write(ruling);
+    counters.count(ruling);
+    this.#scribe.then(effectsOf(workspace, before, ruling, at));
+    if (ruling.outcome === 'rejected' && proposal.id.startsWith('cascade/') && proposal.kind !== 'workspace') {
+      this.#docket.refuseEnd(proposal.run);
+    }
+    this.#docket.notice();
+  }
+
+  #isPoison({ from }: Matter): boolean {
+    return from !== undefined && from.seq === this.#poison?.seq && from.index === this.#poison.index;
+  }
+
+  #context(): Context {
+    const { clock, chance, court, policy, epoch, graceMs } = this.#options;
+    return { nowMs: clock.nowMs(), chance: () => chance.unit(), court, policy, epoch, graceMs };
+  }
+
+  #publish(): void {
+    this.#scribe.publish(this.#position, this.#effectsDone());
+  }
+
+  /** Effects are done up to just before the oldest dispatch that is not stored yet. */
+  #effectsDone(): number {
+    const oldest = Math.min(...this.#dispatching.keys());
+    return Number.isFinite(oldest) ? oldest - 1 : this.#settledSeq;
+  }
+
+  #settled(segment: Settled<Effect>): void {
+    this.#settledSeq = segment.seq;
+    this.#options.settled(segment);
+    this.#carryOut(segment);
+    this.#wake();
+  }
+
+  #carryOut({ effects, entries, lines, seq }: Settled<Effect>): void {
+    const { outbox, epoch } = this.#options;
+    const told = new Map<string, { answers: Answer[]; orders: Order[] }>();
+    const of = (session: string): { answers: Answer[]; orders: Order[] } => {
+      let message = told.get(session);
+      if (message === undefined) told.set(session, (message = { answers: [], orders: [] }));
+      return message;
+    };
+    for (const effect of effects) {
+      if (effect.type === 'ANSWER') of(effect.session).answers.push(effect.answer);
+      else if (effect.type === 'ORDER') of(effect.session).orders.push(effect.order);
+      else this.#dispatch(effect, seq);
+    }
+    for (const [session, message] of told) outbox.answer(session, { v: 1, epoch, ...message });
+    entries.forEach((entry, index) => {
+      if (entry.type === 'RULING') outbox.ruled(entry, lines[index] ?? '', { seq, index });
+    });
+  }
+
+  #dispatch({ dispatch }: Extract<Effect, { type: 'DISPATCH' }>, seq: number): void {
+    this.#dispatching.set(seq, (this.#dispatching.get(seq) ?? 0) + 1);
+    void this.#options.outbox.dispatch(dispatch).then(
+      () => {
+        const left = (this.#dispatching.get(seq) ?? 1) - 1;
+        if (left === 0) this.#dispatching.delete(seq);
+        else this.#dispatching.set(seq, left);
+      },
+      () => undefined, // It stays above `effects`; the claim timer dispatches the run again.
+    );
+  }
+
+  #failed(outcome: AppendOutcome): void {
+    const detail = outcome.type === 'UNKNOWN' ? outcome.detail : 'another writer was there first';
+    if (outcome.type === 'UNKNOWN') this.#options.counters.unknownFates += 1;
+    this.end(`an append to the ledger is ${outcome.type}: ${detail}`);
+  }
+
+  /** Looks at who is silent; called every `liveness.intervalMs`. */
+  lookAtLiveness(): void {
+    const { workspace, liveness, monotonicMs } = this.#options;
+    const nowMs = monotonicMs();
+    for (const session of liveness.dead(workspace.executing.keys(), nowMs)) {
+      const beat = liveness.of(session, nowMs);
+      const who =
+        beat === undefined ? `session ${session}` : `process ${String(beat.heartbeat.pid)} on ${beat.heartbeat.host}`;
+      for (const id of workspace.executing.of(session)) this.#proposeCrashed(id as RunId, who, beat?.silentMs);
+    }
+    this.#wake();
+  }
+
+  #proposeCrashed(id: RunId, who: string, silentMs: number | undefined): void {
+    const run = this.#options.workspace.runs.get(id);
+    if (run === undefined) return;
+    const since = silentMs === undefined ? 'was never heard' : `is silent for ${String(Math.round(silentMs))} ms`;
+    this.#docket.addOwn({
+      id: `liveness/${id}/${String(run.version)}` as ProposalId,
+      kind: 'flow',
+      run: id,
+      by: ENGINE,
+      onBehalfOf: 'liveness',
+      epoch: this.#options.epoch,
+      basedOn: run.version,
+      to: { type: 'CRASHED', name: 'Crashed', message: `its ${who} ${since}` },
+    });
+  }
+
+  /** Closes sessions that were silent for longer than PROPOSALS keeps a proposal. */
+  closeSilentSessions(silentMs: number): void {
+    const { workspace, clock, epoch } = this.#options;
+    const nowMs = clock.nowMs();
+    let closed = 0;
+    for (const [session, { lastMs }] of workspace.sessions.entries()) {
+      if (nowMs - lastMs < silentMs || workspace.executing.of(session).size > 0) continue;
+      if ((closed += 1) > LIMITS.segmentEntriesMax) break;
+      this.#docket.addOwn({
+        id: `liveness/${session}/closed` as ProposalId,
+        kind: 'workspace',
+        by: ENGINE,
+        onBehalfOf: 'liveness',
+        epoch,
+        event: { type: 'SESSION_CLOSED', session, silentSinceMs: lastMs },
+      });
+    }
+    this.#wake();
+  }
+}
+
+const POISON = { code: 'POISON', why: 'two arbiters in a row ended while they judged it' } as const;
+
+function poisoned([last, before]: readonly (Position | undefined)[]): Position | undefined {
+  return last !== undefined && last.seq === before?.seq && last.index === before.index ? last : undefined;
+}

@@ -1,0 +1,67 @@
+/**
+ * What the arbiter hears by core NATS: the beats of processes, the leases of other arbiters, and questions.
+ *
+ * Every call back is guarded: an exception in one would end the connection's read loop.
+ */
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { subjects } from '../../protocol/subjects.ts';
+import { parseAsk, parseHeartbeat } from '../../protocol/wire.ts';
+import type { Arbiter } from './arbiter.ts';
+import { answerAsk } from './asks.ts';
+import type { LeaseWatch, Lease } from './ports.ts';
+
+export function watchLeases(connection: NatsConnection, workspace: string): LeaseWatch {
+  let heard: { readonly lease: Lease; readonly atMs: number } | undefined;
+  connection.subscribe(subjects.lease(workspace), {
+    callback: (error, message) => {
+      if (error !== null) return;
+      const lease = leaseOf(message);
+      if (lease !== undefined) heard = { lease, atMs: performance.now() };
+    },
+  });
+  return {
+    last: () => (heard === undefined ? undefined : { ...heard.lease, agoMs: performance.now() - heard.atMs }),
+  };
+}
+
+function leaseOf(message: Msg): Lease | undefined {
+  try {
+    const { epoch, writer } = JSON.parse(message.string()) as Partial<Lease>;
+    return typeof epoch === 'number' && typeof writer === 'string' ? { epoch, writer } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function hearBeats(connection: NatsConnection, workspace: string, arbiter: Arbiter): void {
+  connection.subscribe(subjects.heartbeat(workspace, '*'), {
+    callback: (error, message) => {
+      const beat = error === null ? parseHeartbeat(message.data) : undefined;
+      const session = message.subject.split('.')[3];
+      if (beat?.ok === true && session !== undefined) arbiter.beat(session, beat.value);
+    },
+  });
+}
+
+/** Subscribed only while active, so that nobody is there to answer while nobody is. Returns how to end it. */
+export function hearAsks(
+  connection: NatsConnection,
+  workspace: string,
+  arbiter: Arbiter,
+  about: Parameters<typeof answerAsk>[2],
+): () => void {
+  const subscription = connection.subscribe(subjects.ask(workspace), {
+    callback: (error, message) => {
+      if (error !== null) return;
+      const ask = parseAsk(message.data);
+      const answer = ask.ok ? answerAsk(arbiter, ask.value, about) : Promise.resolve({ v: 1, problem: ask.problem });
+      void answer.then(
+        (body) => message.respond(JSON.stringify(body)),
+        (problem: unknown) => message.respond(JSON.stringify({ v: 1, problem: String(problem) })),
+      );
+    },
+  });
+  return () => {
+    subscription.unsubscribe();
+  };
+}

@@ -1,0 +1,33 @@
+/** The arbiter's outbox over NATS: answers and the live tail by core messages, hints to workers by JetStream. */
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { rootOf } from '../../protocol/proposals.ts';
+import { subjects } from '../../protocol/subjects.ts';
+import type { Dispatch } from './effects.ts';
+import type { Outbox } from './ports.ts';
+
+const DISPATCH_TIMEOUT_MS = 2000;
+const DISPATCH_TRIES = 5;
+
+export function natsOutbox(connection: NatsConnection, workspace: string): Outbox {
+  const js = jetstream(connection);
+  return {
+    answer: (session, message) => {
+      connection.publish(subjects.answer(workspace, session), JSON.stringify(message));
+    },
+    dispatch: async ({ pool, queue, ...hint }: Dispatch) => {
+      // The id lets the server drop a hint that was stored before; a second delivery would only end STALE.
+      const msgID = `${hint.run}.${String(hint.version)}`;
+      const body = JSON.stringify({ v: 1, ...hint });
+      const options = { msgID, timeout: DISPATCH_TIMEOUT_MS, retries: DISPATCH_TRIES };
+      await js.publish(subjects.work(workspace, pool, queue), body, options);
+    },
+    ruled: ({ proposal, outcome }, line) => {
+      const flowRun = proposal.kind === 'workspace' ? 'workspace' : rootOf(proposal.run);
+      connection.publish(subjects.ruled(workspace, flowRun, outcome), line);
+    },
+    beat: (lease) => {
+      connection.publish(subjects.lease(workspace), JSON.stringify({ v: 1, ...lease }));
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** What a policy is known by on the ledger: the digest of its rules' names, reach and source. */
+import type { Digest } from '../../protocol/ids.ts';
+import { sha256 } from '../../protocol/segment.ts';
+import type { Policy } from '../../rules/judge.ts';
+import type { RunKind } from '../../rules/rule.ts';
+
+export function policyDigest(policies: Readonly<Record<RunKind, Policy>>): Digest {
+  const described = Object.entries(policies).map(([kind, { rules }]) => [
+    kind,
+    rules.map(({ name, on, from, to, needs, may, judge }) => [name, on, from, to, needs, may, String(judge)]),
+  ]);
+  return sha256(JSON.stringify(described));
+}

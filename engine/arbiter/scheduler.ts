@@ -1,0 +1,22 @@
+/** When code runs next: a port, so that a simulation moves time by itself. */
+export interface Scheduler {
+  /** After the events that are waiting now. */
+  soon(run: () => void): void;
+  /** After `delayMs`; the answer cancels it. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** Above this, setTimeout would fire at once; whoever waits longer is woken early and waits again. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+export const systemScheduler: Scheduler = {
+  soon: (run) => {
+    setImmediate(run);
+  },
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, Math.min(delayMs, TIMEOUT_MAX_MS));
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};

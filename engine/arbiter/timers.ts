@@ -1,0 +1,85 @@
+/**
+ * Watches the folded timers: a heap beside the table, which stays the truth. A heap entry whose timer is gone or moved
+ * is dropped when it comes up, so that nothing has to be taken out of the heap's middle.
+ */
+import TinyQueue from 'tinyqueue';
+import type { EpochMs, ProposalId } from '../../protocol/ids.ts';
+import { ENGINE, type TransitionProposal } from '../../protocol/proposals.ts';
+import type { State } from '../../protocol/states.ts';
+import type { Timer, Workspace } from '../fold/workspace.ts';
+
+type Entry = { readonly dueAtMs: EpochMs; readonly key: string };
+
+export class TimerWatch {
+  #heap = new TinyQueue<Entry>([], (a, b) => a.dueAtMs - b.dueAtMs);
+
+  /** Looks at all timers anew: at the start, and after an undo. */
+  reset(workspace: Workspace): void {
+    this.#heap = new TinyQueue<Entry>([], (a, b) => a.dueAtMs - b.dueAtMs);
+    for (const [key, { dueAtMs }] of workspace.timers.entries()) this.#heap.push({ dueAtMs, key });
+    workspace.touched.timers.clear();
+  }
+
+  /** Takes in the timers that were set since. */
+  notice(workspace: Workspace): void {
+    if (workspace.touched.timers.size === 0) return;
+    for (const key of workspace.touched.timers) {
+      const timer = workspace.timers.get(key);
+      if (timer !== undefined) this.#heap.push({ dueAtMs: timer.dueAtMs, key });
+    }
+    workspace.touched.timers.clear();
+  }
+
+  /** The next timer that is due at `nowMs`; it is not given again unless it is set again. */
+  due(workspace: Workspace, nowMs: EpochMs): Timer | undefined {
+    for (;;) {
+      const next = this.#heap.peek();
+      if (next === undefined || next.dueAtMs > nowMs) return undefined;
+      this.#heap.pop();
+      const timer = workspace.timers.get(next.key);
+      if (timer?.dueAtMs === next.dueAtMs) return timer;
+    }
+  }
+
+  /** When the next one may be due. */
+  nextMs(): EpochMs | undefined {
+    return this.#heap.peek()?.dueAtMs;
+  }
+}
+
+/** What the clock proposes when a run's timer rings. */
+export function clockProposal(timer: Timer, epoch: number, workspace: Workspace): TransitionProposal | undefined {
+  const run = workspace.runs.get(timer.run);
+  const to = stateOf(timer);
+  if (run === undefined || to === undefined) return undefined;
+  return {
+    id: `clock/${timer.run}/${String(timer.version)}/${timer.timer}` as ProposalId,
+    kind: run.kind,
+    run: timer.run,
+    by: ENGINE,
+    onBehalfOf: 'clock',
+    epoch,
+    basedOn: timer.version,
+    to: to === 'TIMED_OUT' ? timedOut(run.timeoutMs ?? 0) : to,
+  };
+}
+
+function stateOf({ timer }: Timer): State | 'TIMED_OUT' | undefined {
+  switch (timer) {
+    case 'timeout':
+      return 'TIMED_OUT';
+    case 'grace':
+      return { type: 'CANCELLED', name: 'Cancelled', message: 'it did not end by itself within its grace' };
+    case 'start':
+    case 'claim':
+      return { type: 'PENDING', name: 'Pending' };
+    case 'held':
+      return undefined;
+  }
+}
+
+const timedOut = (timeoutMs: number): State => ({
+  type: 'FAILED',
+  name: 'TimedOut',
+  message: `it ran for longer than its time-out of ${String(timeoutMs)} ms`,
+});

@@ -1,0 +1,137 @@
+/**
+ * The fold: applies one entry of the ledger to a workspace. It asks no rule: what was ruled is read, never judged again.
+ *
+ * E1 Deterministic and total on any entry that an arbiter wrote: an entry has happened, so it is never refused.
+ * E2 Everything that must change together changes here, with the ruling: state, slots, timers, held proposals, the
+ *    asker's record. There is no clean-up elsewhere.
+ */
+import { sha256, type Segment } from '../../protocol/segment.ts';
+import type { Digest, RunId } from '../../protocol/ids.ts';
+import { sessionOf, type WorkspaceEvent } from '../../protocol/proposals.ts';
+import { stateAfter, type Entry, type EpochEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
+import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
+import { moveRun, timerKey } from './evolve-run.ts';
+import type { Workspace } from './workspace.ts';
+
+const EPOCHS_REMEMBERED = 2;
+
+/** Applies a counted segment as it is stored at `seq`. */
+export function evolveSegment(workspace: Workspace, segment: Segment, seq: number): void {
+  segment.lines.forEach((line, index) => {
+    evolve(workspace, JSON.parse(line) as Entry, line, { seq, index });
+  });
+  sealSegment(workspace, segment.header, { seq, hash: segment.hash });
+}
+
+/** What a segment says of itself, folded after its entries. */
+export function sealSegment(
+  workspace: Workspace,
+  header: Pick<Segment['header'], 'epoch' | 'writer' | 'position' | 'effects'>,
+  head: { readonly seq: number; readonly hash: Digest },
+): void {
+  const { epoch, writer, position, effects } = header;
+  workspace.meta = { ...workspace.meta, epoch, writer, position, effects, head };
+}
+
+/** Applies one entry; `line` are its stored bytes, `at` its place. */
+export function evolve(workspace: Workspace, entry: Entry, line: string, at: Position): void {
+  switch (entry.type) {
+    case 'RULING':
+      evolveRuling(workspace, entry, line, at);
+      break;
+    case 'EPOCH':
+      evolveEpoch(workspace, entry);
+      break;
+    case 'CLOCK_STEPPED':
+      break;
+  }
+  workspace.meta = { ...workspace.meta, timeMs: entry.atMs };
+}
+
+function evolveEpoch(workspace: Workspace, entry: EpochEntry): void {
+  const { meta } = workspace;
+  const endedAt = [entry.endedAt, ...meta.endedAt].slice(0, EPOCHS_REMEMBERED);
+  workspace.meta = { ...meta, epoch: entry.epoch, policy: entry.policy, endedAt };
+}
+
+function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Position): void {
+  const { meta } = workspace;
+  workspace.meta = { ...meta, rulings: meta.rulings + 1 };
+  rememberAsker(workspace, ruling, at);
+  const { proposal } = ruling;
+  ringOut(workspace, proposal.id);
+  if (ruling.heldAt !== undefined) forgetHeld(workspace, proposal.id);
+  if (proposal.kind === 'workspace') {
+    if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event);
+    return;
+  }
+  const hash = sha256(line);
+  const state = stateAfter(ruling);
+  if (state !== undefined) {
+    moveRun(workspace, { ruling, proposal, state, hash, at });
+    return;
+  }
+  const run = workspace.runs.get(proposal.run);
+  if (run !== undefined) workspace.runs.set(run.id, { ...run, line: hash, last: at });
+  if (ruling.outcome === 'held' && ruling.waits !== undefined) parkHeld(workspace, proposal, ruling, ruling.waits, at);
+}
+
+/** A timer that rang leaves by the ruling on what the clock proposed, whatever the ruling is. */
+function ringOut(workspace: Workspace, id: string): void {
+  if (!id.startsWith('clock/')) return;
+  const [, run = '', version, timer = ''] = id.split('/');
+  const key = timerKey(run as RunId, timer);
+  if (workspace.timers.get(key)?.version === Number(version)) workspace.timers.delete(key);
+}
+
+/** So that the same proposal, should it come again, is answered with this ruling. */
+function rememberAsker(workspace: Workspace, { proposal, atMs }: Ruling, at: Position): void {
+  const asker = sessionOf(proposal.id);
+  if (asker === undefined) {
+    return;
+  }
+  const known = workspace.sessions.get(asker.session);
+  if (known === undefined && asker.counter > 0) return; // SESSION_EXPIRED: nothing is kept of it.
+  const session = known ?? { user: proposal.by, low: 0, next: 0, lastMs: atMs };
+  const low = Math.max(session.low, Math.min(proposal.done ?? 0, asker.counter));
+  for (let counter = session.low; counter < low; counter += 1) {
+    workspace.answered.delete(`${asker.session}:${String(counter)}`);
+  }
+  const next = Math.max(session.next, asker.counter + 1);
+  workspace.sessions.set(asker.session, { ...session, low, next, lastMs: atMs });
+  if (asker.counter >= low) workspace.answered.set(proposal.id, at);
+}
+
+function evolveEvent(workspace: Workspace, event: WorkspaceEvent): void {
+  switch (event.type) {
+    case 'LIMIT_SET':
+      workspace.limits.set(event.limit, {
+        slotsMax: event.slotsMax,
+        used: workspace.limits.get(event.limit)?.used ?? 0,
+      });
+      workspace.touched.limits.add(event.limit);
+      break;
+    case 'LIMIT_REMOVED': {
+      const used = workspace.limits.get(event.limit)?.used ?? 0;
+      if (used === 0) workspace.limits.delete(event.limit);
+      else workspace.limits.set(event.limit, { used });
+      workspace.touched.limits.add(event.limit);
+      break;
+    }
+    case 'SESSION_CLOSED':
+      closeSession(workspace, event.session);
+      break;
+    case 'UNREADABLE':
+      break;
+  }
+}
+
+function closeSession(workspace: Workspace, name: string): void {
+  const session = workspace.sessions.get(name);
+  if (session === undefined) return;
+  withdrawSession(workspace, name, session);
+  for (let counter = session.low; counter < session.next; counter += 1) {
+    workspace.answered.delete(`${name}:${String(counter)}`);
+  }
+  workspace.sessions.delete(name);
+}

@@ -1,0 +1,207 @@
+/**
+ * The state that a ledger folds to. Owns the shape of what the arbiter knows; evolve.ts changes it, and nobody else.
+ *
+ * W1 It is a function of the ledger alone: the same entries give the same rows wherever they are folded.
+ * W2 Every row is immutable (table.ts), so a row may be handed out without a copy.
+ */
+import { sha256 } from '../../protocol/segment.ts';
+import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
+import type { RunDefinition, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
+import type { Position, TimerKind, Waits } from '../../protocol/rulings.ts';
+import type { State } from '../../protocol/states.ts';
+import { Pairs, Recorder, Table } from './table.ts';
+
+/** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
+export const FOLD_VERSION = 1;
+
+export type Run = Pick<
+  RunDefinition,
+  | 'kind'
+  | 'name'
+  | 'parent'
+  | 'call'
+  | 'retry'
+  | 'timeoutMs'
+  | 'limits'
+  | 'priority'
+  | 'work'
+  | 'identity'
+  | 'parameters'
+> & {
+  readonly id: RunId;
+  /** Rulings that moved it. */
+  readonly version: number;
+  readonly state: State;
+  readonly sinceMs: EpochMs;
+  /** Times that it entered RUNNING. */
+  readonly attempt: number;
+  readonly retriesUsed: number;
+  /** Times that it began anew after a failure: a flow run's failed calls are made again in a later round. */
+  readonly round: number;
+  /** The execution and the round of its flow run in which it last entered RUNNING. */
+  readonly ran?: { readonly execution: number; readonly round: number };
+  /** Of a flow run of its own: the execution that is current. */
+  readonly execution: number;
+  /** Of a flow run of its own: the session that executes it. */
+  readonly session?: string;
+  /** The session that created it and is told of its end. */
+  readonly creator?: string;
+  /** The slots that it holds. */
+  readonly slots: readonly SlotWish[];
+  /** The hash of the line of its last ruling, and where that stands. */
+  readonly line: Digest;
+  readonly last: Position;
+  readonly createdMs: EpochMs;
+  readonly startedMs?: EpochMs;
+  readonly endedMs?: EpochMs;
+};
+
+export type Session = {
+  readonly user: string;
+  /** The asker has the answers to all proposals with a smaller counter; they are forgotten. */
+  readonly low: number;
+  /** One more than the highest counter that was ruled on. */
+  readonly next: number;
+  readonly lastMs: EpochMs;
+};
+
+export type Limit = { readonly slotsMax?: number; readonly used: number };
+
+export type Held = {
+  readonly proposal: TransitionProposal;
+  readonly at: Position;
+  readonly sinceMs: EpochMs;
+  readonly waits: Waits;
+  readonly priority: number;
+};
+
+export type Timer = {
+  readonly dueAtMs: EpochMs;
+  readonly run: RunId;
+  readonly timer: TimerKind | 'held';
+  /** The version of the run that the timer belongs to; of a held proposal's timer, its id instead. */
+  readonly version: number;
+  readonly proposal?: ProposalId;
+};
+
+export type Meta = {
+  readonly head: { readonly seq: number; readonly hash: Digest | '' };
+  readonly epoch: number;
+  readonly writer: string;
+  readonly policy: Digest | '';
+  readonly position: { readonly seq: number; readonly id: string };
+  readonly effects: number;
+  readonly timeMs: EpochMs;
+  /** Where predecessors ended while they judged, newest first (architecture 4, poison). */
+  readonly endedAt: readonly (Position | undefined)[];
+  readonly rulings: number;
+};
+
+const EMPTY_META: Meta = {
+  head: { seq: 0, hash: '' },
+  epoch: 0,
+  writer: '',
+  policy: '',
+  position: { seq: 0, id: '' },
+  effects: 0,
+  timeMs: 0 as EpochMs,
+  endedAt: [],
+  rulings: 0,
+};
+
+/** What the last changes may have set free; read and cleared by whoever wakes held proposals. */
+export type Touched = {
+  readonly limits: Set<string>;
+  readonly flows: Set<RunId>;
+  /** Keys of timers that were set. */
+  readonly timers: Set<string>;
+};
+
+export class Workspace {
+  readonly recorder = new Recorder();
+  readonly runs: Table<Run>;
+  readonly sessions = new Table<Session>('sessions', this.recorder);
+  /** Proposal id to the place of its latest ruling. */
+  readonly answered = new Table<Position>('answered', this.recorder);
+  readonly limits = new Table<Limit>('limits', this.recorder);
+  readonly held = new Table<Held>('held', this.recorder);
+  /** Limit to the ids of the held proposals that wait for it, first come first. */
+  readonly queues = new Table<readonly ProposalId[]>('queues', this.recorder);
+  readonly timers = new Table<Timer>('timers', this.recorder);
+  /** Flow runs that ended before what they called. */
+  readonly cascades = new Table<true>('cascades', this.recorder);
+  /** Identity to the newest unfinished run of it. */
+  readonly identities = new Table<RunId>('identities', this.recorder);
+  /** Flow run to its calls that have not ended. */
+  readonly open = new Pairs('open', this.recorder);
+  /** Flow run of its own to the held proposals of it and of all under it. */
+  readonly heldUnder = new Pairs('heldUnder', this.recorder);
+  /** Session to the flow runs of their own that it executes. */
+  readonly executing = new Pairs('executing', this.recorder);
+  readonly #meta = new Table<Meta>('meta', this.recorder);
+  readonly touched: Touched = { limits: new Set(), flows: new Set(), timers: new Set() };
+
+  /** `fetchRun` finds a run that has left the memory (an ended one, in the state store). */
+  constructor(fetchRun?: (id: string) => Run | undefined) {
+    this.runs = new Table<Run>('runs', this.recorder, fetchRun);
+  }
+
+  get meta(): Meta {
+    return this.#meta.get('meta') ?? EMPTY_META;
+  }
+
+  set meta(meta: Meta) {
+    this.#meta.set('meta', meta);
+  }
+
+  /** Sets a timer and lets whoever watches the clock know. */
+  setTimer(key: string, timer: Timer): void {
+    this.timers.set(key, timer);
+    this.touched.timers.add(key);
+  }
+
+  /** All tables, for the store, the digest and starting anew. */
+  tables(): readonly {
+    name: string;
+    entries(): Iterable<[string, unknown]>;
+    place(key: string, value: unknown): void;
+    clear(): void;
+  }[] {
+    return [
+      this.runs,
+      this.sessions,
+      this.answered,
+      this.limits,
+      this.held,
+      this.queues,
+      this.timers,
+      this.cascades,
+      this.identities,
+      this.open,
+      this.heldUnder,
+      this.executing,
+      this.#meta,
+    ];
+  }
+
+  clear(): void {
+    for (const table of this.tables()) table.clear();
+    this.touched.limits.clear();
+    this.touched.flows.clear();
+    this.touched.timers.clear();
+  }
+}
+
+/**
+ * The digest of a folded state: SHA-256 over all rows, sorted. `more` are rows that are not in memory
+ * (ended runs in the state store), as `table key json`.
+ */
+export function stateDigest(workspace: Workspace, more: Iterable<string> = []): Digest {
+  const rows = new Set<string>(more);
+  for (const table of workspace.tables()) {
+    for (const [key, value] of table.entries()) rows.add(rowOf(table.name, key, value));
+  }
+  return sha256([...rows].sort().join('\n'));
+}
+
+export const rowOf = (table: string, key: string, value: unknown): string => `${table} ${key} ${JSON.stringify(value)}`;

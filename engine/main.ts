@@ -1,0 +1,127 @@
+/**
+ * Wires an engine together: the embedded nats-server (or one that exists), the arbiter's thread and the projector's.
+ * Nothing else starts anything.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { AssentError } from '../protocol/errors.ts';
+import { isWorkspaceName } from '../protocol/subjects.ts';
+import { ARBITER_DEFAULTS, type ArbiterRole, type ArbiterSettings } from './arbiter/arbiter.ts';
+import { keepArbiter } from './arbiter/keeper.ts';
+import { addressOf, withoutSecrets, type Address } from './connect.ts';
+import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
+import { startEmbeddedServer } from './server/embedded.ts';
+import { inboxPrefixOf } from './server/permissions.ts';
+import { VERSION } from './version.ts';
+
+export type EngineOptions = {
+  /** Where everything of this engine lies. Default `.assent`. */
+  readonly dataDir?: string;
+  /** Default `default`. */
+  readonly workspace?: string;
+  /** What a settled ruling survives: a power cut, or the death of any process. Default `power`. */
+  readonly durability?: 'power' | 'process';
+  /** A NATS server or cluster that exists; left out, the engine starts its own. */
+  readonly url?: string;
+  /** The embedded server's port; left out, a free one. */
+  readonly port?: number;
+  readonly settings?: Partial<ArbiterSettings>;
+  /** Hears what the engine does, a line at a time. */
+  readonly say?: (line: string) => void;
+  readonly onRole?: (role: ArbiterRole, epoch: number) => void;
+  /** Hears the digest of the folded state after each segment; costly, for tests. */
+  readonly onDigest?: (seq: number, digest: string) => void;
+};
+
+export type Engine = {
+  /** Without secrets. */
+  readonly url: string;
+  readonly workspace: string;
+  /** How this process's own clients of the engine connect. */
+  readonly clientAddress: Address;
+  /** The embedded nats-server's process. */
+  natsPid(): number | undefined;
+  counters(): Promise<unknown>;
+  /** Stops everything that this call started; resolves when nothing of it runs. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts an engine and resolves when it is active or standing by.
+ *
+ * @example
+ * const engine = await startEngine({ dataDir: '.assent' });
+ * await engine.stop();
+ * @throws AssentError FOLDER_LOCKED, FOLDER_READ_ONLY, NATS_SERVER_MISSING, NATS_UNREACHABLE, ENGINE_START_FAILED
+ */
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { workspace = 'default', durability = 'power', say = () => undefined } = options;
+  if (!isWorkspaceName(workspace)) throw new AssentError('BAD_OPTION', `'${workspace}' is no name of a workspace`);
+  const dataDir = resolve(options.dataDir ?? '.assent');
+  const server = options.url === undefined ? await embedded(options, dataDir, workspace) : outside(options.url);
+  try {
+    const arbiter = keepArbiter({
+      address: server.address,
+      workspace,
+      durability,
+      dataDir: join(dataDir, 'state', workspace),
+      settings: { ...ARBITER_DEFAULTS, alone: options.url === undefined, ...options.settings },
+      digests: options.onDigest !== undefined,
+      say,
+      onRole: options.onRole ?? (() => undefined),
+      ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
+    });
+    await arbiter.settled;
+    await server.announce();
+    return {
+      url: withoutSecrets(server.address.url),
+      workspace,
+      clientAddress: server.address,
+      natsPid: () => server.pid(),
+      counters: () => arbiter.counters(),
+      stop: async () => {
+        await server.retract();
+        await arbiter.stop();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    if (error instanceof AssentError) throw error;
+    throw new AssentError('ENGINE_START_FAILED', String(error), { cause: error });
+  }
+}
+
+type Server = {
+  readonly address: Address;
+  pid(): number | undefined;
+  announce(): Promise<void>;
+  retract(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+async function embedded(options: EngineOptions, dataDir: string, workspace: string): Promise<Server> {
+  const { durability, port, say } = options;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const server = await startEmbeddedServer({
+    dataDir,
+    workspace,
+    ...(durability === undefined ? {} : { durability }),
+    ...(port === undefined ? {} : { port }),
+    ...(say === undefined ? {} : { say }),
+  });
+  const { url, credentials } = server;
+  return {
+    address: { url, ...credentials.engine, inboxPrefix: inboxPrefixOf('engine') },
+    pid: () => server.pid,
+    announce: () => writeConnectionFile(dataDir, { url, workspace, version: VERSION, credentials }),
+    retract: () => removeConnectionFile(dataDir),
+    stop: () => server.stop(),
+  };
+}
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+function outside(url: string): Server {
+  return { address: addressOf(url), pid: () => undefined, announce: nothing, retract: nothing, stop: nothing };
+}

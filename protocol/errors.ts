@@ -1,0 +1,97 @@
+/**
+ * Every way in which the outside world can fail us, one row each. Codes are public and permanent, texts are not.
+ * `docs/errors.md` is generated from this file.
+ */
+export const ERRORS = {
+  // 1xxx: the server and the streams
+  NATS_SERVER_MISSING: {
+    code: 1001,
+    remedy:
+      'Set ASSENT_NATS_SERVER to a nats-server binary, put one on PATH (2.10 or newer), or set ASSENT_URL to a server that runs.',
+  },
+  NATS_SERVER_TOO_OLD: { code: 1002, remedy: 'Use nats-server 2.10 or newer.' },
+  NATS_SERVER_FAILED: { code: 1003, remedy: 'Read the log named above; run `assent doctor`.' },
+  NATS_UNREACHABLE: { code: 1004, remedy: 'Check ASSENT_URL, and that the server runs with JetStream enabled.' },
+  FOLDER_LOCKED: {
+    code: 1005,
+    remedy: 'Another engine uses this folder: stop it, or give this one a folder of its own (--data or ASSENT_DATA).',
+  },
+  FOLDER_READ_ONLY: { code: 1006, remedy: 'Make the folder writable, or choose another with --data or ASSENT_DATA.' },
+  PORT_IN_USE: { code: 1007, remedy: 'Choose another port, or leave the port out to have a free one found.' },
+  DOWNLOAD_CORRUPT: {
+    code: 1008,
+    remedy: 'The download did not match its published checksum and was deleted; try again, or set ASSENT_NATS_SERVER.',
+  },
+  NODE_TOO_OLD: {
+    code: 1009,
+    remedy: 'Use Node.js 22.13 or newer; in a project, `npm install --save-dev node@24` brings one.',
+  },
+  STREAM_UNFIT: {
+    code: 1010,
+    remedy:
+      'Correct the stream with `nats stream edit`, or delete it if it holds nothing of worth, or use another workspace.',
+  },
+  STREAM_REFUSED: {
+    code: 1011,
+    remedy:
+      'The text is the server’s own: free disk or raise its max_file_store, lower the limits, or see its permissions.',
+  },
+  // 2xxx: what enters by the door
+  BAD_PROPOSAL: { code: 2001, remedy: 'Use the same minor version of SDK and engine; the problem names the field.' },
+  BAD_PARAMETERS: { code: 2002, remedy: 'Correct the parameters named above; nothing was started.' },
+  BAD_OPTION: { code: 2003, remedy: 'Correct the option named above; see the doc comment of `task` and `flow`.' },
+  VALUE_TOO_LARGE: { code: 2004, remedy: 'Write the data to a file or a store and return its address.' },
+  VALUE_NOT_SERIALIZABLE: {
+    code: 2005,
+    remedy: 'Return plain data, Date, Map, Set, BigInt, Error, URL or typed arrays; the path names the value.',
+  },
+  RUN_NOT_FOUND: { code: 2006, remedy: 'List the runs with `assent runs ls`.' },
+  RUN_AMBIGUOUS: { code: 2007, remedy: 'Give more characters of the id.' },
+  USAGE: { code: 2008, remedy: 'See --help.' },
+  FLOW_NOT_FOUND: {
+    code: 2009,
+    remedy: 'Export the flow from the file, or name it after the file with a colon: FILE:flow.',
+  },
+  // 3xxx: the ledger
+  LEDGER_BROKEN: {
+    code: 3001,
+    remedy: 'Stop writing; verify an export with `assent audit verify FILE`; restore the stream from a backup.',
+  },
+  LEDGER_REWOUND: {
+    code: 3002,
+    remedy: 'The store went back to an earlier copy; views above it are rebuilt, the loss is on the ledger.',
+  },
+  LEDGER_UNREACHABLE: {
+    code: 3003,
+    remedy: 'See `assent doctor`; the engine goes on by itself when the server is back.',
+  },
+  // 4xxx: rulings that a caller may meet as an error
+  REJECTED: { code: 4001, remedy: '`assent why RUN` names the rule and its reason.' },
+  FENCED: { code: 4002, remedy: 'This run went on in another process; this one must stop. Nothing to do.' },
+  CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
+  TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
+  FLOW_FAILED: { code: 4005, remedy: '`assent why RUN` shows the failure and what was tried.' },
+  // 5xxx: the engine
+  ENGINE_START_FAILED: { code: 5001, remedy: 'Read the message above; run `assent doctor`.' },
+  ENGINE_UNAVAILABLE: {
+    code: 5002,
+    remedy: 'Start one with `assent server`, or see why it stopped with `assent doctor`.',
+  },
+} as const satisfies Record<string, { code: number; remedy: string }>;
+
+export type ErrorKind = keyof typeof ERRORS;
+
+/** The one class of errors that Assent throws: a kind, its permanent code, what happened, and what to do. */
+export class AssentError extends Error {
+  override readonly name: string = 'AssentError';
+  readonly kind: ErrorKind;
+  readonly code: number;
+  readonly remedy: string;
+
+  constructor(kind: ErrorKind, detail: string, options?: ErrorOptions) {
+    super(`${detail} [${String(ERRORS[kind].code)} ${kind}] ${ERRORS[kind].remedy}`, options);
+    this.kind = kind;
+    this.code = ERRORS[kind].code;
+    this.remedy = ERRORS[kind].remedy;
+  }
+}

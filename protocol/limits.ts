@@ -1,0 +1,35 @@
+/** Everything has a limit with a name and a unit; each is checked where the thing enters. */
+export const LIMITS = {
+  /** Entries of one segment (architecture 3). */
+  segmentEntriesMax: 256,
+  /** Bytes of one segment's lines before packing. */
+  segmentBytesMax: 512 * 1024,
+  /** Segments that may be in flight at once. */
+  segmentsInFlightMax: 4,
+  /** Segments above this many bytes of lines are packed, where the platform has zstd. */
+  packAboveBytes: 4096,
+  /** Proposals of one batch. */
+  batchProposalsMax: 256,
+  /** Bytes of one batch; nats-server's own default for a message is 1 MiB. */
+  batchBytesMax: 768 * 1024,
+  /** Bytes of a value that may stand inline in an entry; larger ones go to the object store. */
+  inlineBytesMax: 16 * 1024,
+  /** Bytes of any value. */
+  valueBytesMax: 32 * 1024 * 1024,
+  /** Characters of a state's message, a reason, a description. */
+  textMax: 1000,
+  /** Characters of a name: of a flow, task, limit, state. */
+  nameMax: 200,
+  /** Characters of a run's id: 16, and one call's identity for each level of nesting. */
+  runIdMax: 2000,
+  /** Named limits that one run may ask for. */
+  limitsOfRunMax: 16,
+  /** Retries of one run. */
+  retriesMax: 10_000,
+  /** Delays listed by one retry policy; the last one goes on. */
+  retryDelaysMax: 1000,
+  /** Proposals of one session that may be on their way, neither answered nor held; the others wait in the client. */
+  sessionInFlightMax: 4096,
+  /** Proposals that one arbiter keeps waiting to be judged before it stops reading. */
+  arbiterQueueMax: 20_000,
+} as const;

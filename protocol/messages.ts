@@ -1,0 +1,100 @@
+/**
+ * What travels besides the ledger: batches of proposals to the arbiter, answers and orders to a session, heartbeats.
+ */
+import type { Digest, RunId } from './ids.ts';
+import type { Proposal } from './proposals.ts';
+import type { Outcome, RejectCode } from './rulings.ts';
+import type { State } from './states.ts';
+import type { Value } from './values.ts';
+
+/** `by` is added at the door from the subject; a batch that claims it is refused. */
+export type ProposalDraft = DistributiveOmit<Proposal, 'by' | 'id' | 'epoch'> & { readonly counter: number };
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+export type Batch = { readonly v: 1; readonly proposals: readonly ProposalDraft[] };
+
+export type Answer = {
+  readonly counter: number;
+  readonly outcome: Outcome;
+  readonly run?: RunId;
+  /** The state that the run is in now, whatever the outcome. */
+  readonly state?: State;
+  readonly version: number;
+  readonly attempt?: number;
+  readonly execution?: number;
+  readonly code?: RejectCode;
+  readonly why?: string;
+  /** Where the ruling stands. */
+  readonly seq: number;
+  readonly index: number;
+};
+
+/** What a session must know though it did not ask: a run that it executes or waits for moved. */
+export type Order = {
+  readonly run: RunId;
+  readonly state: State;
+  readonly version: number;
+  readonly execution: number;
+  readonly by: string;
+  readonly reason?: string;
+  readonly seq: number;
+};
+
+export type AnswerMessage = {
+  readonly v: 1;
+  readonly epoch: number;
+  readonly answers: readonly Answer[];
+  readonly orders: readonly Order[];
+};
+
+/** A process that executes runs, as it describes itself; the arbiter keeps the last one. */
+export type Heartbeat = { readonly v: 1; readonly pid: number; readonly host: string };
+
+/** Asked of the active arbiter on the subject `ask` (core request and reply). */
+export type Ask =
+  | { readonly v: 1; readonly type: 'HELLO' }
+  /** A run as it is settled. */
+  | { readonly v: 1; readonly type: 'RUN'; readonly run: RunId }
+  /** The newest unfinished run of this identity, and who executes it. */
+  | { readonly v: 1; readonly type: 'UNFINISHED'; readonly identity: Digest }
+  /** The ended calls of a flow run, a page from `after` (a run's id) on. */
+  | { readonly v: 1; readonly type: 'OUTCOMES'; readonly run: RunId; readonly after?: RunId };
+
+export type Hello = {
+  readonly v: 1;
+  readonly epoch: number;
+  readonly policy: Digest;
+  /** No rule in force can alter the completion of a running task: its value may be used before the ruling. */
+  readonly completesEarly: boolean;
+  readonly heartbeatLimitMs: number;
+};
+
+export type RunView = {
+  readonly run: RunId;
+  readonly name: string;
+  readonly state: State;
+  readonly version: number;
+  readonly attempt: number;
+  readonly execution: number;
+  readonly parameters?: unknown;
+  /** The process that executes it, when one beats. */
+  readonly process?: {
+    readonly session: string;
+    readonly pid?: number;
+    readonly host?: string;
+    readonly silentMs: number;
+  };
+};
+
+export type Outcomes = { readonly ended: readonly RunView[]; readonly next?: RunId };
+
+/** A message of the work queue: a flow run that waits for a worker. A hint only, the claim is a ruling. */
+export type WorkHint = {
+  readonly v: 1;
+  readonly run: RunId;
+  /** The version that the worker's claim is based on. */
+  readonly version: number;
+  /** The flow's name. */
+  readonly name: string;
+  readonly parameters?: Value;
+};

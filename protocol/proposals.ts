@@ -1,0 +1,99 @@
+/**
+ * A proposal: a wish for a transition, or a report of what happened. It changes nothing until it is ruled on.
+ */
+import type { Digest, EpochMs, ProposalId, RunId } from './ids.ts';
+import type { State } from './states.ts';
+import type { Value } from './values.ts';
+
+/** Slots of a named limit that a run needs while it runs. */
+export type SlotWish = { readonly limit: string; readonly slots: number };
+
+export type RetryPolicy = {
+  /** Further attempts after the first. */
+  readonly retriesMax: number;
+  /** The delay before each further attempt; the last one goes on. Empty: none. */
+  readonly delaysMs: readonly number[];
+  /** In [0, 1]: each delay is stretched by up to this share of itself, by chance. */
+  readonly jitter: number;
+};
+
+/** What a run is; recorded once, with the proposal that creates it. */
+export type RunDefinition = {
+  readonly kind: 'flow' | 'task';
+  /** The flow's or task's name. */
+  readonly name: string;
+  /** The flow run that called it. Absent: a flow run of its own. */
+  readonly parent?: RunId;
+  /** The call's identity within its parent: the task's key, the digest of its inputs, its ordinal among equals. */
+  readonly call?: { readonly key: string; readonly inputs?: Digest; readonly ordinal: number };
+  readonly parameters?: Value;
+  readonly retry?: RetryPolicy;
+  readonly timeoutMs?: number;
+  readonly limits?: readonly SlotWish[];
+  /** Higher is sooner among those that wait for the same thing. Default 0. */
+  readonly priority?: number;
+  /** Where a worker finds it. Absent: its creator executes it. */
+  readonly work?: { readonly pool: string; readonly queue: string };
+  /** What a script that runs again recognises its unfinished run by: flow, parameters and script. */
+  readonly identity?: Digest;
+};
+
+type Asked = {
+  readonly id: ProposalId;
+  /** The user that the server vouches for, from the subject; `engine` for the engine's own proposers. */
+  readonly by: string;
+  /** What a client says of itself. */
+  readonly onBehalfOf?: string;
+  /** Why, in the asker's words. */
+  readonly reason?: string;
+  /** The asker has the answers to all its proposals with a smaller counter. */
+  readonly done?: number;
+  /** Of the engine's own proposals: the epoch in which it was made. */
+  readonly epoch?: number;
+};
+
+export type TransitionProposal = Asked & {
+  readonly kind: 'flow' | 'task';
+  readonly run: RunId;
+  readonly to: State;
+  /** The version of the run that a wish is based on. Absent: the asker does not care. */
+  readonly basedOn?: number;
+  /** It says what happened, and is judged against what is now. */
+  readonly report?: true;
+  /** The execution in whose name a process asks: the fencing token. */
+  readonly execution?: number;
+  /** The asker wants to become the process that executes this flow run; the ruling mints an execution number. */
+  readonly claim?: true;
+  /** Present in the proposal that creates the run. */
+  readonly create?: RunDefinition;
+};
+
+/** What belongs to no run, ruled on like a transition. */
+export type WorkspaceEvent =
+  | { readonly type: 'LIMIT_SET'; readonly limit: string; readonly slotsMax: number }
+  | { readonly type: 'LIMIT_REMOVED'; readonly limit: string }
+  | { readonly type: 'SESSION_CLOSED'; readonly session: string; readonly silentSinceMs: EpochMs }
+  /** Bytes at the door that are no proposal, or one that is not to be judged; kept for whoever wants to know. */
+  | { readonly type: 'UNREADABLE'; readonly problem: string; readonly bytes: string };
+
+export type WorkspaceProposal = Asked & { readonly kind: 'workspace'; readonly event: WorkspaceEvent };
+
+export type Proposal = TransitionProposal | WorkspaceProposal;
+
+/** The actor of the engine's own proposers: clock, cascade, liveness. */
+export const ENGINE = 'engine';
+
+export const proposalId = (session: string, counter: number): ProposalId =>
+  `${session}:${String(counter)}` as ProposalId;
+
+/** The session and counter of a client's proposal; undefined for the engine's own. */
+export function sessionOf(id: ProposalId): { readonly session: string; readonly counter: number } | undefined {
+  const at = id.indexOf(':');
+  return at < 0 ? undefined : { session: id.slice(0, at), counter: Number(id.slice(at + 1)) };
+}
+
+/** The flow run at the top: the unit of execution, fencing and resuming. */
+export function rootOf(run: RunId): RunId {
+  const at = run.indexOf('.');
+  return (at < 0 ? run : run.slice(0, at)) as RunId;
+}

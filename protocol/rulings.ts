@@ -1,0 +1,119 @@
+/**
+ * A ruling: the recorded answer to a proposal, with all that is needed to understand it and to judge it again.
+ */
+import type { Digest, EpochMs } from './ids.ts';
+import type { Proposal, SlotWish } from './proposals.ts';
+import type { State } from './states.ts';
+
+export const OUTCOMES = ['accepted', 'rewritten', 'rejected', 'held'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Why a proposal was refused. Codes are public and permanent. */
+export type RejectCode =
+  /** Another execution of the run is current: stop. */
+  | 'FENCED'
+  /** The run moved on since the version that the wish is based on. */
+  | 'STALE'
+  /** The run is in that state already. */
+  | 'DUPLICATE'
+  /** The run has ended; the first end stands. */
+  | 'ALREADY_ENDED'
+  /** No such step from this state. */
+  | 'NOT_IN_LIFECYCLE'
+  /** The flow run that encloses the task is not running. */
+  | 'FLOW_NOT_RUNNING'
+  /** Only an ancestor of the waiter could end the wait. */
+  | 'DEADLOCK'
+  /** More slots are asked for than the limit has. */
+  | 'NEVER_FITS'
+  /** No such run, and the proposal does not say what it is. */
+  | 'RUN_UNKNOWN'
+  | 'SESSION_EXPIRED'
+  | 'STALE_EPOCH'
+  | 'POISON'
+  | 'MALFORMED'
+  | 'RULE_ERROR'
+  /** Codes of rules that users write. */
+  | (string & {});
+
+/** What a held proposal waits for. */
+export type Waits =
+  | { readonly type: 'TIME'; readonly dueAtMs: EpochMs }
+  | { readonly type: 'SLOTS'; readonly limits: readonly SlotWish[] }
+  | { readonly type: 'FLOW' };
+
+/** What a rule takes for the run, by the fold, if the ruling stands. */
+export type Claim =
+  | { readonly type: 'SLOTS'; readonly slots: readonly SlotWish[] }
+  | { readonly type: 'TIMER'; readonly timer: TimerKind; readonly dueAtMs: EpochMs };
+
+export type TimerKind = 'start' | 'timeout' | 'grace' | 'claim';
+
+/** One rule's part in a hearing: its name when it passed, more when it said more. */
+export type TrailEntry =
+  | string
+  | {
+      readonly rule: string;
+      readonly opinion: 'pass' | 'rewrite' | 'reject' | 'hold' | 'error';
+      readonly why: string;
+      readonly code?: RejectCode;
+    };
+
+export type Ruling = {
+  readonly type: 'RULING';
+  readonly outcome: Outcome;
+  readonly atMs: EpochMs;
+  readonly proposal: Proposal;
+  /** The first 16 digits of the policy's digest. */
+  readonly policy: string;
+  readonly trail: readonly TrailEntry[];
+  /** The facts that the asked rules needed, as they were. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /** The state after a rewrite; an accepted proposal's is `proposal.to`. */
+  readonly state?: State;
+  readonly waits?: Waits;
+  readonly claims?: readonly Claim[];
+  /** The run's version after this ruling. */
+  readonly version: number;
+  /** The execution that this ruling minted. */
+  readonly execution?: number;
+  /** Of a proposal that was held: the ruling that held it. */
+  readonly heldAt?: Position;
+  /** SHA-256 of the line of this run's ruling before; absent for its first. */
+  readonly prev?: Digest;
+};
+
+/** A place in the ledger: the segment's sequence, and the entry's index in it from 0. */
+export type Position = { readonly seq: number; readonly index: number };
+
+/** Begins the writing of a new incarnation of the arbiter. */
+export type EpochEntry = {
+  readonly type: 'EPOCH';
+  readonly epoch: number;
+  readonly atMs: EpochMs;
+  readonly policy: Digest;
+  /** Where in PROPOSALS the predecessor ended while it judged, if it is known: two in a row at one make it poison. */
+  readonly endedAt?: Position;
+  /** The head that this arbiter had and that the ledger no longer has: a restored backup, or a power cut. */
+  readonly rewound?: { readonly seq: number; readonly hash: Digest; readonly lastFound: number };
+};
+
+/** The wall clock was seen to disagree with the ledger's clock by more than a second. */
+export type ClockEntry = { readonly type: 'CLOCK_STEPPED'; readonly atMs: EpochMs; readonly wallMs: EpochMs };
+
+export type Entry = Ruling | EpochEntry | ClockEntry;
+
+/** The state that a run is in after a ruling that moved it; undefined when it did not. */
+export function stateAfter(ruling: Ruling): State | undefined {
+  if (ruling.outcome === 'rewritten') return ruling.state;
+  return ruling.outcome === 'accepted' && ruling.proposal.kind !== 'workspace' ? ruling.proposal.to : undefined;
+}
+
+/** The opinion that decided a refusal, a wait or a rewrite: the last one that was more than a pass. */
+export function decidingEntry(trail: readonly TrailEntry[]): Exclude<TrailEntry, string> | undefined {
+  for (let i = trail.length - 1; i >= 0; i -= 1) {
+    const entry = trail[i];
+    if (typeof entry === 'object' && entry.opinion !== 'pass') return entry;
+  }
+  return undefined;
+}

@@ -1,0 +1,57 @@
+/**
+ * The nine types of state, and what each carries. A name refines a type (`AwaitingRetry` is a SCHEDULED); rules match
+ * on types. The vocabulary is Prefect 3's.
+ */
+import type { EpochMs } from './ids.ts';
+import type { Value } from './values.ts';
+
+export const STATE_TYPES = [
+  'SCHEDULED',
+  'PENDING',
+  'RUNNING',
+  'PAUSED',
+  'CANCELLING',
+  'COMPLETED',
+  'FAILED',
+  'CRASHED',
+  'CANCELLED',
+] as const;
+export type StateType = (typeof STATE_TYPES)[number];
+
+type Named = {
+  /** `Running`, `Retrying`, `AwaitingRetry`, `TimedOut` …: any name of 1 to 64 characters. */
+  readonly name: string;
+  /** One line for people, at most 1,000 characters. */
+  readonly message?: string;
+};
+
+export type State =
+  | (Named & { readonly type: 'SCHEDULED'; readonly dueAtMs: EpochMs; readonly error?: Value })
+  | (Named & { readonly type: 'PENDING' })
+  | (Named & { readonly type: 'RUNNING' })
+  | (Named & { readonly type: 'PAUSED' })
+  | (Named & { readonly type: 'CANCELLING' })
+  | (Named & { readonly type: 'COMPLETED'; readonly result?: Value })
+  /** `retriable: false` says that another attempt would fail in the same way. Default: true. */
+  | (Named & { readonly type: 'FAILED'; readonly error?: Value; readonly retriable?: boolean })
+  | (Named & { readonly type: 'CRASHED'; readonly error?: Value })
+  /** `result` or `error` is evidence: what the code reported after the cancel was ruled. */
+  | (Named & { readonly type: 'CANCELLED'; readonly result?: Value; readonly error?: Value });
+
+export const TERMINAL_TYPES = ['COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED'] as const satisfies readonly StateType[];
+export type TerminalType = (typeof TERMINAL_TYPES)[number];
+
+export const isTerminal = (state: { readonly type: StateType } | undefined): boolean =>
+  state !== undefined && (TERMINAL_TYPES as readonly StateType[]).includes(state.type);
+
+export const DEFAULT_NAMES: Readonly<Record<StateType, string>> = {
+  SCHEDULED: 'Scheduled',
+  PENDING: 'Pending',
+  RUNNING: 'Running',
+  PAUSED: 'Paused',
+  CANCELLING: 'Cancelling',
+  COMPLETED: 'Completed',
+  FAILED: 'Failed',
+  CRASHED: 'Crashed',
+  CANCELLED: 'Cancelled',
+};

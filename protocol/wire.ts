@@ -1,0 +1,160 @@
+/**
+ * The door: the only file of protocol/ that knows zod. Parsers never throw; what they return is ours.
+ * Unknown fields are refused, so that a newer SDK cannot be half understood.
+ */
+import { z } from 'zod';
+import type { Digest, EpochMs, RunId } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import type { Ask, Batch, Heartbeat, ProposalDraft } from './messages.ts';
+import type { RunDefinition } from './proposals.ts';
+import type { State } from './states.ts';
+import type { Value } from './values.ts';
+
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+const text = z.string().max(LIMITS.textMax);
+const name = z.string().min(1).max(LIMITS.nameMax);
+const count = z.int().nonnegative();
+const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
+const runId = z.string().max(LIMITS.runIdMax).regex(RUN_ID) as unknown as z.ZodType<RunId>;
+const digest = z.string().regex(/^[0-9a-f]{64}$/) as unknown as z.ZodType<Digest>;
+const epochMs = count as unknown as z.ZodType<EpochMs>;
+const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+
+const value: z.ZodType<Value> = z.strictObject({
+  digest,
+  size: count.max(LIMITS.valueBytesMax),
+  inline: z.string().max(LIMITS.inlineBytesMax).exactOptional(),
+  cipher: z.strictObject({ key: z.string(), box: z.string().max(2 * LIMITS.inlineBytesMax) }).exactOptional(),
+});
+
+const named = { name, message: text.exactOptional() };
+const error = value.exactOptional();
+const result = value.exactOptional();
+
+export const stateSchema: z.ZodType<State> = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('SCHEDULED'), ...named, dueAtMs: epochMs, error }),
+  z.strictObject({ type: z.literal('PENDING'), ...named }),
+  z.strictObject({ type: z.literal('RUNNING'), ...named }),
+  z.strictObject({ type: z.literal('PAUSED'), ...named }),
+  z.strictObject({ type: z.literal('CANCELLING'), ...named }),
+  z.strictObject({ type: z.literal('COMPLETED'), ...named, result }),
+  z.strictObject({ type: z.literal('FAILED'), ...named, error, retriable: z.boolean().exactOptional() }),
+  z.strictObject({ type: z.literal('CRASHED'), ...named, error }),
+  z.strictObject({ type: z.literal('CANCELLED'), ...named, result, error }),
+]);
+
+const definition: z.ZodType<RunDefinition> = z.strictObject({
+  kind: z.enum(['flow', 'task']),
+  name,
+  parent: runId.exactOptional(),
+  call: z.strictObject({ key: text, inputs: digest.exactOptional(), ordinal: count }).exactOptional(),
+  parameters: value.exactOptional(),
+  retry: z
+    .strictObject({
+      retriesMax: count.max(LIMITS.retriesMax),
+      delaysMs: z.array(z.number().nonnegative()).max(LIMITS.retryDelaysMax),
+      jitter: z.number().min(0).max(1),
+    })
+    .exactOptional(),
+  timeoutMs: z.number().positive().exactOptional(),
+  limits: z
+    .array(z.strictObject({ limit: name, slots: z.int().positive() }))
+    .max(LIMITS.limitsOfRunMax)
+    .exactOptional(),
+  priority: z.int().exactOptional(),
+  work: z.strictObject({ pool: token, queue: token }).exactOptional(),
+  identity: digest.exactOptional(),
+});
+
+const asked = {
+  counter: count,
+  onBehalfOf: text.exactOptional(),
+  reason: text.exactOptional(),
+  done: count.exactOptional(),
+};
+
+const transition = {
+  ...asked,
+  run: runId,
+  to: stateSchema,
+  basedOn: count.exactOptional(),
+  report: z.literal(true).exactOptional(),
+  execution: count.exactOptional(),
+  claim: z.literal(true).exactOptional(),
+  create: definition.exactOptional(),
+};
+
+const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('flow'), ...transition }),
+  z.strictObject({ kind: z.literal('task'), ...transition }),
+  z.strictObject({
+    kind: z.literal('workspace'),
+    ...asked,
+    event: z.discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('LIMIT_SET'), limit: name, slotsMax: count }),
+      z.strictObject({ type: z.literal('LIMIT_REMOVED'), limit: name }),
+    ]),
+  }),
+]);
+
+const envelope = z.strictObject({
+  v: z.literal(1),
+  proposals: z.array(z.unknown()).min(1).max(LIMITS.batchProposalsMax),
+});
+
+export type ParsedBatch = {
+  /** In the batch's order: each proposal, or why it is none (with its counter, when that much can be read). */
+  readonly proposals: readonly (
+    | { readonly ok: true; readonly value: ProposalDraft }
+    | { readonly ok: false; readonly problem: string; readonly counter: number | undefined }
+  )[];
+};
+
+/** A batch whose envelope is sound; one bad proposal does not spoil its neighbours. */
+export function parseBatch(bytes: Uint8Array): Parsed<ParsedBatch> {
+  const json = parseJson(bytes);
+  if (!json.ok) return json;
+  const outer = envelope.safeParse(json.value);
+  if (!outer.success) return { ok: false, problem: z.prettifyError(outer.error) };
+  return { ok: true, value: { proposals: outer.data.proposals.map(parseDraft) } };
+}
+
+function parseDraft(raw: unknown): ParsedBatch['proposals'][number] {
+  const parsed = draft.safeParse(raw);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const counter = count.safeParse((raw as { counter?: unknown } | null)?.counter);
+  return { ok: false, problem: z.prettifyError(parsed.error), counter: counter.success ? counter.data : undefined };
+}
+
+export const encodeBatch = (batch: Batch): Uint8Array => Buffer.from(JSON.stringify(batch));
+
+const heartbeat: z.ZodType<Heartbeat> = z.strictObject({ v: z.literal(1), pid: count, host: text });
+
+const ask: z.ZodType<Ask> = z.discriminatedUnion('type', [
+  z.strictObject({ v: z.literal(1), type: z.literal('HELLO') }),
+  z.strictObject({ v: z.literal(1), type: z.literal('RUN'), run: runId }),
+  z.strictObject({ v: z.literal(1), type: z.literal('UNFINISHED'), identity: digest }),
+  z.strictObject({ v: z.literal(1), type: z.literal('OUTCOMES'), run: runId, after: runId.exactOptional() }),
+]);
+
+export const parseHeartbeat = (bytes: Uint8Array): Parsed<Heartbeat> => parseWith(heartbeat, bytes);
+export const parseAsk = (bytes: Uint8Array): Parsed<Ask> => parseWith(ask, bytes);
+
+function parseWith<T>(schema: z.ZodType<T>, bytes: Uint8Array): Parsed<T> {
+  const json = parseJson(bytes);
+  if (!json.ok) return json;
+  const parsed = schema.safeParse(json.value);
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, problem: z.prettifyError(parsed.error) };
+}
+
+function parseJson(bytes: Uint8Array): Parsed<unknown> {
+  try {
+    return {
+      ok: true,
+      value: JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')),
+    };
+  } catch {
+    return { ok: false, problem: 'not JSON' };
+  }
+}

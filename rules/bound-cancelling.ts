@@ -1,0 +1,18 @@
+/**
+ * | opinion                                                                        |
+ * | ------------------------------------------------------------------------------ |
+ * | PASS, and CLAIM a timer: when the grace is over, the clock proposes CANCELLED  |
+ */
+import { later } from '../protocol/ids.ts';
+import { defineRule, pass } from './rule.ts';
+
+export const boundCancelling = defineRule({
+  name: 'bound-cancelling',
+  summary: 'A cancelled run that does not end by itself is ended when its grace is over.',
+  on: ['flow', 'subflow', 'task'],
+  from: ['RUNNING'],
+  to: ['CANCELLING'],
+  needs: ['graceMs'],
+  may: [],
+  judge: (_, { graceMs, nowMs }) => pass([{ type: 'TIMER', timer: 'grace', dueAtMs: later(nowMs, graceMs) }]),
+});

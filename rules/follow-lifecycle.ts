@@ -1,0 +1,51 @@
+/**
+ * | from       | may go to                                                                      |
+ * | ---------- | ------------------------------------------------------------------------------ |
+ * | nothing    | SCHEDULED PENDING RUNNING                                                      |
+ * | SCHEDULED  | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
+ * | PENDING    | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
+ * | RUNNING    | SCHEDULED PAUSED CANCELLING and every end; RUNNING in another execution        |
+ * | PAUSED     | SCHEDULED RUNNING CANCELLING and every end                                     |
+ * | CANCELLING | every end                                                                      |
+ * | an end     | RUNNING, and itself (keep-terminal-states has seen to it)                      |
+ *
+ * RUNNING again in the same execution is a DUPLICATE, and so is CANCELLING twice.
+ */
+import type { StateType } from '../protocol/states.ts';
+import { defineRule, pass, reject, type FromType } from './rule.ts';
+import { ANY_STATE, FROM_ANY } from './state-sets.ts';
+
+const ENDS: readonly StateType[] = ['COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED'];
+const BROKEN_ENDS: readonly StateType[] = ['FAILED', 'CRASHED', 'CANCELLED'];
+
+export const SUCCESSORS: Readonly<Record<FromType, readonly StateType[]>> = {
+  NONE: ['SCHEDULED', 'PENDING', 'RUNNING'],
+  SCHEDULED: ['SCHEDULED', 'PENDING', 'RUNNING', 'CANCELLING', ...BROKEN_ENDS],
+  PENDING: ['SCHEDULED', 'PENDING', 'RUNNING', 'CANCELLING', ...BROKEN_ENDS],
+  RUNNING: ['SCHEDULED', 'RUNNING', 'PAUSED', 'CANCELLING', ...ENDS],
+  PAUSED: ['SCHEDULED', 'RUNNING', 'CANCELLING', ...ENDS],
+  CANCELLING: ENDS,
+  COMPLETED: ['RUNNING', 'COMPLETED'],
+  FAILED: ['RUNNING', 'FAILED'],
+  CRASHED: ['RUNNING', 'CRASHED'],
+  CANCELLED: ['RUNNING', 'CANCELLED'],
+};
+
+export const followLifecycle = defineRule({
+  name: 'follow-lifecycle',
+  summary: 'A run goes only from where it is to where that can lead.',
+  on: ['flow', 'subflow', 'task'],
+  from: FROM_ANY,
+  to: ANY_STATE,
+  needs: ['execution', 'ran'],
+  may: ['reject'],
+  judge: ({ from, to, kind }, { execution, ran }) => {
+    const fromType = from?.type ?? 'NONE';
+    const again = fromType === to.type && (fromType === 'RUNNING' || fromType === 'CANCELLING');
+    if (again && (fromType === 'CANCELLING' || kind === 'flow' || ran?.execution === execution.current)) {
+      return reject('DUPLICATE', `the run is ${fromType} already`);
+    }
+    if (SUCCESSORS[fromType].includes(to.type)) return pass();
+    return reject('NOT_IN_LIFECYCLE', `${fromType === 'NONE' ? 'a new run' : fromType} cannot become ${to.type}`);
+  },
+});

@@ -1,0 +1,22 @@
+/**
+ * | the failure is | retries granted  | opinion                                                          |
+ * | -------------- | ---------------- | ---------------------------------------------------------------- |
+ * | not retriable  | any              | PASS: the failure stands                                         |
+ * | retriable      | all of them      | PASS: the budget is spent                                        |
+ * | retriable      | fewer            | REWRITE to AwaitingRetry, due after the delay, stretched by chance |
+ *
+ * The flow function then runs again from the top; its completed tasks are reused, its failed ones run again.
+ */
+import { defineRule } from './rule.ts';
+import { retryOpinion } from './retry.ts';
+
+export const retryFailedFlow = defineRule({
+  name: 'retry-failed-flow',
+  summary: 'A failed flow run is tried again while its retry budget lasts, keeping what its tasks completed.',
+  on: ['flow', 'subflow'],
+  from: ['RUNNING'],
+  to: ['FAILED'],
+  needs: ['retry', 'chance'],
+  may: ['rewrite'],
+  judge: ({ to }, facts) => retryOpinion(to, facts),
+});

@@ -1,0 +1,29 @@
+/** What retrying a task and retrying a flow have in common: the next attempt's time. Not a rule. */
+import { later, type EpochMs } from '../protocol/ids.ts';
+import type { State } from '../protocol/states.ts';
+import { pass, rewrite, type Facts, type Opinion } from './rule.ts';
+
+type Known = Pick<Facts, 'retry' | 'chance'> & { readonly nowMs: EpochMs };
+
+/** A failure becomes a later attempt, or stands. */
+export function retryOpinion(to: State, { retry, chance, nowMs }: Known): Opinion {
+  if (to.type !== 'FAILED' || retry.retriesMax === 0) return pass();
+  if (to.retriable === false) return pass(undefined, 'the error is not worth another attempt');
+  if (retry.used >= retry.retriesMax) return pass(undefined, `all ${String(retry.retriesMax)} retries are used`);
+  const delayMs = delayOf(retry, chance);
+  const scheduled: State = {
+    type: 'SCHEDULED',
+    name: 'AwaitingRetry',
+    dueAtMs: later(nowMs, delayMs),
+    ...(to.message === undefined ? {} : { message: to.message }),
+    ...(to.error === undefined ? {} : { error: to.error }),
+  };
+  const nth = `retry ${String(retry.used + 1)} of ${String(retry.retriesMax)} in ${String(delayMs)} ms`;
+  return rewrite(scheduled, to.message === undefined ? nth : `${nth}, after: ${to.message.slice(0, 200)}`);
+}
+
+/** The listed delay of this retry, the last one for all after it; stretched by chance, so that what failed together does not come back together. */
+function delayOf({ used, delaysMs, jitter }: Facts['retry'], chance: number): number {
+  const base = delaysMs[Math.min(used, delaysMs.length - 1)] ?? 0;
+  return Math.round(base * (1 + jitter * chance));
+}

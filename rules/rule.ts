@@ -1,0 +1,129 @@
+/**
+ * What a rule is. A rule is a small pure function from a transition and the facts it needs to an opinion.
+ *
+ * R1 Same input, same opinion: no clock, no chance, no I/O, no waiting. All it knows is in its two arguments.
+ * R2 It takes nothing and sends nothing: what it wants for the run it claims in its opinion, and the claim takes effect
+ *    only with the ruling. So a losing opinion leaves nothing to clean up.
+ */
+import type { EpochMs } from '../protocol/ids.ts';
+import type { Claim, RejectCode, Waits } from '../protocol/rulings.ts';
+import type { State, StateType } from '../protocol/states.ts';
+
+/** A flow run of its own, a flow run within a flow run, a task run. */
+export type RunKind = 'flow' | 'subflow' | 'task';
+/** `NONE`: the run does not exist yet. */
+export type FromType = StateType | 'NONE';
+
+export type Transition = {
+  readonly kind: RunKind;
+  /** Undefined when the proposal creates the run. A rule that answers "stay as you are" rewrites to this very object. */
+  readonly from: State | undefined;
+  readonly to: State;
+  /** It says what happened, rather than what is wanted. */
+  readonly report: boolean;
+  /** The asker wants to become the process that executes the flow run. */
+  readonly claim: boolean;
+  /** The user that asks; `engine` for the engine's own proposers. */
+  readonly by: string;
+};
+
+/** A named limit as it stands for one run. */
+export type SlotFact = {
+  readonly limit: string;
+  /** Absent: nobody has set this limit, so it bounds nothing. */
+  readonly slotsMax?: number;
+  /** Slots that this run asks for. */
+  readonly wanted: number;
+  /** Slots that other runs hold. */
+  readonly used: number;
+  /** Of these, slots that only an ancestor of this run can give back. */
+  readonly heldByAncestors: number;
+  /** Held proposals that come before this one. */
+  readonly ahead: number;
+};
+
+/** All that a rule may know beyond the transition. The arbiter gathers it in one place and records what was needed. */
+export type Facts = {
+  /** The ledger's time. */
+  readonly nowMs: EpochMs;
+  /** The fencing token: the execution that is current, and the one in whose name the asker asks. */
+  readonly execution: { readonly current: number; readonly asked?: number };
+  /** The run's version, and the one that the wish is based on. */
+  readonly version: { readonly current: number; readonly basedOn?: number };
+  /** The enclosing flow run's state, and how often it began anew after a failure. */
+  readonly flow?: { readonly type: StateType; readonly round: number };
+  /** In which execution and round of its flow run this run last ran. */
+  readonly ran?: { readonly execution: number; readonly round: number };
+  /** Times that the run has entered RUNNING. */
+  readonly attempt: number;
+  readonly retry: {
+    /** Retries that were granted already. */
+    readonly used: number;
+    readonly retriesMax: number;
+    readonly delaysMs: readonly number[];
+    readonly jitter: number;
+  };
+  /** A number in [0, 1) drawn for this ruling. */
+  readonly chance: number;
+  readonly slots: readonly SlotFact[];
+  /** How long one attempt may run; absent: for ever. */
+  readonly timeoutMs?: number;
+  /** How long a cancelled run may take to end by itself. */
+  readonly graceMs: number;
+};
+
+export type Need = Exclude<keyof Facts, 'nowMs'>;
+
+export type Opinion =
+  | { readonly type: 'PASS'; readonly claims?: readonly Claim[]; readonly why?: string }
+  | { readonly type: 'REWRITE'; readonly to: State; readonly why: string }
+  | { readonly type: 'REJECT'; readonly code: RejectCode; readonly why: string }
+  | { readonly type: 'HOLD'; readonly waits: Waits; readonly why: string };
+
+export type Rule = {
+  /** The rule's name is its file's and its test's name. */
+  readonly name: string;
+  /** One sentence; it becomes the rule's line in docs/rules.md. */
+  readonly summary: string;
+  readonly on: readonly RunKind[];
+  readonly from: readonly FromType[];
+  readonly to: readonly StateType[];
+  readonly needs: readonly Need[];
+  /** What the rule can do besides passing; declared, so that what a policy can do is known without asking it. */
+  readonly may: readonly ('rewrite' | 'reject' | 'hold')[];
+  readonly judge: (transition: Transition, facts: Facts) => Opinion;
+};
+
+/** A rule as its author writes it: `judge` sees only the facts that the rule says it needs. */
+export type RuleDefinition<Needed extends Need> = Omit<Rule, 'needs' | 'judge'> & {
+  readonly needs: readonly Needed[];
+  readonly judge: (transition: Transition, facts: Pick<Facts, Needed | 'nowMs'>) => Opinion;
+};
+
+/**
+ * Defines a rule. The facts named in `needs` are typed, gathered for it, and recorded with each ruling.
+ *
+ * @example
+ * const noFridays = defineRule({
+ *   name: 'no-fridays', summary: 'Starts nothing on a Friday.',
+ *   on: ['flow'], from: ['NONE', 'PENDING'], to: ['RUNNING'], needs: [], may: ['reject'],
+ *   judge: (_, { nowMs }) => (Math.floor(nowMs / 86_400_000) % 7 === 1 ? reject('FRIDAY', 'it is Friday') : pass()),
+ * });
+ */
+export function defineRule<const Needed extends Need>(definition: RuleDefinition<Needed>): Rule {
+  return definition;
+}
+
+const PASS: Opinion = { type: 'PASS' };
+
+/** The rule has nothing against it; `claims` are what it takes for the run if the ruling stands. */
+export const pass = (claims?: readonly Claim[], why?: string): Opinion =>
+  claims === undefined && why === undefined
+    ? PASS
+    : { type: 'PASS', ...(claims === undefined ? {} : { claims }), ...(why === undefined ? {} : { why }) };
+/** Another state instead; the hearing starts again, so that every rule sees it. */
+export const rewrite = (to: State, why: string): Opinion => ({ type: 'REWRITE', to, why });
+/** Nothing changes; ends the hearing. */
+export const reject = (code: RejectCode, why: string): Opinion => ({ type: 'REJECT', code, why });
+/** Nothing changes yet: the proposal is parked and judged again when what it waits for happens; ends the hearing. */
+export const hold = (waits: Waits, why: string): Opinion => ({ type: 'HOLD', waits, why });

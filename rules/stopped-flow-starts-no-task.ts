@@ -1,0 +1,24 @@
+/**
+ * | the enclosing flow run is | opinion                                       |
+ * | ------------------------- | --------------------------------------------- |
+ * | RUNNING                   | PASS                                          |
+ * | PAUSED                    | HOLD until it moves                           |
+ * | anything else             | REJECT FLOW_NOT_RUNNING                       |
+ */
+import { defineRule, hold, pass, reject } from './rule.ts';
+import { FROM_ANY } from './state-sets.ts';
+
+export const stoppedFlowStartsNoTask = defineRule({
+  name: 'stopped-flow-starts-no-task',
+  summary: 'Only a running flow run starts tasks and flow runs of its own.',
+  on: ['task', 'subflow'],
+  from: FROM_ANY,
+  to: ['RUNNING'],
+  needs: ['flow'],
+  may: ['reject', 'hold'],
+  judge: (_, { flow }) => {
+    if (flow?.type === 'RUNNING') return pass();
+    if (flow?.type === 'PAUSED') return hold({ type: 'FLOW' }, 'the flow run is paused');
+    return reject('FLOW_NOT_RUNNING', flow === undefined ? 'its flow run is unknown' : `its flow run is ${flow.type}`);
+  },
+});

@@ -1,0 +1,53 @@
+/**
+ * A call's identity within its flow run: what makes it meet its own earlier run when the flow function runs again.
+ *
+ * I1 It depends on nothing but the flow run, the task's key, the contents of the inputs, and how many calls with the
+ *    same two came before in this execution; so calls that are made at once may be made in any order.
+ * I2 Inputs without canonical text have no digest; such calls are told apart by their order alone.
+ */
+import { hash } from 'node:crypto';
+import type { Digest, RunId } from '../protocol/ids.ts';
+import type { RunDefinition } from '../protocol/proposals.ts';
+import { canonicalText } from './canonical.ts';
+
+export type CallIdentity = { readonly run: RunId; readonly call: NonNullable<RunDefinition['call']> };
+
+/** Counts the calls of one flow run in one execution. */
+export class CallCounter {
+  readonly #parent: RunId;
+  readonly #counts = new Map<string, number>();
+
+  constructor(parent: RunId) {
+    this.#parent = parent;
+  }
+
+  /** `key`: the caller's own; absent, the call is known by the name and its inputs. */
+  next(name: string, inputs: readonly unknown[], key?: string): CallIdentity {
+    const text = canonicalText(inputs);
+    const digest = text === undefined ? undefined : (hash('sha256', text, 'hex') as Digest);
+    // With a key of its own, a call may meet its earlier run with other inputs; they are recorded, but do not count.
+    const counted = key === undefined ? (digest ?? null) : null;
+    // The slug too, because it is all of the name that the id shows.
+    const same = `${slug(name)}\n${key ?? name}\n${counted ?? ''}`;
+    const ordinal = this.#counts.get(same) ?? 0;
+    this.#counts.set(same, ordinal + 1);
+    const id = hash('sha256', JSON.stringify([key ?? name, counted, ordinal]), 'hex').slice(0, 16);
+    return {
+      run: `${this.#parent}.${slug(name)}-${id}` as RunId,
+      call: { key: key ?? name, ...(digest === undefined ? {} : { inputs: digest }), ordinal },
+    };
+  }
+}
+
+const SLUG_MAX = 40;
+const slugs = new Map<string, string>();
+
+/** A name as a part of an id: `a-z`, `0-9` and dashes, at most 40 characters. */
+export function slug(name: string): string {
+  const known = slugs.get(name);
+  if (known !== undefined) return known;
+  const spaced = name.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
+  const made = spaced.replace(/[^a-z0-9]+/g, '-').slice(0, SLUG_MAX).replace(/^-+|-+$/g, '') || 'call';
+  slugs.set(name, made);
+  return made;
+}

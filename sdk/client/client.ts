@@ -1,0 +1,209 @@
+/**
+ * All that this process has of one workspace: a link, a session, the heartbeat, the logs. Made by `connect.ts`; everything
+ * above it takes the client it uses as an argument.
+ */
+import { hostname } from 'node:os';
+import type { RunId } from '../../protocol/ids.ts';
+import type { Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
+import { isTerminal } from '../../protocol/states.ts';
+import type { Value } from '../../protocol/values.ts';
+import { decodeText, type Recorded } from '../values.ts';
+import type { Link } from './link.ts';
+import { LogShipper } from './log-shipper.ts';
+import { Session } from './session.ts';
+
+const BEAT_MS = 1000;
+/** How often a run is asked after of which nothing was heard: an order may have been lost on its way. */
+const ASK_AFTER_MS = 5000;
+
+/** A run whose orders must not be missed. `heardMs` is infinite if it is asked after only when something was lost. */
+type Watched = { readonly order: (order: Order) => void; heardMs: number };
+
+export class Client {
+  readonly link: Link;
+  readonly session: Session;
+  readonly logs: LogShipper;
+  #hello: Hello;
+  #executing = 0;
+  #beat: NodeJS.Timeout | undefined;
+  #expired = false;
+  readonly #watched = new Map<RunId, Watched>();
+  #asking: NodeJS.Timeout | undefined;
+
+  private constructor(link: Link, hello: Hello) {
+    this.link = link;
+    this.#hello = hello;
+    this.logs = new LogShipper(link);
+    this.session = new Session(link, {
+      epochChanged: () => {
+        this.#askAgain();
+      },
+      expired: () => {
+        this.#expired = true;
+      },
+    });
+  }
+
+  /** Resolves when an arbiter is active. */
+  static async open(link: Link): Promise<Client> {
+    link.hold();
+    try {
+      const hello = (await link.ask({ v: 1, type: 'HELLO' })) as Hello;
+      const client = new Client(link, hello);
+      await link.listen(client.session.id, {
+        answers: (bytes) => {
+          client.#receive(bytes);
+        },
+        restored: () => {
+          client.session.restored();
+          client.#askAgain();
+        },
+      });
+      return client;
+    } finally {
+      link.release();
+    }
+  }
+
+  /** Nothing more can be done with this one's session. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  get hello(): Hello {
+    return this.#hello;
+  }
+
+  async runView(run: RunId): Promise<RunView | undefined> {
+    return asView(await this.link.ask({ v: 1, type: 'RUN', run }));
+  }
+
+  async unfinished(identity: Extract<Ask, { type: 'UNFINISHED' }>['identity']): Promise<RunView | undefined> {
+    return asView(await this.link.ask({ v: 1, type: 'UNFINISHED', identity }));
+  }
+
+  /** All calls of a flow run that have ended. */
+  async outcomes(run: RunId): Promise<RunView[]> {
+    const ended: RunView[] = [];
+    for (let after: RunId | undefined; ; ) {
+      const question: Ask = { v: 1, type: 'OUTCOMES', run, ...(after === undefined ? {} : { after }) };
+      const page = (await this.link.ask(question)) as Outcomes | undefined;
+      ended.push(...(page?.ended ?? []));
+      after = page?.next;
+      if (after === undefined) return ended;
+    }
+  }
+
+  /** What was recorded, from where it stands. */
+  read(value: Value | undefined): unknown {
+    if (value === undefined) return undefined;
+    if (value.inline !== undefined) return decodeText(value.inline);
+    return this.link.getBlob(value.digest).then(decodeText);
+  }
+
+  /** Sees to it that what a proposal will name can be read; undefined says that there is nothing to wait for. */
+  store({ value, text, inline }: Recorded): Promise<void> | undefined {
+    return inline ? undefined : this.link.putBlob(value.digest, text);
+  }
+
+  /** This process executes one flow run more: it must say that it lives. */
+  beginExecuting(): void {
+    this.link.hold();
+    this.#executing += 1;
+    if (this.#executing > 1) return;
+    this.#sayAlive();
+    this.#beat = setInterval(() => {
+      this.#sayAlive();
+    }, BEAT_MS).unref();
+  }
+
+  endExecuting(): void {
+    this.link.release();
+    this.#executing -= 1;
+    if (this.#executing > 0) return;
+    clearInterval(this.#beat);
+    this.#beat = undefined;
+  }
+
+  /**
+   * As {@link Session.follow}, and what was lost is asked for: when the link was down or another arbiter took over, and
+   * `regularly` whenever nothing was heard for a while.
+   */
+  watch(run: RunId, regularly: boolean, order: (order: Order) => void): void {
+    this.#watched.set(run, { order, heardMs: regularly ? performance.now() : Number.POSITIVE_INFINITY });
+    this.session.follow(run, order);
+    if (!regularly) return;
+    this.#asking ??= setInterval(() => {
+      this.#askAgain(performance.now() - ASK_AFTER_MS);
+    }, ASK_AFTER_MS / 2).unref();
+  }
+
+  /** Something was heard of a run that is asked after regularly. */
+  heard(run: RunId): void {
+    const watched = this.#watched.get(run);
+    if (watched !== undefined) watched.heardMs = performance.now();
+  }
+
+  unwatch(run: RunId): void {
+    this.#watched.delete(run);
+    this.session.unfollow(run);
+    if (this.#watched.size > 0) return;
+    clearInterval(this.#asking);
+    this.#asking = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.logs.flush();
+    await this.link.flush();
+    this.session.close();
+    clearInterval(this.#beat);
+    clearInterval(this.#asking);
+    await this.link.close();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      this.session.receive(bytes);
+    } catch (error) {
+      // An exception here would end the connection's reading; a broken invariant must not go unnoticed either.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #sayAlive(): void {
+    this.link.beat(this.session.id, { v: 1, pid: process.pid, host: hostname() });
+  }
+
+  /** Asks after the watched runs that were last heard of before `heardBeforeMs`. */
+  #askAgain(heardBeforeMs = Number.POSITIVE_INFINITY): void {
+    if (!this.link.up) return;
+    if (heardBeforeMs === Number.POSITIVE_INFINITY) void this.#greetAgain();
+    for (const [run, watched] of this.#watched) {
+      if (watched.heardMs > heardBeforeMs) continue;
+      if (watched.heardMs !== Number.POSITIVE_INFINITY) watched.heardMs = performance.now();
+      void this.#askAfter(run, watched);
+    }
+  }
+
+  async #askAfter(run: RunId, watched: Watched): Promise<void> {
+    const view = await this.runView(run).catch(() => undefined);
+    if (view === undefined || this.#watched.get(run) !== watched) return;
+    const { state, version, execution } = view;
+    watched.order({ run, state, version, execution, by: 'engine', seq: 0 });
+  }
+
+  async #greetAgain(): Promise<void> {
+    const hello = await this.link.ask({ v: 1, type: 'HELLO' }).catch(() => undefined);
+    if (hello !== undefined) this.#hello = hello as Hello;
+  }
+}
+
+/** An arbiter that knows no such run answers without one. */
+function asView(reply: unknown): RunView | undefined {
+  const view = reply as Partial<RunView> | null | undefined;
+  return view?.run === undefined || view.state === undefined ? undefined : (view as RunView);
+}
+
+export const isOver = (view: RunView): boolean => isTerminal(view.state);

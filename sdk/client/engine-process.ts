@@ -1,0 +1,89 @@
+/**
+ * Starts an engine for a data folder as a child process, through the command line, and waits until it announces itself.
+ *
+ * E1 Two processes that start an engine at once end up with one: the engine locks its folder, the loser's child exits,
+ *    and its parent goes on looking at the folder.
+ * E2 The child lives as long as somebody needs it: it exits by itself when this process is gone and no other client is
+ *    connected; it learns of the first by its standard input, which this process holds open.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, openSync, closeSync, mkdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { AssentError } from '../../protocol/errors.ts';
+import { engineOf, type Target } from './target.ts';
+
+/** How long an engine may take to announce itself; the first start may fetch nats-server. */
+const START_LIMIT_MS = 30_000;
+const LOOK_AGAIN_MS = 20;
+const LOG_LINES_SHOWN = 12;
+
+/** Resolves with the first engine of the folder to which `connect` finds a way. */
+export async function startEngine<T>(dataDir: string, connect: (target: Target) => Promise<T | undefined>): Promise<T> {
+  const log = join(dataDir, 'engine.log');
+  let child = spawnEngine(dataDir, log);
+  let exits = 0;
+  for (const untilMs = performance.now() + START_LIMIT_MS; performance.now() < untilMs; ) {
+    const target = await engineOf(dataDir);
+    const connected = target === undefined ? undefined : await connect(target);
+    if (connected !== undefined) return connected;
+    if (hasEnded(child)) {
+      exits += 1;
+      // It lost the folder to another engine, which may be about to announce itself, or about to exit.
+      if (!lostTheFolder(child)) throw failed(`The engine exited with ${exitOf(child)}`, log);
+      await pause(250);
+      if (exits % 8 === 0) child = spawnEngine(dataDir, log);
+    }
+    await pause(LOOK_AGAIN_MS);
+  }
+  throw failed(`No engine of ${dataDir} was ready after ${String(START_LIMIT_MS / 1000)} s`, log);
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+const exitOf = (child: ChildProcess): string =>
+  child.signalCode === null ? `code ${String(child.exitCode)}` : `signal ${child.signalCode}`;
+
+/** The exit code by which `assent server` says that another engine has the folder. */
+export const EXIT_FOLDER_LOCKED = 75;
+const lostTheFolder = (child: ChildProcess): boolean => child.exitCode === EXIT_FOLDER_LOCKED;
+
+function spawnEngine(dataDir: string, log: string): ChildProcess {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const file = openSync(log, 'a', 0o600);
+  try {
+    const child = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', command(), 'server', '--data', dataDir, '--ephemeral'],
+      // A group of its own: Ctrl-C in this terminal must not stop an engine that other processes use.
+      { stdio: ['pipe', file, file], detached: true },
+    );
+    child.on('error', () => undefined);
+    child.unref();
+    (child.stdin as Socket | null)?.on('error', () => undefined);
+    (child.stdin as Socket | null)?.unref();
+    return child;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The command of the package that this file belongs to. */
+function command(): string {
+  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
+    const bin = join(at, 'bin', 'assent.js');
+    if (existsSync(join(at, 'package.json')) && existsSync(bin)) return bin;
+    if (dirname(at) === at) throw new AssentError('ENGINE_START_FAILED', 'The command `assent` is not in its package.');
+  }
+}
+
+function failed(what: string, log: string): AssentError {
+  let last = '';
+  try {
+    last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
+  } catch {
+    // Without a log there is nothing to show.
+  }
+  return new AssentError('ENGINE_START_FAILED', `${what}; the end of ${log}:\n${last}\n`);
+}

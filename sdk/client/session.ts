@@ -1,0 +1,234 @@
+/**
+ * One client process's conversation with the arbiter: proposals out, in batches; answers and orders in.
+ *
+ * N1 Counters start at 0 and have no gaps; a proposal keeps its counter however often it is published.
+ * N2 A proposal is published again until it is answered: after 1 s, with backoff to 30 s, and whenever the link was down.
+ *    `held` is a receipt: the answer is still to come, so it is asked for again every 30 s.
+ * N3 Proposals leave in the order in which they were made, those of one tick in one batch.
+ * N4 Each proposal is settled exactly once; what is said to an answered one is ignored.
+ */
+import { randomBytes } from 'node:crypto';
+import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { Answer, AnswerMessage, Order, ProposalDraft } from '../../protocol/messages.ts';
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** A proposal before it has a counter. */
+export type Wish = DistributiveOmit<ProposalDraft, 'counter' | 'done'>;
+
+/** Where the batches go. */
+export interface Outlet {
+  readonly up: boolean;
+  propose(session: SessionId, batch: Uint8Array): void;
+}
+
+export interface SessionEvents {
+  /** Another incarnation of the arbiter answers: orders of the last one may never have been sent. */
+  epochChanged(): void;
+  /** The arbiter has closed this session; nothing that it asks is judged any more. */
+  expired(): void;
+}
+
+/** Whoever asked; when it does not care any more, its held proposals are dropped without an answer. */
+export interface Asker {
+  readonly mute: boolean;
+}
+
+type Pending = {
+  readonly counter: number;
+  readonly asker: Asker | undefined;
+  /** The proposal as JSON, but for its counter. */
+  readonly body: string;
+  readonly bytes: number;
+  readonly settle: (answer: Answer) => void;
+  state: 'queued' | 'sent' | 'held';
+  /** When to publish it again, by this process's clock. */
+  againAtMs: number;
+  /** Times that it was published. */
+  tries: number;
+};
+
+const AGAIN_FIRST_MS = 1000;
+const AGAIN_MAX_MS = 30_000;
+const SWEEP_MS = 250;
+
+export class Session {
+  readonly id: SessionId;
+  readonly #outlet: Outlet;
+  readonly #events: SessionEvents;
+  readonly #pending = new Map<number, Pending>();
+  readonly #held = new Set<Pending>();
+  readonly #orders = new Map<RunId, (order: Order) => void>();
+  #queue: Pending[] = [];
+  #next = 0;
+  /** The smallest counter without an answer, and the last one that the arbiter was told. */
+  #done = 0;
+  #doneSent = 0;
+  /** Proposals on their way. */
+  #inFlight = 0;
+  #flushing = false;
+  #sweep: NodeJS.Timeout | undefined;
+  #epoch: number | undefined;
+  #closed = false;
+
+  constructor(outlet: Outlet, events: SessionEvents) {
+    this.id = idFrom(randomBytes(16)) as SessionId;
+    this.#outlet = outlet;
+    this.#events = events;
+  }
+
+  /** `settle` hears the final answer; it must not throw. It is called in the order of the answers. */
+  propose(wish: Wish, settle: (answer: Answer) => void, asker?: Asker): void {
+    const counter = this.#next;
+    this.#next += 1;
+    const body = JSON.stringify(wish);
+    const bytes = Buffer.byteLength(body) + 40;
+    const pending: Pending = { counter, asker, body, bytes, settle, state: 'queued', againAtMs: 0, tries: 0 };
+    this.#pending.set(counter, pending);
+    this.#queue.push(pending);
+    this.#flushSoon();
+  }
+
+  /** The final answer to a proposal. */
+  ask(wish: Wish, asker?: Asker): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.propose(wish, resolve, asker);
+    });
+  }
+
+  /**
+   * Drops the held proposals of whoever does not care any more. The arbiter has withdrawn them too, in silence: their
+   * flow run ended, or another execution began.
+   */
+  dropMute(): void {
+    for (const pending of this.#held) {
+      if (pending.asker?.mute === true) this.#forget(pending);
+    }
+  }
+
+  /** `ordered` hears what the arbiter says about this run though nobody asked. */
+  follow(run: RunId, ordered: (order: Order) => void): void {
+    this.#orders.set(run, ordered);
+  }
+
+  unfollow(run: RunId): void {
+    this.#orders.delete(run);
+  }
+
+  /** As if the arbiter had said it; for what was learnt by asking. */
+  order(order: Order): void {
+    this.#orders.get(order.run)?.(order);
+  }
+
+  receive(bytes: Uint8Array): void {
+    const message = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as AnswerMessage;
+    for (const answer of message.answers) this.#answered(answer);
+    for (const order of message.orders) this.order(order);
+    if (this.#epoch !== undefined && message.epoch > this.#epoch) this.#events.epochChanged();
+    this.#epoch = Math.max(this.#epoch ?? 0, message.epoch);
+    if (this.#queue.length > 0) this.#flushSoon();
+  }
+
+  /** The link was down: whatever was published may be lost, and so may the answers. */
+  restored(): void {
+    for (const pending of this.#pending.values()) pending.state = 'queued';
+    this.#queue = [...this.#pending.values()];
+    this.#inFlight = 0;
+    this.#doneSent = 0;
+    this.#flushSoon();
+  }
+
+  /** Nothing is published any more; what is unanswered stays so. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  #answered(answer: Answer): void {
+    const pending = this.#pending.get(answer.counter);
+    if (pending === undefined) return;
+    if (pending.state === 'sent') this.#inFlight -= 1;
+    if (answer.outcome === 'held') {
+      pending.state = 'held';
+      pending.againAtMs = performance.now() + AGAIN_MAX_MS;
+      if (pending.asker?.mute === true) this.#forget(pending);
+      else this.#held.add(pending);
+      return;
+    }
+    this.#forget(pending);
+    if (answer.code === 'SESSION_EXPIRED') this.#events.expired();
+    pending.settle(answer);
+  }
+
+  #forget(pending: Pending): void {
+    this.#held.delete(pending);
+    this.#pending.delete(pending.counter);
+    if (pending.state === 'queued') this.#queue = this.#queue.filter((other) => other !== pending);
+    while (this.#done < this.#next && !this.#pending.has(this.#done)) this.#done += 1;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || this.#closed) return;
+    this.#flushing = true;
+    // At the end of the tick, so that whatever it proposes leaves together.
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#closed || this.#queue.length === 0) return;
+    this.#sweep ??= setInterval(() => {
+      this.#sweepOver(performance.now());
+    }, SWEEP_MS).unref();
+    if (!this.#outlet.up) return;
+    const nowMs = performance.now();
+    let sent = 0;
+    while (sent < this.#queue.length && this.#inFlight < LIMITS.sessionInFlightMax) sent += this.#sendBatch(sent, nowMs);
+    this.#queue = sent === this.#queue.length ? [] : this.#queue.slice(sent);
+  }
+
+  /** One batch from the queue's place `from` on; says how many are in it. */
+  #sendBatch(from: number, nowMs: number): number {
+    const proposals: string[] = [];
+    let bytes = 0;
+    for (let at = from; at < this.#queue.length && proposals.length < LIMITS.batchProposalsMax; at += 1) {
+      const pending = this.#queue[at];
+      if (pending === undefined || (bytes > 0 && bytes + pending.bytes > LIMITS.batchBytesMax)) break;
+      bytes += pending.bytes;
+      pending.state = 'sent';
+      pending.tries += 1;
+      pending.againAtMs = nowMs + Math.min(AGAIN_FIRST_MS * 2 ** (pending.tries - 1), AGAIN_MAX_MS);
+      proposals.push(this.#proposal(pending));
+    }
+    this.#inFlight += proposals.length;
+    // The text that protocol/wire.ts's encodeBatch would make, from parts that were made once.
+    this.#outlet.propose(this.id, Buffer.from(`{"v":1,"proposals":[${proposals.join(',')}]}`));
+    return proposals.length;
+  }
+
+  #proposal({ counter, body }: Pending): string {
+    const rest = body.slice(1);
+    if (this.#done === this.#doneSent) return `{"counter":${String(counter)},${rest}`;
+    this.#doneSent = this.#done;
+    return `{"counter":${String(counter)},"done":${String(this.#done)},${rest}`;
+  }
+
+  #sweepOver(nowMs: number): void {
+    if (this.#pending.size === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+      return;
+    }
+    if (!this.#outlet.up) return;
+    for (const pending of this.#pending.values()) {
+      if (pending.state === 'queued' || pending.againAtMs > nowMs) continue;
+      if (pending.state === 'sent') this.#inFlight -= 1;
+      pending.state = 'queued';
+      this.#queue.push(pending);
+    }
+    this.#flushSoon();
+  }
+}

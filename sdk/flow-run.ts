@@ -1,0 +1,340 @@
+/**
+ * One flow run in this process, from the wish to run to the outcome that its caller sees; attempt after attempt, as the
+ * rulings say. A flow run of its own claims each attempt and is handed an execution; a subflow lives in its root's.
+ *
+ * F1 The function runs only after its RUNNING was ruled on; its outcome is what was ruled, not what it returned.
+ * F2 Two attempts of one run are not at work at once: the next one waits until the last one's functions have settled,
+ *    for the grace at most.
+ * F3 Once the run has ended, or went on elsewhere, nothing that belongs to it is proposed.
+ */
+import { AssentError } from '../protocol/errors.ts';
+import type { RunId } from '../protocol/ids.ts';
+import type { Answer, Order } from '../protocol/messages.ts';
+import type { State } from '../protocol/states.ts';
+import type { Client } from './client/client.ts';
+import type { Wish } from './client/session.ts';
+import type { Settings } from './options.ts';
+import { cancelled, cancelledWith, completedWith, errorOf, failedWith, isFence, isRetriable, refusedError, type Report } from './outcomes.ts';
+import { Execution, FlowScope, scopes, type Call } from './scope.ts';
+
+/** How long a cancelled or failed attempt's functions may take to settle. */
+const GRACE_MS = 10_000;
+
+export type FlowDefinition = {
+  readonly settings: Settings;
+  readonly fn: (parameters: never) => unknown;
+};
+
+export type FlowRunPlan = {
+  readonly client: Client;
+  readonly flow: FlowDefinition;
+  readonly run: RunId;
+  /** The wish to become RUNNING; `basedOn` is absent for the first one if the run is created by it. */
+  readonly start: (basedOn: number | undefined) => Wish;
+  /** Asked for once the run is known to run: a resumed run's are those that it was started with. */
+  readonly parameters: () => unknown;
+  /** The flow that called it. Absent: a flow run of its own. */
+  readonly parent?: FlowScope;
+  /** The version of a run that exists already. */
+  readonly version?: number;
+  /** Hears of each attempt that begins. */
+  readonly onAttempt?: (scope: FlowScope, answer: Answer) => void;
+};
+
+/** What was ruled about an attempt; with what the function gave, in the same process. */
+type Ruled =
+  | { readonly type: 'STATE'; readonly state: State; readonly version: number; readonly own?: Own; readonly reason?: string | undefined }
+  | { readonly type: 'REFUSED'; readonly error: unknown };
+type Own = { readonly value: unknown } | { readonly error: unknown };
+
+/** The wish to start was refused: nothing ran. */
+export class StartRefused extends Error {
+  readonly answer: Answer;
+  readonly shown: AssentError;
+  constructor(answer: Answer, whose: string) {
+    super(answer.why);
+    this.answer = answer;
+    this.shown = refusedError(answer, whose);
+  }
+}
+
+export class FlowRun implements Call {
+  readonly #plan: FlowRunPlan;
+  readonly #client: Client;
+  #execution: Execution | undefined;
+  #scope: FlowScope | undefined;
+  #version: number;
+  #cancelled: AssentError | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  /** Ends the round at hand with what somebody else has ruled. */
+  #overrule: (ruled: Ruled) => void = () => undefined;
+  /** Ends the function's part in the attempt at hand. */
+  #giveUp: (outcome: Own) => void = () => undefined;
+  #left = false;
+
+  constructor(plan: FlowRunPlan) {
+    this.#plan = plan;
+    this.#client = plan.client;
+    this.#version = plan.version ?? 0;
+  }
+
+  get settled(): Promise<void> {
+    return this.#scope === undefined ? Promise.resolve() : this.#scope.quiet(GRACE_MS);
+  }
+
+  /** Resolves or rejects with what the run's end means to its caller. */
+  async outcome(): Promise<unknown> {
+    const { run, parent } = this.#plan;
+    parent?.enter(this);
+    this.#client.watch(run, parent === undefined, (order) => {
+      this.#ordered(order);
+    });
+    try {
+      for (let basedOn = this.#plan.version; ; ) {
+        const ruled = await this.#round(basedOn);
+        if (ruled.type === 'REFUSED') throw ruled.error;
+        if (ruled.state.type !== 'SCHEDULED' || this.#left) return await this.#meaning(ruled);
+        basedOn = ruled.version;
+        await this.#scope?.quiet(GRACE_MS);
+      }
+    } finally {
+      this.#end();
+    }
+  }
+
+  interrupt(reason: AssentError): void {
+    if (reason.kind === 'FENCED' || this.#scope === undefined) {
+      this.#left = true;
+      this.#scope?.stop(reason);
+      this.#overrule({ type: 'REFUSED', error: reason });
+    } else {
+      this.#cancel(reason);
+    }
+  }
+
+  #end(): void {
+    clearTimeout(this.#grace);
+    this.#left = true;
+    this.#plan.parent?.leave(this);
+    this.#client.unwatch(this.#plan.run);
+    this.#scope?.silence();
+    if (this.#plan.parent === undefined) this.#execution?.end();
+  }
+
+  /** One attempt; over as soon as somebody else has ruled that it is. */
+  #round(basedOn: number | undefined): Promise<Ruled> {
+    return new Promise((resolve, reject) => {
+      let open = true;
+      this.#overrule = (ruled) => {
+        open = false;
+        resolve(ruled);
+      };
+      this.#try(basedOn, () => open).then(resolve, reject);
+    });
+  }
+
+  async #try(basedOn: number | undefined, isOpen: () => boolean): Promise<Ruled> {
+    const answer = await this.#client.session.ask(this.#plan.start(basedOn), this.#plan.parent);
+    this.#hear(answer.version);
+    if (answer.outcome !== 'accepted') return this.#notStarted(answer);
+    if (!isOpen()) {
+      this.#giveBack();
+      return { type: 'REFUSED', error: cancelled(this.#whose(), undefined) };
+    }
+    const scope = await this.#open(answer);
+    this.#plan.onAttempt?.(scope, answer);
+    const outcome = await this.#runFunction(scope);
+    clearTimeout(this.#grace);
+    scope.stop(this.#cancelled ?? cancelled(`${this.#whose()}'s call`, 'the flow function has ended'));
+    if (!isOpen() || scope.mute) return { type: 'REFUSED', error: scope.stopped };
+    return this.#report(scope, outcome);
+  }
+
+  #notStarted(answer: Answer): Ruled {
+    if (answer.outcome === 'rewritten' && answer.state !== undefined) {
+      return { type: 'STATE', state: answer.state, version: answer.version };
+    }
+    if (isFence(answer)) this.#plan.parent?.execution.fence(answer.why ?? 'another execution is current');
+    return { type: 'REFUSED', error: new StartRefused(answer, this.#whose()) };
+  }
+
+  /** A subflow's start was granted when nobody waited for it any more. */
+  #giveBack(): void {
+    const { parent, run } = this.#plan;
+    if (parent === undefined || parent.mute) return;
+    const to: State = { type: 'CANCELLED', name: 'Cancelled', message: 'nobody waits for it' };
+    const { number } = parent.execution;
+    this.#client.session.propose({ kind: 'flow', run, to, report: true, execution: number }, () => undefined, parent);
+  }
+
+  async #open(answer: Answer): Promise<FlowScope> {
+    const { run, flow, parent } = this.#plan;
+    const execution = parent?.execution ?? this.#handOver(answer.execution ?? 0);
+    const attempt = answer.attempt ?? 1;
+    const scope = new FlowScope({
+      client: this.#client,
+      run,
+      name: flow.settings.name,
+      attempt,
+      execution,
+      ...(parent === undefined ? {} : { parent }),
+      ...(attempt > 1 ? { recorded: await this.#recordedCalls() } : {}),
+      fail: (error) => {
+        this.#giveUp({ error });
+      },
+    });
+    this.#scope = scope;
+    // A cancel may have been ordered while the calls were read.
+    if (this.#cancelled !== undefined) scope.stop(this.#cancelled);
+    return scope;
+  }
+
+  #handOver(number: number): Execution {
+    this.#execution?.end();
+    this.#client.session.dropMute();
+    this.#execution = new Execution(this.#plan.run, number, (why) => {
+      this.#fence(why);
+    });
+    return this.#execution;
+  }
+
+  async #recordedCalls(): Promise<ReadonlyMap<RunId, State>> {
+    const ended = await this.#client.outcomes(this.#plan.run);
+    return new Map(ended.map(({ run, state }) => [run, state]));
+  }
+
+  async #runFunction(scope: FlowScope): Promise<Own> {
+    const givenUp = new Promise<Own>((resolve) => {
+      this.#giveUp = resolve;
+    });
+    const ran = (async (): Promise<Own> => {
+      try {
+        const parameters = await this.#plan.parameters();
+        return { value: await scopes.run(scope, () => this.#plan.flow.fn(parameters as never)) };
+      } catch (error) {
+        return { error };
+      }
+    })();
+    return Promise.race([ran, givenUp]);
+  }
+
+  async #report(scope: FlowScope, own: Own): Promise<Ruled> {
+    const { report, own: reported } = this.#reportOf(scope, own);
+    await report.stored;
+    const answer = await this.#client.session.ask(this.#endWish(scope, report.state), scope.parent);
+    if (isFence(answer)) {
+      const error = refusedError(answer, this.#whose());
+      scope.execution.fence(error.message);
+      return { type: 'REFUSED', error };
+    }
+    this.#hear(answer.version);
+    if (answer.outcome === 'accepted') {
+      return { type: 'STATE', state: report.state, version: answer.version, own: reported };
+    }
+    const { state } = answer;
+    if (state !== undefined && state.type !== 'RUNNING') return this.#standing(state, report.state, answer, reported);
+    // A rule refused the end itself. The run must not stay at work for ever.
+    const error = refusedError(answer, `The end of ${this.#whose()}`);
+    await this.#client.session.ask(this.#endWish(scope, failedWith(this.#client, error, false).state), scope.parent);
+    return { type: 'REFUSED', error };
+  }
+
+  #standing(state: State, reported: State, { version }: Answer, own: Own): Ruled {
+    return { type: 'STATE', state, version, ...(state.type === reported.type ? { own } : {}) };
+  }
+
+  #endWish(scope: FlowScope, to: State): Wish {
+    return { kind: 'flow', run: this.#plan.run, to, report: true, execution: scope.execution.number };
+  }
+
+  #reportOf(scope: FlowScope, own: Own): { report: Report; own: Own } {
+    if (this.#cancelled !== undefined) {
+      const evidence = 'value' in own ? { result: own.value } : { error: own.error };
+      return { report: cancelledWith(this.#client, evidence), own: { error: this.#cancelled } };
+    }
+    if ('error' in own) {
+      const retriable = isRetriable(own.error, this.#plan.flow.settings, scope.attempt);
+      return { report: failedWith(this.#client, own.error, retriable), own };
+    }
+    try {
+      return { report: completedWith(this.#client, own.value, this.#whose()), own };
+    } catch (error) {
+      return { report: failedWith(this.#client, error, false), own: { error } };
+    }
+  }
+
+  async #meaning(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
+    const { state, own, reason } = ruled;
+    if (own !== undefined && 'value' in own) return own.value;
+    if (state.type === 'COMPLETED') return this.#client.read(state.result);
+    if (own !== undefined) throw own.error;
+    throw await errorOf(this.#client, state, this.#whose(), reason);
+  }
+
+  #hear(version: number): void {
+    this.#version = Math.max(this.#version, version);
+    this.#client.heard(this.#plan.run);
+  }
+
+  /** What was ruled though this process did not ask for it. */
+  #ordered(order: Order): void {
+    if (order.version <= this.#version) return;
+    this.#hear(order.version);
+    const { state, version, reason } = order;
+    switch (state.type) {
+      case 'PAUSED':
+        return;
+      case 'CANCELLING':
+        this.#cancel(cancelled(this.#whose(), reason ?? state.message));
+        return;
+      case 'RUNNING':
+      case 'PENDING':
+        if (this.#plan.parent === undefined && order.execution !== this.#execution?.number) {
+          this.#fence('another process executes it');
+        }
+        return;
+      case 'CRASHED':
+        this.#fence(state.message ?? 'it was ruled crashed');
+        return;
+      case 'SCHEDULED':
+      case 'FAILED':
+      case 'CANCELLED':
+      case 'COMPLETED':
+        this.#attemptEnded(state);
+        this.#overrule({ type: 'STATE', state, version, reason });
+    }
+  }
+
+  /** The engine ended the attempt: it is over, whether or not its function notices. */
+  #attemptEnded(state: State): void {
+    const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
+    this.#scope?.stop(state.type === 'CANCELLED' ? cancelled(this.#whose(), undefined) : timedOut);
+    if (state.type !== 'SCHEDULED') this.#scope?.silence();
+  }
+
+  #cancel(reason: AssentError): void {
+    if (this.#cancelled !== undefined) return;
+    this.#cancelled = reason;
+    this.#scope?.stop(reason);
+    this.#grace = setTimeout(() => {
+      this.#giveUp({ error: reason });
+    }, GRACE_MS);
+  }
+
+  #fence(why: string): void {
+    if (this.#plan.parent !== undefined) {
+      this.#plan.parent.execution.fence(why);
+      return;
+    }
+    const error = new AssentError('FENCED', `${this.#whose()} goes on elsewhere: ${why}.`);
+    this.#execution?.end();
+    this.#left = true;
+    this.#scope?.stop(error);
+    this.#client.session.dropMute();
+    this.#overrule({ type: 'REFUSED', error });
+  }
+
+  #whose(): string {
+    return `Flow '${this.#plan.flow.settings.name}'`;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Between what code does and what the ledger says: the states that a function's end is reported as, and what a state
+ * means to whoever called.
+ */
+import { AssentError } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Answer } from '../protocol/messages.ts';
+import type { State } from '../protocol/states.ts';
+import type { Client } from './client/client.ts';
+import { isError, shortText } from './errors-across.ts';
+import type { Settings } from './options.ts';
+import { decodeError, encodeError, encodeText, recorded, type Recorded } from './values.ts';
+
+export const RUNNING: State = { type: 'RUNNING', name: 'Running' };
+
+/** A state to be reported, and what must be stored before. */
+export type Report = { readonly state: State; readonly stored: Promise<void> | undefined };
+
+/** @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */
+export function completedWith(client: Client, result: unknown, whose: string): Report {
+  if (result === undefined) return { state: { type: 'COMPLETED', name: 'Completed' }, stored: undefined };
+  const text = recorded(encodeText(result, `The result of ${whose}`), `The result of ${whose}`);
+  return { state: { type: 'COMPLETED', name: 'Completed', result: text.value }, stored: client.store(text) };
+}
+
+/** A failure is reported whatever its error is: one that is too large is cut to its message. */
+export function failedWith(client: Client, error: unknown, retriable: boolean): Report {
+  const text = errorText(error);
+  const state: State = {
+    type: 'FAILED',
+    name: 'Failed',
+    message: headline(error),
+    error: text.value,
+    ...(retriable ? {} : { retriable: false }),
+  };
+  return { state, stored: client.store(text) };
+}
+
+export function cancelledWith(client: Client, evidence: { result?: unknown; error?: unknown }): Report {
+  const state: State = { type: 'CANCELLED', name: 'Cancelled' };
+  if (evidence.error !== undefined && !isStop(evidence.error)) {
+    const text = errorText(evidence.error);
+    return { state: { ...state, error: text.value }, stored: client.store(text) };
+  }
+  if (evidence.result === undefined) return { state, stored: undefined };
+  try {
+    const text = recorded(encodeText(evidence.result, 'The result'), 'The result');
+    return { state: { ...state, result: text.value }, stored: client.store(text) };
+  } catch {
+    // Evidence that cannot be recorded is none.
+    return { state, stored: undefined };
+  }
+}
+
+function errorText(error: unknown): Recorded {
+  try {
+    return recorded(encodeError(error), 'The error');
+  } catch {
+    return recorded(encodeError(new Error(headline(error))), 'The error');
+  }
+}
+
+/** One line for people. */
+export function headline(error: unknown): string {
+  const text = isError(error) ? `${error.name}: ${error.message}` : shortText(error);
+  return (text.split('\n', 1)[0] ?? '').slice(0, LIMITS.textMax);
+}
+
+/** Our own word to code that it must stop; it says nothing that the ledger does not know. */
+const isStop = (error: unknown): boolean => error instanceof AssentError && STOPS.has(error.kind);
+const STOPS: ReadonlySet<string> = new Set(['CANCELLED', 'FENCED', 'TIMED_OUT']);
+
+/** Whether another attempt may do better. */
+export function isRetriable(error: unknown, settings: Settings, attempt: number): boolean {
+  if (error instanceof AssentError && FINAL.has(error.kind)) return false;
+  if (settings.retry === undefined || settings.retryIf === undefined) return true;
+  try {
+    return settings.retryIf(error, attempt);
+  } catch {
+    return false;
+  }
+}
+
+/** What cannot be recorded now will not be after another attempt. */
+const FINAL: ReadonlySet<string> = new Set(['VALUE_TOO_LARGE', 'VALUE_NOT_SERIALIZABLE', 'BAD_PARAMETERS', 'BAD_OPTION']);
+
+/** The error that a failed, crashed or cancelled run means to its caller. */
+export async function errorOf(client: Client, state: State, whose: string, reason?: string): Promise<unknown> {
+  const words = reason ?? state.message;
+  const because = words === undefined ? '' : `: ${words}`;
+  switch (state.type) {
+    case 'FAILED':
+      if (state.error !== undefined) return decodeError(await textOf(client, state.error));
+      if (state.name === 'TimedOut') return new AssentError('TIMED_OUT', `${whose} was not done in time${because}.`);
+      return new AssentError('FLOW_FAILED', `${whose} failed${because}.`);
+    case 'CANCELLED':
+    case 'CANCELLING':
+      return cancelled(whose, words);
+    case 'CRASHED':
+    default:
+      return new AssentError('FENCED', `${whose} is ${state.name}${because}.`);
+  }
+}
+
+const textOf = async (client: Client, value: { digest: Recorded['value']['digest']; inline?: string }): Promise<string> =>
+  value.inline ?? (await client.link.getBlob(value.digest));
+
+export const cancelled = (whose: string, reason: string | undefined): AssentError =>
+  new AssentError('CANCELLED', `${whose} was cancelled${reason === undefined ? '' : `: ${reason}`}.`);
+
+/** What a refusal means to whoever asked. */
+export function refusedError(answer: Answer, whose: string): AssentError {
+  const { code = 'REJECTED', why = 'no reason was given' } = answer;
+  const said = `${whose} was refused: ${code}, ${why}.`;
+  if (code === 'FENCED' || code === 'SESSION_EXPIRED') return new AssentError('FENCED', said);
+  if (code === 'FLOW_NOT_RUNNING') return new AssentError('CANCELLED', said);
+  return new AssentError('REJECTED', said);
+}
+
+export const isFence = ({ code }: Answer): boolean => code === 'FENCED' || code === 'SESSION_EXPIRED';
