@@ -6,8 +6,10 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AssentError } from '../protocol/errors.ts';
 import { isWorkspaceName } from '../protocol/subjects.ts';
-import { ARBITER_DEFAULTS, type ArbiterRole, type ArbiterSettings } from './arbiter/arbiter.ts';
-import { keepArbiter } from './arbiter/keeper.ts';
+import type { ArbiterRole } from './arbiter/arbiter.ts';
+import { ARBITER_DEFAULTS, type ArbiterSettings } from './arbiter/parts.ts';
+import type { Counters } from './arbiter/counters.ts';
+import { ArbiterKeeper } from './arbiter/keeper.ts';
 import { addressOf, withoutSecrets, type Address } from './connect.ts';
 import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
 import { startEmbeddedServer } from './server/embedded.ts';
@@ -41,7 +43,7 @@ export type Engine = {
   readonly clientAddress: Address;
   /** The embedded nats-server's process. */
   natsPid(): number | undefined;
-  counters(): Promise<unknown>;
+  counters(): Promise<Counters>;
   /** Stops everything that this call started; resolves when nothing of it runs. */
   stop(): Promise<void>;
 };
@@ -60,7 +62,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const dataDir = resolve(options.dataDir ?? '.assent');
   const server = options.url === undefined ? await embedded(options, dataDir, workspace) : outside(options.url);
   try {
-    const arbiter = keepArbiter({
+    const arbiter = new ArbiterKeeper({
       address: server.address,
       workspace,
       durability,

@@ -97,3 +97,6 @@ export function rootOf(run: RunId): RunId {
   const at = run.indexOf('.');
   return (at < 0 ? run : run.slice(0, at)) as RunId;
 }
+
+/** The id of the flow run that encloses a run, read from the run's own; empty for a flow run of its own. */
+export const parentId = (run: RunId): string => run.slice(0, Math.max(run.lastIndexOf('.'), 0));

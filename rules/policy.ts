@@ -91,9 +91,11 @@ export const corePolicies: Readonly<Record<RunKind, Policy>> = {
  * Whether no rule can alter the completion of a running task, so that its value may be used before the ruling is known.
  * A guard that only ever refuses a process that must stop anyway does not count.
  */
-export function completesEarly({ governing }: Court): boolean {
+export function completesEarly(court: Court): boolean {
   const guards = new Set([fenceStaleExecutions.name, rejectStaleWishes.name, followLifecycle.name]);
-  return governing('task', 'RUNNING', 'COMPLETED').rules.every(
-    (rule) => rule.may.length === 0 || (guards.has(rule.name) && !rule.may.some((may) => may !== 'reject')),
-  );
+  return court
+    .governing('task', 'RUNNING', 'COMPLETED')
+    .rules.every(
+      (rule) => rule.may.length === 0 || (guards.has(rule.name) && !rule.may.some((may) => may !== 'reject')),
+    );
 }

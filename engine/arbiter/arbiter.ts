@@ -7,11 +7,10 @@
  * B3 After any doubt (an append that did not land as expected, a reconnect) it answers nobody until it has read again.
  */
 import { AssentError } from '../../protocol/errors.ts';
-import { idFrom, type Digest } from '../../protocol/ids.ts';
+import { idFrom } from '../../protocol/ids.ts';
 import type { Heartbeat } from '../../protocol/messages.ts';
 import type { EpochEntry, Position } from '../../protocol/rulings.ts';
 import { encodeEntry, encodeSegment } from '../../protocol/segment.ts';
-import type { Court } from '../../rules/judge.ts';
 import { chainOver, stillStands, type Chain } from '../fold/chain.ts';
 import { evolve, evolveSegment, sealSegment } from '../fold/evolve.ts';
 import type { Journal } from '../fold/table.ts';
@@ -21,55 +20,10 @@ import { Counters } from './counters.ts';
 import { readBatch } from './door.ts';
 import { dispatchOf } from './effects.ts';
 import { Incarnation } from './incarnation.ts';
-import { LedgerClock, type Clock } from './ledger-clock.ts';
+import { LedgerClock } from './ledger-clock.ts';
 import { Liveness } from './liveness.ts';
-import type { Chance, LeaseWatch, Outbox } from './ports.ts';
+import type { ArbiterParts } from './parts.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { StateStore } from './state-store.ts';
-
-export type ArbiterSettings = {
-  /** A process that is silent for longer is dead. Default 10 s. */
-  readonly heartbeatLimitMs: number;
-  /** An active arbiter that is silent for longer may be replaced. Default 1 s. */
-  readonly leaseLimitMs: number;
-  /** A cancelled run that does not end by itself is ended after this. Default 30 s. */
-  readonly graceMs: number;
-  /** A session that is silent for longer is closed; at least as long as PROPOSALS keeps a message. Default 25 h. */
-  readonly sessionLimitMs: number;
-  /** Take over at once, without listening for another arbiter first: nobody else can be there. */
-  readonly alone: boolean;
-  /** Segments in flight at once. */
-  readonly inFlightMax?: number;
-};
-
-export const ARBITER_DEFAULTS: ArbiterSettings = {
-  heartbeatLimitMs: 10_000,
-  leaseLimitMs: 1000,
-  graceMs: 30_000,
-  sessionLimitMs: 25 * 3_600_000,
-  alone: false,
-};
-
-export type ArbiterParts = {
-  readonly ledger: Log;
-  readonly proposals: Log;
-  readonly outbox: Outbox;
-  readonly leases: LeaseWatch;
-  readonly court: Court;
-  readonly policy: Digest;
-  readonly clock: Clock;
-  readonly chance: Chance;
-  readonly scheduler: Scheduler;
-  readonly store?: StateStore;
-  readonly settings: ArbiterSettings;
-  /** Notes which proposal is being judged, where a successor finds it. */
-  readonly judging?: (at: Position | undefined) => void;
-  /** Where a predecessor in this place ended while it judged. */
-  readonly endedAt?: Position;
-  readonly say: (line: string) => void;
-  /** After each segment that was folded as settled, with the workspace at exactly that point. */
-  readonly folded?: (workspace: Workspace) => void;
-};
 
 export type ArbiterRole = 'STARTING' | 'STANDBY' | 'ACTIVE' | 'BROKEN' | 'STOPPED';
 

@@ -5,7 +5,7 @@
  * D2 What is not to be judged at all (expired session, stale epoch, poison, an unknown run) is a rejection with the
  *    arbiter as the rule, so that it stands on the ledger like any other.
  */
-import { rootOf, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import { parentId, rootOf, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, RejectCode, Ruling } from '../../protocol/rulings.ts';
 import { judge, type Court } from '../../rules/judge.ts';
 import type { RunKind } from '../../rules/rule.ts';
@@ -128,8 +128,9 @@ function familyProblem(workspace: Workspace, proposal: TransitionProposal): Refu
   const { create, run, kind } = proposal;
   if (create === undefined)
     return { code: 'RUN_UNKNOWN', why: 'no such run, and the proposal does not say what it is' };
-  const parent = run.slice(0, Math.max(run.lastIndexOf('.'), 0));
-  if (create.kind !== kind || (create.parent ?? '') !== parent || (kind === 'task' && parent === '')) {
+  const parent: string = parentId(run);
+  const named: string = create.parent ?? '';
+  if (create.kind !== kind || named !== parent || (kind === 'task' && parent === '')) {
     return { code: 'MALFORMED', why: 'the definition of the run does not agree with its id and kind' };
   }
   if (parent !== '' && workspace.runs.get(parent) === undefined) {

@@ -41,7 +41,7 @@ export function readBatch(message: StoredMessage): BatchRead {
 
 function withAsker(draft: ProposalDraft, user: string, session: string): Proposal {
   const { counter, ...rest } = draft;
-  return { id: proposalId(session, counter), by: user, ...rest } as Proposal;
+  return { id: proposalId(session, counter), by: user, ...rest };
 }
 
 const kept = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(0, BYTES_KEPT)).toString('base64');

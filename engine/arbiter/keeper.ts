@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Position } from '../../protocol/rulings.ts';
 import type { ArbiterRole } from './arbiter.ts';
+import type { Counters } from './counters.ts';
 import type { FromThread, ThreadData, ToThread } from './thread.ts';
 
 export type KeeperOptions = Omit<ThreadData, 'judging' | 'endedAt'> & {
@@ -13,109 +14,120 @@ export type KeeperOptions = Omit<ThreadData, 'judging' | 'endedAt'> & {
   readonly onDigest?: (seq: number, digest: string) => void;
 };
 
-export type Keeper = {
-  /** Resolves with the first role that is not STARTING. */
-  readonly settled: Promise<ArbiterRole>;
-  counters(): Promise<unknown>;
-  stop(): Promise<void>;
-};
-
 /** A single judgment may take this long; a whole hearing takes microseconds. */
 const JUDGMENT_BUDGET_MS = 1000;
 const WATCH_MS = 200;
 const RESTART_MS = 200;
 const STOP_LIMIT_MS = 5000;
 
-export function keepArbiter(options: KeeperOptions): Keeper {
-  const { say, onRole, onDigest, ...data } = options;
-  const judging = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT);
-  const mark = new Float64Array(judging);
-  let stopping = false;
-  let worker: Worker;
-  let told: (role: ArbiterRole) => void = () => undefined;
-  let failed: (error: Error) => void = () => undefined;
-  const settled = new Promise<ArbiterRole>((resolve, reject) => {
-    told = resolve;
-    failed = reject;
-  });
-  let counted: (counters: unknown) => void = () => undefined;
-  let everSettled = false;
+export class ArbiterKeeper {
+  /** Resolves with the first role that is not STARTING; rejects when the first thread dies before. */
+  readonly settled: Promise<ArbiterRole>;
+  readonly #options: KeeperOptions;
+  readonly #judging = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT);
+  readonly #mark = new Float64Array(this.#judging);
+  readonly #first = Promise.withResolvers<ArbiterRole>();
+  readonly #watch: NodeJS.Timeout;
+  #worker: Worker;
+  #everSettled = false;
+  #stopping = false;
+  #seen = { changes: -1, sinceMs: 0 };
+  #counted: (counters: Counters) => void = () => undefined;
 
-  const start = (endedAt: Position | undefined): void => {
-    mark.fill(0);
-    const workerData: ThreadData = { ...data, judging, ...(endedAt === undefined ? {} : { endedAt }) };
-    worker = new Worker(new URL(`./thread${extension()}`, import.meta.url), { workerData });
-    let reason: Error | undefined;
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.settled = this.#first.promise;
+    this.#worker = this.#start(undefined);
+    this.#watch = setInterval(() => {
+      this.#look();
+    }, WATCH_MS);
+    this.#watch.unref();
+  }
+
+  counters(): Promise<Counters> {
+    return new Promise((resolve) => {
+      this.#counted = resolve;
+      this.#worker.postMessage({ type: 'COUNT' } satisfies ToThread);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#watch);
+    const gone = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.#worker.postMessage({ type: 'STOP' } satisfies ToThread);
+    const limit = setTimeout(() => void this.#worker.terminate(), STOP_LIMIT_MS);
+    await gone;
+    clearTimeout(limit);
+  }
+
+  #start(endedAt: Position | undefined): Worker {
+    const { say: _say, onRole: _onRole, onDigest: _onDigest, ...data } = this.#options;
+    this.#mark.fill(0);
+    const workerData: ThreadData = {
+      ...data,
+      judging: this.#judging,
+      ...(endedAt === undefined ? {} : { endedAt }),
+    };
+    const worker = new Worker(new URL(`./thread${extension()}`, import.meta.url), { workerData });
+    let reason: unknown;
     worker.on('message', (message: FromThread) => {
-      hear(message);
+      this.#hear(message);
     });
     worker.on('error', (error) => {
-      reason = error as Error;
+      reason = error;
     });
     worker.on('exit', () => {
-      if (stopping) return;
-      const at = markedAt();
-      say(`the arbiter's thread ended${reason === undefined ? '' : `: ${reason.message}`}`);
-      if (!everSettled) {
-        failed(reason ?? new Error('the arbiter could not start'));
-        return;
-      }
-      setTimeout(() => {
-        start(at);
-      }, RESTART_MS);
+      this.#ended(reason);
     });
-  };
+    return worker;
+  }
 
-  const hear = (message: FromThread): void => {
-    if (message.type === 'ROLE') {
-      onRole(message.role as ArbiterRole, message.epoch);
-      if (message.role !== 'STARTING') {
-        everSettled = true;
-        told(message.role as ArbiterRole);
-      }
-    } else if (message.type === 'SAY') say(message.line);
-    else if (message.type === 'DIGEST') onDigest?.(message.seq, message.digest);
-    else if (message.type === 'COUNTERS') counted(message.counters);
-  };
-
-  const markedAt = (): Position | undefined => {
-    const [seq = 0, index = 0] = mark;
-    return seq === 0 ? undefined : { seq, index };
-  };
-
-  let seen = { changes: -1, sinceMs: 0 };
-  const watch = setInterval(() => {
-    const [seq = 0, , changes = 0] = mark;
-    const nowMs = performance.now();
-    if (seq === 0 || changes !== seen.changes) {
-      seen = { changes, sinceMs: nowMs };
-    } else if (nowMs - seen.sinceMs > JUDGMENT_BUDGET_MS) {
-      say(`a judgment took longer than ${String(JUDGMENT_BUDGET_MS)} ms and is ended`);
-      seen = { changes: -1, sinceMs: nowMs };
-      void worker.terminate();
+  #ended(reason: unknown): void {
+    if (this.#stopping) return;
+    if (!this.#everSettled) {
+      this.#first.reject(reason instanceof Error ? reason : new Error('the arbiter could not start'));
+      return;
     }
-  }, WATCH_MS);
-  watch.unref();
-  start(undefined);
+    const [seq = 0, index = 0] = this.#mark;
+    this.#options.say(`the arbiter's thread ended${reason instanceof Error ? `: ${reason.message}` : ''}`);
+    setTimeout(() => {
+      if (!this.#stopping) this.#worker = this.#start(seq === 0 ? undefined : { seq, index });
+    }, RESTART_MS);
+  }
 
-  return {
-    settled,
-    counters: () =>
-      new Promise((resolve) => {
-        counted = resolve;
-        worker.postMessage({ type: 'COUNT' } satisfies ToThread);
-      }),
-    stop: async () => {
-      stopping = true;
-      clearInterval(watch);
-      const gone = new Promise((resolve) => worker.once('exit', resolve));
-      worker.postMessage({ type: 'STOP' } satisfies ToThread);
-      const limit = setTimeout(() => void worker.terminate(), STOP_LIMIT_MS);
-      await gone;
-      clearTimeout(limit);
-    },
-  };
+  #hear(message: FromThread): void {
+    switch (message.type) {
+      case 'ROLE':
+        this.#options.onRole(message.role, message.epoch);
+        if (message.role === 'STARTING') return;
+        this.#everSettled = true;
+        this.#first.resolve(message.role);
+        return;
+      case 'SAY':
+        this.#options.say(message.line);
+        return;
+      case 'DIGEST':
+        this.#options.onDigest?.(message.seq, message.digest);
+        return;
+      case 'COUNTERS':
+        this.#counted(message.counters);
+    }
+  }
+
+  /** The same judgment at two looks that are further apart than its budget: it does not end by itself. */
+  #look(): void {
+    const [seq = 0, , changes = 0] = this.#mark;
+    const nowMs = performance.now();
+    if (seq === 0 || changes !== this.#seen.changes) {
+      this.#seen = { changes, sinceMs: nowMs };
+    } else if (nowMs - this.#seen.sinceMs > JUDGMENT_BUDGET_MS) {
+      this.#options.say(`a judgment took longer than ${String(JUDGMENT_BUDGET_MS)} ms and is ended`);
+      this.#seen = { changes: -1, sinceMs: nowMs };
+      void this.#worker.terminate();
+    }
+  }
 }
 
 /** The same file name, in the form that this one runs in: source or built. */
-export const extension = (): string => (import.meta.url.endsWith('.ts') ? '.ts' : '.js');
+const extension = (): string => (import.meta.url.endsWith('.ts') ? '.ts' : '.js');

@@ -7,6 +7,7 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { subjects } from '../../protocol/subjects.ts';
 import { parseAsk, parseHeartbeat } from '../../protocol/wire.ts';
 import type { Arbiter } from './arbiter.ts';
+import { isInbox } from '../server/permissions.ts';
 import { answerAsk } from './asks.ts';
 import type { LeaseWatch, Lease } from './ports.ts';
 
@@ -52,7 +53,8 @@ export function hearAsks(
 ): () => void {
   const subscription = connection.subscribe(subjects.ask(workspace), {
     callback: (error, message) => {
-      if (error !== null) return;
+      // The answer goes out with the engine's rights: only to an inbox, never to a subject that the asker has none for.
+      if (error !== null || message.reply === undefined || !isInbox(message.reply)) return;
       const ask = parseAsk(message.data);
       const answer = ask.ok ? answerAsk(arbiter, ask.value, about) : Promise.resolve({ v: 1, problem: ask.problem });
       void answer.then(

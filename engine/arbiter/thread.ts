@@ -12,7 +12,9 @@ import { stateDigest } from '../fold/workspace.ts';
 import { connectTo, type Address } from '../connect.ts';
 import { jetstreamLog } from '../log/jetstream.ts';
 import { ensureStreams } from '../log/streams.ts';
-import { Arbiter, type ArbiterSettings } from './arbiter.ts';
+import { Arbiter, type ArbiterRole } from './arbiter.ts';
+import type { ArbiterSettings } from './parts.ts';
+import type { Counters } from './counters.ts';
 import { systemClock } from './ledger-clock.ts';
 import { hearAsks, hearBeats, watchLeases } from './nats-inbox.ts';
 import { natsOutbox } from './nats-outbox.ts';
@@ -35,11 +37,10 @@ export type ThreadData = {
 };
 
 export type FromThread =
-  | { readonly type: 'ROLE'; readonly role: string; readonly epoch: number }
+  | { readonly type: 'ROLE'; readonly role: ArbiterRole; readonly epoch: number }
   | { readonly type: 'SAY'; readonly line: string }
   | { readonly type: 'DIGEST'; readonly seq: number; readonly digest: string }
-  | { readonly type: 'COUNTERS'; readonly counters: unknown }
-  | { readonly type: 'APPENDS_FAIL' };
+  | { readonly type: 'COUNTERS'; readonly counters: Counters };
 export type ToThread = { readonly type: 'STOP' | 'COUNT' };
 
 const data = workerData as ThreadData;

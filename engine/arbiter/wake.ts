@@ -4,7 +4,7 @@
  * K1 After the fold, a free slot and a held proposal that is first in all its queues and fits never coexist.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
-import { rootOf } from '../../protocol/proposals.ts';
+import { parentId, rootOf } from '../../protocol/proposals.ts';
 import type { Workspace } from '../fold/workspace.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
@@ -39,9 +39,7 @@ function heldByState(workspace: Workspace, flow: RunId): readonly ProposalId[] {
   const running = workspace.runs.get(flow)?.state.type === 'RUNNING';
   return ([...ids] as ProposalId[]).filter((id) => {
     const held = workspace.held.get(id);
-    if (held === undefined || parentOf(held.proposal.run) !== flow) return false;
+    if (held === undefined || parentId(held.proposal.run) !== flow) return false;
     return running === (held.waits.type === 'FLOW');
   });
 }
-
-const parentOf = (run: RunId): string => run.slice(0, Math.max(run.lastIndexOf('.'), 0));

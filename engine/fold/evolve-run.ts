@@ -180,11 +180,11 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
 
 /** Whose silence would be the end of this run. A run that waits for its retry is still in its process's hands. */
 function followSession(workspace: Workspace, was: Run | undefined, now: Run): void {
-  const executed = now.session !== undefined && !isTerminal(now.state);
-  if (was?.session !== undefined && (!executed || was.session !== now.session)) {
-    workspace.executing.remove(was.session, now.id);
-  }
-  if (executed && now.session !== undefined) workspace.executing.add(now.session, now.id);
+  const before = was?.session;
+  const after = isTerminal(now.state) ? undefined : now.session;
+  if (before === after) return;
+  if (before !== undefined) workspace.executing.remove(before, now.id);
+  if (after !== undefined) workspace.executing.add(after, now.id);
 }
 
 /** A crashed run can be resumed by whoever starts the same flow again; one that ended otherwise cannot. */

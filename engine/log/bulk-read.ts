@@ -2,7 +2,7 @@
  * Reads a stretch of a stream as an async iteration.
  * Owns: the queue between the server, which pushes, and the reader, who pulls. The server's word of flow control takes
  * its place in the queue and is answered when the reader gets there, so that a slow reader holds the server back and
- * the queue stays below the server's window (32 MB).
+ * the queue stays about as large as the server's window (32 MB at most), however slow the reader.
  */
 import { AssentError } from '../../protocol/errors.ts';
 import type { Sequence } from '../../protocol/ids.ts';

@@ -1,0 +1,54 @@
+/** What an arbiter is made of and how it is set. */
+import type { Digest } from '../../protocol/ids.ts';
+import type { Position } from '../../protocol/rulings.ts';
+import type { Court } from '../../rules/judge.ts';
+import type { Workspace } from '../fold/workspace.ts';
+import type { Log } from '../log/port.ts';
+import type { Clock } from './ledger-clock.ts';
+import type { Chance, LeaseWatch, Outbox } from './ports.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { StateStore } from './state-store.ts';
+
+export type ArbiterSettings = {
+  /** A process that is silent for longer is dead. Default 10 s. */
+  readonly heartbeatLimitMs: number;
+  /** An active arbiter that is silent for longer may be replaced. Default 1 s. */
+  readonly leaseLimitMs: number;
+  /** A cancelled run that does not end by itself is ended after this. Default 30 s. */
+  readonly graceMs: number;
+  /** A session that is silent for longer is closed; at least as long as PROPOSALS keeps a message. Default 25 h. */
+  readonly sessionLimitMs: number;
+  /** Take over at once, without listening for another arbiter first: nobody else can be there. */
+  readonly alone: boolean;
+  /** Segments in flight at once. */
+  readonly inFlightMax?: number;
+};
+
+export const ARBITER_DEFAULTS: ArbiterSettings = {
+  heartbeatLimitMs: 10_000,
+  leaseLimitMs: 1000,
+  graceMs: 30_000,
+  sessionLimitMs: 25 * 3_600_000,
+  alone: false,
+};
+
+export type ArbiterParts = {
+  readonly ledger: Log;
+  readonly proposals: Log;
+  readonly outbox: Outbox;
+  readonly leases: LeaseWatch;
+  readonly court: Court;
+  readonly policy: Digest;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly scheduler: Scheduler;
+  readonly store?: StateStore;
+  readonly settings: ArbiterSettings;
+  /** Notes which proposal is being judged, where a successor finds it. */
+  readonly judging?: (at: Position | undefined) => void;
+  /** Where a predecessor in this place ended while it judged. */
+  readonly endedAt?: Position;
+  readonly say: (line: string) => void;
+  /** After each segment that was folded as settled, with the workspace at exactly that point. */
+  readonly folded?: (workspace: Workspace) => void;
+};
