@@ -15,6 +15,7 @@ import { followLifecycle } from './follow-lifecycle.ts';
 import type { Court, Policy } from './judge.ts';
 import { keepTerminalStates } from './keep-terminal-states.ts';
 import { rejectStaleWishes } from './reject-stale-wishes.ts';
+import { resumeCrashedFlow } from './resume-crashed-flow.ts';
 import { retryFailedFlow } from './retry-failed-flow.ts';
 import { retryFailedTask } from './retry-failed-task.ts';
 import { reuseCompletedTask } from './reuse-completed-task.ts';
@@ -57,6 +58,7 @@ const flowPolicy: Policy = {
     enforceTimeout,
     boundCancelling,
     retryFailedFlow,
+    resumeCrashedFlow,
   ],
 };
 

@@ -63,6 +63,8 @@ export type Facts = {
     readonly delaysMs: readonly number[];
     readonly jitter: number;
   };
+  /** Whether a worker can find the run by itself, and how often one went on with it after a crash. */
+  readonly resume: { readonly byWorker: boolean; readonly used: number };
   /** A number in [0, 1) drawn for this ruling. */
   readonly chance: number;
   readonly slots: readonly SlotFact[];

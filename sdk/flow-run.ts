@@ -171,6 +171,7 @@ export class FlowRun implements Call {
     const { run, flow, parent } = this.#plan;
     const execution = parent?.execution ?? this.#handOver(answer.execution ?? 0);
     const attempt = answer.attempt ?? 1;
+    const recorded = parent?.recorded ?? (attempt > 1 ? await this.#recordedCalls() : undefined);
     const scope = new FlowScope({
       client: this.#client,
       run,
@@ -178,7 +179,7 @@ export class FlowRun implements Call {
       attempt,
       execution,
       ...(parent === undefined ? {} : { parent }),
-      ...(attempt > 1 ? { recorded: await this.#recordedCalls() } : {}),
+      ...(recorded === undefined ? {} : { recorded }),
       fail: (error) => {
         this.#giveUp({ error });
       },
@@ -198,9 +199,10 @@ export class FlowRun implements Call {
     return this.#execution;
   }
 
-  async #recordedCalls(): Promise<ReadonlyMap<RunId, State>> {
-    const ended = await this.#client.outcomes(this.#plan.run);
-    return new Map(ended.map(({ run, state }) => [run, state]));
+  /** Undefined if nobody can say now: then each call asks for itself. */
+  async #recordedCalls(): Promise<ReadonlyMap<RunId, State> | undefined> {
+    const ended = await this.#client.outcomes(this.#plan.run).catch(() => undefined);
+    return ended && new Map(ended.map(({ run, state }) => [run, state]));
   }
 
   async #runFunction(scope: FlowScope): Promise<Own> {
@@ -219,8 +221,7 @@ export class FlowRun implements Call {
   }
 
   async #report(scope: FlowScope, own: Own): Promise<Ruled> {
-    const { report, own: reported } = this.#reportOf(scope, own);
-    await report.stored;
+    const { report, own: reported } = await this.#stored(this.#reportOf(scope, own));
     const answer = await this.#client.session.ask(this.#endWish(scope, report.state), scope.parent);
     if (isFence(answer)) {
       const error = refusedError(answer, this.#whose());
@@ -237,6 +238,16 @@ export class FlowRun implements Call {
     const error = refusedError(answer, `The end of ${this.#whose()}`);
     await this.#client.session.ask(this.#endWish(scope, failedWith(this.#client, error, false).state), scope.parent);
     return { type: 'REFUSED', error };
+  }
+
+  /** A result that cannot be stored fails the run; what the ledger names must be there. */
+  async #stored(made: { report: Report; own: Own }): Promise<{ report: Report; own: Own }> {
+    try {
+      await made.report.stored;
+      return made;
+    } catch (error) {
+      return { report: failedWith(this.#client, error, true), own: { error } };
+    }
   }
 
   #standing(state: State, reported: State, { version }: Answer, own: Own): Ruled {

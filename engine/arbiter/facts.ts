@@ -47,6 +47,7 @@ const gatherers: Gatherers = {
     used: run?.retriesUsed ?? 0,
     ...(run?.retry ?? proposal.create?.retry ?? NO_RETRY),
   }),
+  resume: ({ run }) => ({ byWorker: run?.work !== undefined, used: run?.resumes ?? 0 }),
   chance: ({ circumstances }) => circumstances.chance(),
   slots: (asked) => slotFacts(asked),
   timeoutMs: ({ proposal, run }) => run?.timeoutMs ?? proposal.create?.timeoutMs,

@@ -43,6 +43,7 @@ function created(workspace: Workspace, { proposal, ruling, state, hash, at }: Mo
     sinceMs: ruling.atMs,
     attempt: 0,
     retriesUsed: 0,
+    resumes: 0,
     round: 0,
     execution: 0,
     slots: [],
@@ -89,28 +90,33 @@ function advance(workspace: Workspace, before: Run, move: Move, slots: readonly 
     last: at,
   };
   if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
-  const retrying = state.type === 'SCHEDULED' && before.state.type === 'RUNNING' && ruling.outcome === 'rewritten';
-  const ended = isTerminal(state);
+  const again = state.type === 'SCHEDULED' && before.state.type === 'RUNNING' && ruling.outcome === 'rewritten';
+  const fenced = fences(before, proposal);
+  const { session: _, ...unowned } = base;
   return {
-    ...base,
-    ...(retrying ? { retriesUsed: before.retriesUsed + 1 } : {}),
-    ...(ended ? { endedMs: ruling.atMs } : {}),
-    ...(ended && fences(before, state, proposal) ? { execution: before.execution + 1 } : {}),
+    ...(again && fenced ? unowned : base),
+    ...(again && fenced ? { resumes: before.resumes + 1 } : {}),
+    ...(again && !fenced ? { retriesUsed: before.retriesUsed + 1 } : {}),
+    ...(isTerminal(state) ? { endedMs: ruling.atMs } : {}),
+    ...(fenced ? { execution: before.execution + 1 } : {}),
   };
 }
 
-/** The engine ended it while a process may still be at work: what that process says from now on is void. */
-const fences = (before: Run, state: State, proposal: TransitionProposal): boolean =>
+/**
+ * The run is taken from its process, which may still be at work: it died, as far as is known, or the engine ended the
+ * run when its grace was over. What that process says from now on is void.
+ */
+const fences = (before: Run, { to, by }: TransitionProposal): boolean =>
   before.parent === undefined &&
   before.kind === 'flow' &&
-  (state.type === 'CRASHED' || proposal.by === ENGINE) &&
-  before.execution > 0;
+  before.execution > 0 &&
+  (to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED'));
 
 function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, proposal: TransitionProposal): Run {
   const { endedMs: _, ...open } = base;
   const parent = before.parent === undefined ? undefined : workspace.runs.get(before.parent);
   const execution = workspace.runs.get(rootOf(before.id))?.execution ?? 0;
-  const anew = before.attempt > 0 && (before.state.type === 'SCHEDULED' || before.state.type === 'FAILED');
+  const anew = before.attempt > 0 && (before.state.name === 'AwaitingRetry' || before.state.type === 'FAILED');
   const asker = sessionOf(proposal.id);
   return {
     ...open,
@@ -167,6 +173,9 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (now.parent === undefined) followSession(workspace, was, now);
   workspace.touched.flows.add(now.id);
   rememberIdentity(workspace, now);
+  if (was !== undefined && now.execution > was.execution && now.state.type !== 'RUNNING') {
+    releaseUnder(workspace, now.id);
+  }
   if (ended) {
     withdrawHeld(workspace, now.id, ({ run }) => run === now.id || run.startsWith(`${now.id}.`));
     if (workspace.open.of(now.id).size > 0) workspace.cascades.set(now.id, true);
@@ -178,9 +187,23 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (now.state.type === 'RUNNING') workspace.cascades.delete(now.id);
 }
 
+/** What the calls of a fenced execution hold is given back at once; their own ends, or next attempts, follow. */
+function releaseUnder(workspace: Workspace, flow: RunId): void {
+  for (const id of workspace.open.of(flow)) {
+    const run = workspace.runs.get(id);
+    if (run === undefined) continue;
+    dropTimers(workspace, run);
+    if (run.slots.length > 0) {
+      giveAndTake(workspace, run.slots, NO_SLOTS);
+      workspace.runs.set(id, { ...run, slots: NO_SLOTS });
+    }
+    if (run.kind === 'flow') releaseUnder(workspace, run.id);
+  }
+}
+
 /** Whose silence would be the end of this run. A run that waits for its retry is still in its process's hands. */
 function followSession(workspace: Workspace, was: Run | undefined, now: Run): void {
-  const before = was?.session;
+  const before = was === undefined || isTerminal(was.state) ? undefined : was.session;
   const after = isTerminal(now.state) ? undefined : now.session;
   if (before === after) return;
   if (before !== undefined) workspace.executing.remove(before, now.id);

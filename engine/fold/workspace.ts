@@ -36,6 +36,8 @@ export type Run = Pick<
   /** Times that it entered RUNNING. */
   readonly attempt: number;
   readonly retriesUsed: number;
+  /** Times that a worker went on with it after a crash. */
+  readonly resumes: number;
   /** Times that it began anew after a failure: a flow run's failed calls are made again in a later round. */
   readonly round: number;
   /** The execution and the round of its flow run in which it last entered RUNNING. */

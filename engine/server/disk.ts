@@ -4,13 +4,19 @@
  */
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RESERVED_BYTES } from '../log/streams.ts';
 
 const SHARE_OF_FREE = 0.75;
 const CEILING_BYTES = 64e9;
-/** Below this the streams could not all be made; a disk with less to spare says so itself, when it is full. */
-export const FLOOR_BYTES = 1e9;
+/** What is kept for the ledger and the values besides what the other streams reserve. */
+const LEDGER_FLOOR_BYTES = 2e9;
+/**
+ * Never below what the streams reserve: a 2.10 server that starts with less does not recover all of them. A disk with
+ * less to spare says so itself, when it is full.
+ */
+export const FLOOR_BYTES = RESERVED_BYTES + LEDGER_FLOOR_BYTES;
 
-/** 75 % of what is free or already the store's, at most 64 GB, at least 1 GB. */
+/** 75 % of what is free or already the store's, at most 64 GB, at least FLOOR_BYTES. */
 export async function fileStoreLimit(store: string, folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   const share = Math.floor((bavail * bsize + (await sizeOf(store))) * SHARE_OF_FREE);

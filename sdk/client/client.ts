@@ -5,7 +5,6 @@
 import { hostname } from 'node:os';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
-import { isTerminal } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import type { Link } from './link.ts';
@@ -24,7 +23,7 @@ export class Client {
   readonly session: Session;
   readonly logs: LogShipper;
   #hello: Hello;
-  #executing = 0;
+  #atWork = 0;
   #beat: NodeJS.Timeout | undefined;
   #expired = false;
   readonly #watched = new Map<RunId, Watched>();
@@ -75,14 +74,14 @@ export class Client {
   }
 
   async runView(run: RunId): Promise<RunView | undefined> {
-    return asView(await this.link.ask({ v: 1, type: 'RUN', run }));
+    return runOf(await this.link.ask({ v: 1, type: 'RUN', run }));
   }
 
   async unfinished(identity: Extract<Ask, { type: 'UNFINISHED' }>['identity']): Promise<RunView | undefined> {
-    return asView(await this.link.ask({ v: 1, type: 'UNFINISHED', identity }));
+    return runOf(await this.link.ask({ v: 1, type: 'UNFINISHED', identity }));
   }
 
-  /** All calls of a flow run that have ended. */
+  /** All calls of a flow run that have ended, and those of its subflows. */
   async outcomes(run: RunId): Promise<RunView[]> {
     const ended: RunView[] = [];
     for (let after: RunId | undefined; ; ) {
@@ -106,21 +105,21 @@ export class Client {
     return inline ? undefined : this.link.putBlob(value.digest, text);
   }
 
-  /** This process executes one flow run more: it must say that it lives. */
-  beginExecuting(): void {
+  /** This process executes one flow run more, or waits for one: it says that it lives, and does not exit. */
+  beginWork(): void {
     this.link.hold();
-    this.#executing += 1;
-    if (this.#executing > 1) return;
+    this.#atWork += 1;
+    if (this.#atWork > 1) return;
     this.#sayAlive();
     this.#beat = setInterval(() => {
       this.#sayAlive();
     }, BEAT_MS).unref();
   }
 
-  endExecuting(): void {
+  endWork(): void {
     this.link.release();
-    this.#executing -= 1;
-    if (this.#executing > 0) return;
+    this.#atWork -= 1;
+    if (this.#atWork > 0) return;
     clearInterval(this.#beat);
     this.#beat = undefined;
   }
@@ -201,9 +200,4 @@ export class Client {
 }
 
 /** An arbiter that knows no such run answers without one. */
-function asView(reply: unknown): RunView | undefined {
-  const view = reply as Partial<RunView> | null | undefined;
-  return view?.run === undefined || view.state === undefined ? undefined : (view as RunView);
-}
-
-export const isOver = (view: RunView): boolean => isTerminal(view.state);
+const runOf = (reply: unknown): RunView | undefined => (reply as { readonly run?: RunView } | undefined)?.run;

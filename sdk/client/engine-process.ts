@@ -6,8 +6,8 @@
  * E2 The child lives as long as somebody needs it: it exits by itself when this process is gone and no other client is
  *    connected; it learns of the first by its standard input, which this process holds open.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, openSync, closeSync, mkdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -18,40 +18,39 @@ import { engineOf, type Target } from './target.ts';
 /** How long an engine may take to announce itself; the first start may fetch nats-server. */
 const START_LIMIT_MS = 30_000;
 const LOOK_AGAIN_MS = 20;
+const TRY_AGAIN_MS = 500;
 const LOG_LINES_SHOWN = 12;
 
 /** Resolves with the first engine of the folder to which `connect` finds a way. */
 export async function startEngine<T>(dataDir: string, connect: (target: Target) => Promise<T | undefined>): Promise<T> {
   const log = join(dataDir, 'engine.log');
   let child = spawnEngine(dataDir, log);
-  let exits = 0;
   for (const untilMs = performance.now() + START_LIMIT_MS; performance.now() < untilMs; ) {
     const target = await engineOf(dataDir);
     const connected = target === undefined ? undefined : await connect(target);
     if (connected !== undefined) return connected;
-    if (hasEnded(child)) {
-      exits += 1;
-      // It lost the folder to another engine, which may be about to announce itself, or about to exit.
-      if (!lostTheFolder(child)) throw failed(`The engine exited with ${exitOf(child)}`, log);
-      await pause(250);
-      if (exits % 8 === 0) child = spawnEngine(dataDir, log);
+    if (child.hasEnded()) {
+      // Another engine has the folder: it may be about to announce itself, or about to exit.
+      if (!child.lostTheFolder()) throw failed(`The engine exited with ${child.exit()}`, log);
+      await pause(TRY_AGAIN_MS);
+      child = spawnEngine(dataDir, log);
     }
     await pause(LOOK_AGAIN_MS);
   }
   throw failed(`No engine of ${dataDir} was ready after ${String(START_LIMIT_MS / 1000)} s`, log);
 }
 
-const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
-const exitOf = (child: ChildProcess): string =>
-  child.signalCode === null ? `code ${String(child.exitCode)}` : `signal ${child.signalCode}`;
+type EngineProcess = {
+  hasEnded(): boolean;
+  exit(): string;
+  /** Another engine has locked the folder. */
+  lostTheFolder(): boolean;
+};
 
-/** The exit code by which `assent server` says that another engine has the folder. */
-export const EXIT_FOLDER_LOCKED = 75;
-const lostTheFolder = (child: ChildProcess): boolean => child.exitCode === EXIT_FOLDER_LOCKED;
-
-function spawnEngine(dataDir: string, log: string): ChildProcess {
+function spawnEngine(dataDir: string, log: string): EngineProcess {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const file = openSync(log, 'a', 0o600);
+  const from = fstatSync(file).size;
   try {
     const child = spawn(
       process.execPath,
@@ -59,11 +58,19 @@ function spawnEngine(dataDir: string, log: string): ChildProcess {
       // A group of its own: Ctrl-C in this terminal must not stop an engine that other processes use.
       { stdio: ['pipe', file, file], detached: true },
     );
-    child.on('error', () => undefined);
+    let problem = '';
+    child.on('error', (error) => {
+      problem = error.message;
+    });
     child.unref();
-    (child.stdin as Socket | null)?.on('error', () => undefined);
-    (child.stdin as Socket | null)?.unref();
-    return child;
+    const input = child.stdin as Socket | null;
+    input?.on('error', () => undefined);
+    input?.unref();
+    return {
+      hasEnded: () => child.exitCode !== null || child.signalCode !== null || problem !== '',
+      exit: () => problem || (child.signalCode ?? `code ${String(child.exitCode)}`),
+      lostTheFolder: () => readFileSync(log).subarray(from).includes('FOLDER_LOCKED'),
+    };
   } finally {
     closeSync(file);
   }

@@ -1,0 +1,178 @@
+/**
+ * A call of a flow: by a flow that runs (a subflow), or by a plain script (a flow run of its own, which may be one that
+ * an earlier process left unfinished).
+ */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { AssentError } from '../protocol/errors.ts';
+import { idFrom, type RunId } from '../protocol/ids.ts';
+import type { RunDefinition } from '../protocol/proposals.ts';
+import type { Client } from './client/client.ts';
+import { currentClient } from './client/connect.ts';
+import { FlowRun, StartRefused, type FlowDefinition, type FlowRunPlan } from './flow-run.ts';
+import { RUNNING } from './outcomes.ts';
+import { findUnfinished, identityOf, type Found } from './resume.ts';
+import { logOfRun } from './run-logger.ts';
+import type { FlowScope } from './scope.ts';
+import { encodeText, recorded } from './values.ts';
+
+export type ParametersSchema = z.ZodType<unknown, unknown>;
+
+export type CallableFlow = FlowDefinition & {
+  readonly schema: ParametersSchema | undefined;
+  readonly resumes: boolean;
+};
+
+/** Whose parameters, as the subject of a sentence. */
+const parametersOf = (flow: CallableFlow): string => `The parameters of flow '${flow.settings.name}'`;
+
+/**
+ * The one argument that a flow takes, checked: what the function will see.
+ * @throws AssentError BAD_PARAMETERS
+ */
+export async function checkedParameters(flow: CallableFlow, inputs: readonly unknown[]): Promise<unknown> {
+  const [input] = inputs;
+  if (inputs.length > 1 || (input !== undefined && (typeof input !== 'object' || input === null))) {
+    throw new AssentError('BAD_PARAMETERS', `${parametersOf(flow)} must be one object.`);
+  }
+  if (flow.schema === undefined) return input;
+  const parsed = await flow.schema.safeParseAsync(input ?? {});
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'parameters'}: ${message}`);
+  throw new AssentError('BAD_PARAMETERS', `${parametersOf(flow)} are wrong: ${problems.join('; ')}.`);
+}
+
+/** What is recorded of a run when it is created. */
+export async function definitionOf(
+  client: Client,
+  flow: CallableFlow,
+  parameters: unknown,
+  more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity'>,
+): Promise<RunDefinition> {
+  const { name, retry, timeoutMs, limits, priority } = flow.settings;
+  const text = parameters === undefined ? undefined : recorded(encodeText(parameters, parametersOf(flow)), parametersOf(flow));
+  if (text !== undefined) await client.store(text);
+  return {
+    kind: 'flow',
+    name,
+    ...more,
+    ...(text === undefined ? {} : { parameters: text.value }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+}
+
+/** A flow called by a flow. Its identity is taken at once, in the order of the calls. */
+export function callSubflow(parent: FlowScope, flow: CallableFlow, inputs: readonly unknown[]): Promise<unknown> {
+  if (parent.stopped !== undefined) return Promise.reject(parent.stopped);
+  const { run, call } = parent.counter.next(flow.settings.name, inputs);
+  return runSubflow(parent, flow, { inputs, run, call });
+}
+
+async function runSubflow(
+  parent: FlowScope,
+  flow: CallableFlow,
+  { inputs, run, call }: { inputs: readonly unknown[]; run: RunId; call: NonNullable<RunDefinition['call']> },
+): Promise<unknown> {
+  const { client, execution } = parent;
+  const parameters = await checkedParameters(flow, inputs);
+  const create = await definitionOf(client, flow, parameters, { parent: parent.run, call });
+  if (parent.stopped !== undefined) throw parent.stopped;
+  const flowRun = new FlowRun({
+    client,
+    flow,
+    run,
+    parent,
+    parameters: () => parameters,
+    start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
+  });
+  return flowRun.outcome().catch((error: unknown) => {
+    throw error instanceof StartRefused ? error.shown : error;
+  });
+}
+
+/** A flow called by a plain script. */
+export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], mayResume: boolean): Promise<unknown> {
+  const parameters = await checkedParameters(flow, inputs);
+  const client = await currentClient();
+  client.beginWork();
+  try {
+    const identity = identityOf(flow.settings.name, inputs[0]);
+    const found = mayResume && flow.resumes ? await findUnfinished(client, identity) : undefined;
+    if (found !== undefined) {
+      const resumed = await resume(client, flow, found);
+      if (resumed !== 'LOST') return resumed.value;
+    }
+    return await begin(client, flow, { parameters, ...(identity === undefined ? {} : { identity }) });
+  } finally {
+    client.endWork();
+  }
+}
+
+async function begin(
+  client: Client,
+  flow: CallableFlow,
+  { parameters, identity }: { parameters: unknown } & Pick<RunDefinition, 'identity'>,
+): Promise<unknown> {
+  const run = newRunId();
+  const create = await definitionOf(client, flow, parameters, identity === undefined ? {} : { identity });
+  const plan: FlowRunPlan = {
+    client,
+    flow,
+    run,
+    parameters: () => parameters,
+    start: (basedOn) => ({
+      kind: 'flow',
+      run,
+      to: RUNNING,
+      basedOn: basedOn ?? 0,
+      claim: true,
+      ...(basedOn === undefined ? { create } : {}),
+    }),
+  };
+  return executed(plan).catch((error: unknown) => {
+    throw error instanceof StartRefused ? error.shown : error;
+  });
+}
+
+/** Takes over a run that exists; LOST if somebody else was faster. */
+async function resume(
+  client: Client,
+  flow: CallableFlow,
+  { run, version, parameters, mustResume }: Found,
+): Promise<{ readonly value: unknown } | 'LOST'> {
+  const plan: FlowRunPlan = {
+    client,
+    flow,
+    run,
+    version,
+    parameters: () => client.read(parameters),
+    start: (basedOn) => claimOf(run, basedOn ?? version),
+    onAttempt: (scope) => {
+      if (scope.attempt > 1) logOfRun(scope).info(`resuming run ${run} (attempt ${String(scope.attempt)})`);
+    },
+  };
+  try {
+    return { value: await executed(plan) };
+  } catch (error) {
+    if (!(error instanceof StartRefused)) throw error;
+    if (mustResume) throw error.shown;
+    return 'LOST';
+  }
+}
+
+export const claimOf = (run: RunId, basedOn: number) =>
+  ({ kind: 'flow', run, to: RUNNING, basedOn, claim: true }) as const;
+
+/** Runs a flow run of its own to its end; its log lines are on their way when it resolves. */
+export async function executed(plan: FlowRunPlan): Promise<unknown> {
+  try {
+    return await new FlowRun(plan).outcome();
+  } finally {
+    plan.client.logs.flush(plan.run);
+  }
+}
+
+export const newRunId = (): RunId => idFrom(randomBytes(16)) as RunId;

@@ -1,0 +1,68 @@
+/**
+ * Loggers of runs: pino, scoped to the run in which the code runs. Their lines go to the LOGS stream; to standard error
+ * as well when somebody looks at it, or when ASSENT_LOG names a level.
+ */
+import { pino, type Logger } from 'pino';
+import { rootOf } from '../protocol/proposals.ts';
+import { scopes, type FlowScope, type TaskScope } from './scope.ts';
+
+const loggers = new WeakMap<FlowScope | TaskScope, Logger>();
+let outside: Logger | undefined;
+
+/**
+ * The logger of the run in which this code runs. Its lines carry the flow run, the task run and the task, and can be
+ * read with `assent runs logs`. Outside of a run its lines go to standard error alone. The environment variable
+ * ASSENT_LOG sets the level; default: info.
+ *
+ * @example
+ * import { flow, runLogger, task } from 'assent';
+ *
+ * const load = task({ name: 'load' }, (file: string) => {
+ *   runLogger().info({ file }, 'loading');
+ *   return file.length;
+ * });
+ * const nightly = flow({ name: 'nightly' }, () => load('orders.csv'));
+ * console.log(await nightly());
+ */
+export function runLogger(): Logger {
+  const scope = scopes.getStore();
+  if (scope === undefined) return (outside ??= loggerTo(show, {}));
+  return logOfRun(scope);
+}
+
+export function logOfRun(scope: FlowScope | TaskScope): Logger {
+  const known = loggers.get(scope);
+  if (known !== undefined) return known;
+  const flow = scope.type === 'flow' ? scope : scope.flow;
+  const root = rootOf(flow.run);
+  const fields = { flowRun: flow.run, ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}) };
+  const made = loggerTo((line) => {
+    flow.client.logs.write(root, line);
+    show(line);
+  }, fields);
+  loggers.set(scope, made);
+  return made;
+}
+
+const levelOf = (): string => {
+  const level = process.env['ASSENT_LOG'];
+  return level !== undefined && level in pino.levels.values ? level : 'info';
+};
+
+const loggerTo = (write: (line: string) => void, fields: Record<string, string>): Logger =>
+  pino({ level: levelOf(), base: fields }, { write });
+
+function show(line: string): void {
+  if (process.env['ASSENT_LOG'] === undefined && !process.stderr.isTTY) return;
+  process.stderr.write(`${shown(line)}\n`);
+}
+
+/** One line for people: the time of day, the level, the task, the message, the rest. */
+function shown(line: string): string {
+  const { level, time, msg, flowRun, task, taskRun: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const at = new Date(Number(time)).toISOString().slice(11, 23);
+  const label = (pino.levels.labels[Number(level)] ?? 'info').toUpperCase().padEnd(5);
+  const where = [flowRun, task].filter((part) => part !== undefined).join(' ');
+  const more = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+  return `${at} ${label} ${where}  ${typeof msg === 'string' ? msg : ''}${more}`;
+}

@@ -1,0 +1,169 @@
+/**
+ * Runs at a distance: starting one for a worker, waiting for its end, cancelling it; and the workspace's named limits.
+ */
+import { hash } from 'node:crypto';
+import { AssentError } from '../protocol/errors.ts';
+import { idFrom, type RunId } from '../protocol/ids.ts';
+import type { Answer, Order } from '../protocol/messages.ts';
+import { isTerminal, type State } from '../protocol/states.ts';
+import type { Client } from './client/client.ts';
+import { currentClient } from './client/connect.ts';
+import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
+import { flowDefinition } from './flow.ts';
+import { errorOf, refusedError } from './outcomes.ts';
+
+/** Where workers look for a run, and what makes two starts the same. */
+export interface StartOptions {
+  /** The pool of workers. Default: `'default'`. */
+  readonly pool?: string;
+  /** The queue within the pool. Default: `'default'`. */
+  readonly queue?: string;
+  /** Two starts of one flow with the same key are one run. Default: every start is a run. */
+  readonly key?: string;
+}
+
+/** A run that somebody else executes. */
+export interface RunHandle<Result> {
+  readonly id: string;
+  /**
+   * Waits for the run's end.
+   * @throws The flow's error; AssentError CANCELLED, TIMED_OUT or FLOW_FAILED.
+   */
+  result(): Promise<Result>;
+  /** As {@link cancelRun}. */
+  cancel(reason?: string): Promise<void>;
+}
+
+/**
+ * Starts a run of a flow that a worker ({@link serve}) executes, and resolves when the ledger has it.
+ *
+ * @throws AssentError BAD_PARAMETERS, USAGE if it is no flow, REJECTED if a rule refused.
+ * @example
+ * import { flow, serve, startRun } from 'assent';
+ *
+ * const square = flow({ name: 'square' }, ({ n }: { n: number }) => n * n);
+ * const worker = await serve([square]);
+ * const run = await startRun(square, { n: 7 });
+ * console.log(await run.result()); // 49
+ * await worker.stop();
+ */
+export async function startRun<Parameters extends readonly unknown[], Result>(
+  flow: (...parameters: Parameters) => Promise<Result>,
+  ...[parameters, options]: [...parameters: Parameters, options?: StartOptions] | Parameters
+): Promise<RunHandle<Result>> {
+  const definition = flowDefinition(flow);
+  if (definition === undefined) throw new AssentError('USAGE', 'startRun needs a flow as its first argument.');
+  const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
+  const client = await currentClient();
+  return start(client, definition, checked, (options ?? {}) as StartOptions) as Promise<RunHandle<Result>>;
+}
+
+async function start(
+  client: Client,
+  flow: CallableFlow,
+  parameters: unknown,
+  { pool = 'default', queue = 'default', key }: StartOptions,
+): Promise<RunHandle<unknown>> {
+  const run = key === undefined ? newRunId() : runOfKey(flow, key);
+  const handle = new Handle(client, run, `Flow '${flow.settings.name}'`);
+  client.beginWork();
+  try {
+    const create = await definitionOf(client, flow, parameters, { work: { pool, queue } });
+    const to: State = { type: 'PENDING', name: 'Pending' };
+    const answer = await client.session.ask({ kind: 'flow', run, to, basedOn: 0, create });
+    handle.started(answer, key !== undefined);
+  } finally {
+    client.endWork();
+  }
+  return { id: run, result: () => handle.result(), cancel: (reason) => cancelRun(run, reason) };
+}
+
+const runOfKey = (flow: CallableFlow, key: string): RunId =>
+  idFrom(hash('sha256', JSON.stringify([flow.settings.name, key]), 'buffer')) as RunId;
+
+class Handle {
+  readonly #client: Client;
+  readonly #run: RunId;
+  readonly #whose: string;
+  #end: { readonly state: State; readonly reason: string | undefined } | undefined;
+  #wake: () => void = () => undefined;
+  #waiting = 0;
+
+  constructor(client: Client, run: RunId, whose: string) {
+    this.#client = client;
+    this.#run = run;
+    this.#whose = whose;
+    client.await(run, (order) => {
+      this.#ordered(order);
+    });
+  }
+
+  started(answer: Answer, mayExist: boolean): void {
+    const exists = mayExist && answer.state !== undefined;
+    if (answer.outcome !== 'rejected' || exists) {
+      if (answer.state !== undefined) this.#hear(answer.state, undefined);
+      return;
+    }
+    this.#client.unawait(this.#run);
+    throw refusedError(answer, this.#whose);
+  }
+
+  async result(): Promise<unknown> {
+    if (this.#end === undefined) await this.#ended();
+    const { state, reason } = this.#end ?? { state: { type: 'PENDING', name: 'Pending' }, reason: undefined };
+    if (state.type === 'COMPLETED') return this.#client.read(state.result);
+    throw await errorOf(this.#client, state, this.#whose, reason);
+  }
+
+  async #ended(): Promise<void> {
+    this.#waiting += 1;
+    if (this.#waiting === 1) this.#client.beginWork();
+    const woken = this.#wake;
+    await new Promise<void>((resolve) => {
+      this.#wake = () => {
+        woken();
+        resolve();
+      };
+    });
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#client.endWork();
+  }
+
+  #ordered({ state, reason }: Order): void {
+    this.#hear(state, reason);
+  }
+
+  #hear(state: State, reason: string | undefined): void {
+    // A crashed run may be resumed; it has not ended.
+    if (!isTerminal(state) || state.type === 'CRASHED' || this.#end !== undefined) return;
+    this.#end = { state, reason };
+    this.#client.unawait(this.#run);
+    this.#wake();
+  }
+}
+
+/**
+ * Asks for a run to be cancelled: it gets the time to end by itself, its AbortSignal is aborted. Resolves when that is
+ * ruled; the run's own end comes later.
+ *
+ * @throws AssentError RUN_NOT_FOUND; REJECTED if it has ended already or a rule refused.
+ * @example
+ * import { cancelRun, flow, flowRun, signal } from 'assent';
+ *
+ * const forever = flow({ name: 'forever' }, async () => {
+ *   const stopped = new Promise((resolve) => signal().addEventListener('abort', resolve));
+ *   await cancelRun(flowRun().id, 'the example is over');
+ *   await stopped;
+ * });
+ * await forever().catch((error) => console.log(error.kind)); // CANCELLED
+ */
+export async function cancelRun(id: string, reason?: string): Promise<void> {
+  const client = await currentClient();
+  const run = id as RunId;
+  const view = await client.runView(run);
+  if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
+  const kind = id.includes('.') && !(await isFlow(client, run)) ? 'task' : 'flow';
+  const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(reason === undefined ? {} : { message: reason.slice(0, 1000) }) };
+  const answer = await asked(client, { kind, run, to, ...(reason === undefined ? {} : { reason: reason.slice(0, 1000) }) });
+  if (answer.outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
+}
