@@ -229,15 +229,20 @@ export class FlowRun implements Call {
       return { type: 'REFUSED', error };
     }
     this.#hear(answer.version);
-    if (answer.outcome === 'accepted') {
-      return { type: 'STATE', state: report.state, version: answer.version, own: reported };
-    }
-    const { state } = answer;
+    const { state, version } = answer;
+    if (state !== undefined) this.#announce(scope, state, version);
+    if (answer.outcome === 'accepted') return { type: 'STATE', state: report.state, version, own: reported };
     if (state !== undefined && state.type !== 'RUNNING') return this.#standing(state, report.state, answer, reported);
     // A rule refused the end itself. The run must not stay at work for ever.
     const error = refusedError(answer, `The end of ${this.#whose()}`);
     await this.#client.session.ask(this.#endWish(scope, failedWith(this.#client, error, false).state), scope.parent);
     return { type: 'REFUSED', error };
+  }
+
+  #announce(scope: FlowScope, state: State, version: number): void {
+    if (scope.parent !== undefined) return;
+    const { number: execution } = scope.execution;
+    this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0 });
   }
 
   /** A result that cannot be stored fails the run; what the ledger names must be there. */

@@ -4,10 +4,12 @@
 import { hash } from 'node:crypto';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
+import type { Wish } from './client/session.ts';
 import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
 import { errorOf, refusedError } from './outcomes.ts';
@@ -47,15 +49,21 @@ export interface RunHandle<Result> {
  * console.log(await run.result()); // 49
  * await worker.stop();
  */
-export async function startRun<Parameters extends readonly unknown[], Result>(
-  flow: (...parameters: Parameters) => Promise<Result>,
-  ...[parameters, options]: [...parameters: Parameters, options?: StartOptions] | Parameters
-): Promise<RunHandle<Result>> {
+export function startRun<Parameters extends object, Result>(
+  flow: (parameters: Parameters) => Promise<Result>,
+  parameters: NoInfer<Parameters>,
+  options?: StartOptions,
+): Promise<RunHandle<Result>>;
+export function startRun<Result>(
+  flow: () => Promise<Result>,
+  parameters?: undefined,
+  options?: StartOptions,
+): Promise<RunHandle<Result>>;
+export async function startRun(flow: unknown, parameters?: unknown, options?: StartOptions): Promise<RunHandle<unknown>> {
   const definition = flowDefinition(flow);
   if (definition === undefined) throw new AssentError('USAGE', 'startRun needs a flow as its first argument.');
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
-  const client = await currentClient();
-  return start(client, definition, checked, (options ?? {}) as StartOptions) as Promise<RunHandle<Result>>;
+  return start(await currentClient(), definition, checked, options ?? {});
 }
 
 async function start(
@@ -158,12 +166,52 @@ class Handle {
  * await forever().catch((error) => console.log(error.kind)); // CANCELLED
  */
 export async function cancelRun(id: string, reason?: string): Promise<void> {
-  const client = await currentClient();
+  const given = reason?.slice(0, LIMITS.textMax);
   const run = id as RunId;
-  const view = await client.runView(run);
-  if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
-  const kind = id.includes('.') && !(await isFlow(client, run)) ? 'task' : 'flow';
-  const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(reason === undefined ? {} : { message: reason.slice(0, 1000) }) };
-  const answer = await asked(client, { kind, run, to, ...(reason === undefined ? {} : { reason: reason.slice(0, 1000) }) });
+  const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(given === undefined ? {} : { message: given }) };
+  const answer = await askOnce({ kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) });
+  if (answer.code === 'RUN_UNKNOWN') throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
+  // It is being cancelled already: that is what was asked for.
+  if (answer.code === 'DUPLICATE') return;
   if (answer.outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
+}
+
+/**
+ * Sets how many slots a named limit has, for all runs that ask for it (the option `limits`). A limit that nobody has set
+ * bounds nothing; one with 0 slots stops everything that asks for it.
+ *
+ * @throws AssentError REJECTED if a rule refused.
+ * @example
+ * import { removeLimit, setLimit } from 'assent';
+ *
+ * await setLimit('github-api', 4);
+ * await removeLimit('github-api');
+ */
+export async function setLimit(name: string, slots: number): Promise<void> {
+  const answer = await askOnce({ kind: 'workspace', event: { type: 'LIMIT_SET', limit: name, slotsMax: slots } });
+  if (answer.outcome === 'rejected') throw refusedError(answer, `Setting the limit '${name}'`);
+}
+
+/**
+ * Removes a named limit: it bounds nothing any more.
+ *
+ * @throws AssentError REJECTED if a rule refused.
+ * @example
+ * import { removeLimit } from 'assent';
+ *
+ * await removeLimit('github-api');
+ */
+export async function removeLimit(name: string): Promise<void> {
+  const answer = await askOnce({ kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit: name } });
+  if (answer.outcome === 'rejected') throw refusedError(answer, `Removing the limit '${name}'`);
+}
+
+async function askOnce(wish: Wish): Promise<Answer> {
+  const client = await currentClient();
+  client.beginWork();
+  try {
+    return await client.session.ask(wish);
+  } finally {
+    client.endWork();
+  }
 }

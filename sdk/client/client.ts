@@ -16,7 +16,7 @@ const BEAT_MS = 1000;
 const ASK_AFTER_MS = 5000;
 
 /** A run whose orders must not be missed. `heardMs` is infinite if it is asked after only when something was lost. */
-type Watched = { readonly order: (order: Order) => void; heardMs: number };
+type Watched = { readonly run: RunId; readonly order: (order: Order) => void; heardMs: number };
 
 export class Client {
   readonly link: Link;
@@ -26,7 +26,9 @@ export class Client {
   #atWork = 0;
   #beat: NodeJS.Timeout | undefined;
   #expired = false;
+  /** Runs that this process executes, and runs for whose end it waits. */
   readonly #watched = new Map<RunId, Watched>();
+  readonly #awaited = new Map<RunId, Watched>();
   #asking: NodeJS.Timeout | undefined;
 
   private constructor(link: Link, hello: Hello) {
@@ -34,6 +36,9 @@ export class Client {
     this.#hello = hello;
     this.logs = new LogShipper(link);
     this.session = new Session(link, {
+      ordered: (order) => {
+        this.announce(order);
+      },
       epochChanged: () => {
         this.#askAgain();
       },
@@ -129,12 +134,25 @@ export class Client {
    * `regularly` whenever nothing was heard for a while.
    */
   watch(run: RunId, regularly: boolean, order: (order: Order) => void): void {
-    this.#watched.set(run, { order, heardMs: regularly ? performance.now() : Number.POSITIVE_INFINITY });
+    this.#watched.set(run, { run, order, heardMs: regularly ? performance.now() : Number.POSITIVE_INFINITY });
     this.session.follow(run, order);
-    if (!regularly) return;
-    this.#asking ??= setInterval(() => {
-      this.#askAgain(performance.now() - ASK_AFTER_MS);
-    }, ASK_AFTER_MS / 2).unref();
+    if (regularly) this.#askRegularly();
+  }
+
+  /** As {@link watch}, for a run that somebody else executes, or this process too. */
+  await(run: RunId, order: (order: Order) => void): void {
+    this.#awaited.set(run, { run, order, heardMs: performance.now() });
+    this.#askRegularly();
+  }
+
+  unawait(run: RunId): void {
+    this.#awaited.delete(run);
+    this.#stopAsking();
+  }
+
+  /** A run that this process executes has ended, by its own word; for whoever awaits it here. */
+  announce(order: Order): void {
+    this.#awaited.get(order.run)?.order(order);
   }
 
   /** Something was heard of a run that is asked after regularly. */
@@ -146,9 +164,7 @@ export class Client {
   unwatch(run: RunId): void {
     this.#watched.delete(run);
     this.session.unfollow(run);
-    if (this.#watched.size > 0) return;
-    clearInterval(this.#asking);
-    this.#asking = undefined;
+    this.#stopAsking();
   }
 
   async close(): Promise<void> {
@@ -175,20 +191,33 @@ export class Client {
     this.link.beat(this.session.id, { v: 1, pid: process.pid, host: hostname() });
   }
 
+  #askRegularly(): void {
+    this.#asking ??= setInterval(() => {
+      this.#askAgain(performance.now() - ASK_AFTER_MS);
+    }, ASK_AFTER_MS / 2).unref();
+  }
+
+  #stopAsking(): void {
+    if (this.#watched.size + this.#awaited.size > 0) return;
+    clearInterval(this.#asking);
+    this.#asking = undefined;
+  }
+
   /** Asks after the watched runs that were last heard of before `heardBeforeMs`. */
   #askAgain(heardBeforeMs = Number.POSITIVE_INFINITY): void {
     if (!this.link.up) return;
     if (heardBeforeMs === Number.POSITIVE_INFINITY) void this.#greetAgain();
-    for (const [run, watched] of this.#watched) {
+    for (const watched of [...this.#watched.values(), ...this.#awaited.values()]) {
       if (watched.heardMs > heardBeforeMs) continue;
       if (watched.heardMs !== Number.POSITIVE_INFINITY) watched.heardMs = performance.now();
-      void this.#askAfter(run, watched);
+      void this.#askAfter(watched);
     }
   }
 
-  async #askAfter(run: RunId, watched: Watched): Promise<void> {
+  async #askAfter(watched: Watched): Promise<void> {
+    const { run } = watched;
     const view = await this.runView(run).catch(() => undefined);
-    if (view === undefined || this.#watched.get(run) !== watched) return;
+    if (view === undefined || (this.#watched.get(run) !== watched && this.#awaited.get(run) !== watched)) return;
     const { state, version, execution } = view;
     watched.order({ run, state, version, execution, by: 'engine', seq: 0 });
   }

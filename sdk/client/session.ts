@@ -23,6 +23,8 @@ export interface Outlet {
 }
 
 export interface SessionEvents {
+  /** What the arbiter says about a run though nobody asked; also to whoever follows that run. */
+  ordered(order: Order): void;
   /** Another incarnation of the arbiter answers: orders of the last one may never have been sent. */
   epochChanged(): void;
   /** The arbiter has closed this session; nothing that it asks is judged any more. */
@@ -115,15 +117,13 @@ export class Session {
     this.#orders.delete(run);
   }
 
-  /** As if the arbiter had said it; for what was learnt by asking. */
-  order(order: Order): void {
-    this.#orders.get(order.run)?.(order);
-  }
-
   receive(bytes: Uint8Array): void {
     const message = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as AnswerMessage;
     for (const answer of message.answers) this.#answered(answer);
-    for (const order of message.orders) this.order(order);
+    for (const order of message.orders) {
+      this.#orders.get(order.run)?.(order);
+      this.#events.ordered(order);
+    }
     if (this.#epoch !== undefined && message.epoch > this.#epoch) this.#events.epochChanged();
     this.#epoch = Math.max(this.#epoch ?? 0, message.epoch);
     if (this.#queue.length > 0) this.#flushSoon();
