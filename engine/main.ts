@@ -10,7 +10,9 @@ import type { ArbiterRole } from './arbiter/arbiter.ts';
 import { ARBITER_DEFAULTS, type ArbiterSettings } from './arbiter/parts.ts';
 import type { Counters } from './arbiter/counters.ts';
 import { ArbiterKeeper } from './arbiter/keeper.ts';
-import { addressOf, withoutSecrets, type Address } from './connect.ts';
+import { keepSnapshots } from './arbiter/snapshots.ts';
+import { STORE_FILE } from './arbiter/state-store.ts';
+import { addressOf, connectTo, withoutSecrets, type Address } from './connect.ts';
 import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
 import { startEmbeddedServer } from './server/embedded.ts';
 import { inboxPrefixOf } from './server/permissions.ts';
@@ -44,6 +46,8 @@ export type Engine = {
   /** The embedded nats-server's process. */
   natsPid(): number | undefined;
   counters(): Promise<Counters>;
+  /** Copies the arbiter's state, as it was last written, into the object store. The ledger's sequence it stands at. */
+  snapshot(): Promise<number>;
   /** Stops everything that this call started; resolves when nothing of it runs. */
   stop(): Promise<void>;
 };
@@ -74,6 +78,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
     });
     await arbiter.settled;
+    const { connection } = await connectTo(server.address, 'assent engine');
+    const snapshots = keepSnapshots(connection, workspace, join(dataDir, 'state', workspace, STORE_FILE));
     await server.announce();
     return {
       url: withoutSecrets(server.address.url),
@@ -81,9 +87,12 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       clientAddress: server.address,
       natsPid: () => server.pid(),
       counters: () => arbiter.counters(),
+      snapshot: () => snapshots.now(),
       stop: async () => {
         await server.retract();
+        snapshots.stop();
         await arbiter.stop();
+        await connection.close();
         await server.stop();
       },
     };

@@ -52,6 +52,7 @@ export const ERRORS = {
     code: 2009,
     remedy: 'Export the flow from the file, or name it after the file with a colon: FILE:flow.',
   },
+  OUTSIDE_RUN: { code: 2010, remedy: 'Call it in the function of a flow or a task, while that runs.' },
   // 3xxx: the ledger
   LEDGER_BROKEN: {
     code: 3001,

@@ -33,7 +33,7 @@ export interface TaskRunContext {
 /**
  * The flow run in which this code runs; in a task, the one that called it.
  *
- * @throws AssentError USAGE outside of a run.
+ * @throws AssentError OUTSIDE_RUN outside of a run.
  * @example
  * import { flow, flowRun } from 'assent';
  *
@@ -60,7 +60,7 @@ export function flowRun(): FlowRunContext {
 /**
  * The task run in which this code runs.
  *
- * @throws AssentError USAGE outside of a task.
+ * @throws AssentError OUTSIDE_RUN outside of a task.
  * @example
  * import { flow, task, taskRun } from 'assent';
  *
@@ -91,7 +91,7 @@ export function taskRun(): TaskRunContext {
  * The AbortSignal of the innermost run in which this code runs: a task's own, or the flow's. Pass it on to whatever can
  * be stopped.
  *
- * @throws AssentError USAGE outside of a run.
+ * @throws AssentError OUTSIDE_RUN outside of a run.
  * @example
  * import { setTimeout } from 'node:timers/promises';
  * import { flow, signal, task } from 'assent';
@@ -110,4 +110,4 @@ export function signal(): AbortSignal {
 }
 
 const outside = (what: string): AssentError =>
-  new AssentError('USAGE', `${what}() was called outside of a ${what === 'taskRun' ? 'task' : 'flow or task'} that runs.`);
+  new AssentError('OUTSIDE_RUN', `${what}() was called outside of a ${what === 'taskRun' ? 'task' : 'flow'} that runs.`);

@@ -39,7 +39,7 @@ export interface RunHandle<Result> {
 /**
  * Starts a run of a flow that a worker ({@link serve}) executes, and resolves when the ledger has it.
  *
- * @throws AssentError BAD_PARAMETERS, USAGE if it is no flow, REJECTED if a rule refused.
+ * @throws AssentError BAD_PARAMETERS, BAD_OPTION if it is no flow, REJECTED if a rule refused.
  * @example
  * import { flow, serve, startRun } from 'assent';
  *
@@ -61,7 +61,7 @@ export function startRun<Result>(
 ): Promise<RunHandle<Result>>;
 export async function startRun(flow: unknown, parameters?: unknown, options?: StartOptions): Promise<RunHandle<unknown>> {
   const definition = flowDefinition(flow);
-  if (definition === undefined) throw new AssentError('USAGE', 'startRun needs a flow as its first argument.');
+  if (definition === undefined) throw new AssentError('BAD_OPTION', 'startRun needs a flow as its first argument.');
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
   return start(await currentClient(), definition, checked, options ?? {});
 }

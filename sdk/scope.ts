@@ -74,7 +74,7 @@ export class FlowScope implements Asker {
   readonly parent: FlowScope | undefined;
   readonly recorded: ReadonlyMap<RunId, State> | undefined;
   readonly counter: CallCounter;
-  readonly aborting = new LazySignal();
+  readonly #aborting = new LazySignal();
   readonly #fail: (error: AssentError) => void;
   readonly #calls = new Set<Call>();
   #stopped: AssentError | undefined;
@@ -93,7 +93,7 @@ export class FlowScope implements Asker {
   }
 
   get signal(): AbortSignal {
-    return this.aborting.signal;
+    return this.#aborting.signal;
   }
 
   /** Why no call may start any more. */
@@ -117,7 +117,9 @@ export class FlowScope implements Asker {
   stop(reason: AssentError): void {
     if (this.#stopped !== undefined && reason.kind !== 'FENCED') return;
     this.#stopped = reason;
-    this.aborting.abort(reason);
+    scopes.run(this, () => {
+      this.#aborting.abort(reason);
+    });
     for (const call of [...this.#calls]) call.interrupt(reason);
   }
 
@@ -153,7 +155,7 @@ export class TaskScope {
   readonly run: RunId;
   readonly name: string;
   readonly attempt: number;
-  readonly aborting = new LazySignal();
+  readonly #aborting = new LazySignal();
 
   constructor(flow: FlowScope, run: RunId, name: string, attempt: number) {
     this.flow = flow;
@@ -162,8 +164,15 @@ export class TaskScope {
     this.attempt = attempt;
   }
 
+  /** Tells the function to stop; its listeners run where it does. */
+  abort(reason: AssentError): void {
+    scopes.run(this, () => {
+      this.#aborting.abort(reason);
+    });
+  }
+
   get signal(): AbortSignal {
-    return this.aborting.signal;
+    return this.#aborting.signal;
   }
 }
 

@@ -112,7 +112,7 @@ class TaskCall implements Call {
   interrupt(reason: AssentError): void {
     const fenced = reason.kind === 'FENCED';
     this.#stopped = reason;
-    this.#running?.aborting.abort(reason);
+    this.#running?.abort(reason);
     // What runs may still end well; what waits to run has nothing to wait for.
     if (fenced || this.#running === undefined) {
       this.#running = undefined;
@@ -300,13 +300,13 @@ class TaskCall implements Call {
     this.#version = version;
     if (state.type === 'CANCELLING') {
       this.#stopped = cancelled(this.#whose(), reason ?? state.message);
-      this.#running?.aborting.abort(this.#stopped);
+      this.#running?.abort(this.#stopped);
       return;
     }
     if (state.type !== 'SCHEDULED' && !isTerminal(state)) return;
     // The engine ended the attempt: it is over, whether or not its function notices (T2).
     const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
-    this.#running?.aborting.abort(state.type === 'CANCELLED' ? cancelled(this.#whose(), reason) : timedOut);
+    this.#running?.abort(state.type === 'CANCELLED' ? cancelled(this.#whose(), reason) : timedOut);
     this.#running = undefined;
     this.#follow(state, reason);
   }

@@ -44,7 +44,7 @@ const TRY_AGAIN_MS = 500;
 /**
  * Executes runs of these flows that were started with {@link startRun}, here and now, until `stop` is called.
  *
- * @throws AssentError USAGE if one of them is no flow or two have one name; NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
+ * @throws AssentError BAD_OPTION if one of them is no flow or two have one name; NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
  * @example
  * import { flow, serve } from 'assent';
  *
@@ -67,9 +67,9 @@ function byName(flows: readonly unknown[]): ReadonlyMap<string, CallableFlow> {
   const known = new Map<string, CallableFlow>();
   for (const one of flows) {
     const definition = flowDefinition(one);
-    if (definition === undefined) throw new AssentError('USAGE', 'serve needs a list of flows.');
+    if (definition === undefined) throw new AssentError('BAD_OPTION', 'serve needs a list of flows.');
     const { name } = definition.settings;
-    if (known.has(name)) throw new AssentError('USAGE', `Two flows are called '${name}'.`);
+    if (known.has(name)) throw new AssentError('BAD_OPTION', `Two flows are called '${name}'.`);
     known.set(name, definition);
   }
   return known;

@@ -11,6 +11,9 @@ import { isTerminal } from '../../protocol/states.ts';
 import type { Journal } from '../fold/table.ts';
 import { FOLD_VERSION, rowOf, type Run, type Workspace } from '../fold/workspace.ts';
 
+/** The file's name in an arbiter's folder. */
+export const STORE_FILE = 'state.sqlite';
+
 type Pending = { readonly table: string; readonly key: string; readonly value: unknown };
 
 const SCHEMA = `
@@ -121,11 +124,6 @@ export class StateStore {
     for (const row of rows.iterate()) {
       yield rowOf(String(row['tbl']), String(row['key']), JSON.parse(String(row['value'])));
     }
-  }
-
-  /** A consistent copy in another file, for a snapshot. */
-  copyTo(path: string): void {
-    this.#db.exec(`VACUUM INTO '${path.replaceAll("'", "''")}'`);
   }
 
   clear(): void {

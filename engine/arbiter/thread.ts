@@ -20,7 +20,8 @@ import { hearAsks, hearBeats, watchLeases } from './nats-inbox.ts';
 import { natsOutbox } from './nats-outbox.ts';
 import { policyDigest } from './policy-digest.ts';
 import { systemScheduler } from './scheduler.ts';
-import { StateStore } from './state-store.ts';
+import { restoreSnapshot } from './snapshots.ts';
+import { STORE_FILE, StateStore } from './state-store.ts';
 import type { Position } from '../../protocol/rulings.ts';
 
 export type ThreadData = {
@@ -51,7 +52,10 @@ const { connection, whenReconnected } = await connectTo(data.address, 'assent ar
 await ensureStreams(connection, { workspace: data.workspace, durability: data.durability });
 
 mkdirSync(data.dataDir, { recursive: true });
-const store = new StateStore(join(data.dataDir, 'state.sqlite'));
+const storePath = join(data.dataDir, STORE_FILE);
+const restored = await restoreSnapshot(connection, data.workspace, storePath).catch(() => undefined);
+if (restored !== undefined) tell({ type: 'SAY', line: `the state begins from a snapshot at ${String(restored)}` });
+const store = new StateStore(storePath);
 const { workspace } = data;
 const policies = corePolicies;
 const policy = policyDigest(policies);

@@ -1,0 +1,302 @@
+/**
+ * Questions to a read model and its answers: request and reply on `subjects.query`. What is asked is checked at the door
+ * (wire-query.ts). Every answer says for which sequence of the ledger it is true.
+ */
+import type { ErrorKind } from './errors.ts';
+import type { Digest, RunId } from './ids.ts';
+import type { RetryPolicy, SlotWish } from './proposals.ts';
+import type { Outcome, Position, RejectCode, TrailEntry, Waits } from './rulings.ts';
+import type { StateType } from './states.ts';
+import type { Value } from './values.ts';
+
+type Words = {
+  /** The versions, the streams, the arbiter, the view itself. */
+  readonly STATUS: object;
+  /** Flow runs of their own, the newest first. */
+  readonly RUNS: {
+    readonly states?: readonly StateType[];
+    /** The flow's name; `*` stands for anything. */
+    readonly name?: string;
+    /** Pages: only what was created before this one. */
+    readonly before?: number;
+    readonly limit?: number;
+  };
+  /** One run, by the beginning of its id. */
+  readonly RUN: { readonly run: string };
+  /** The tasks and subflows under a flow run, in the order of their creation. */
+  readonly CALLS: {
+    readonly run: RunId;
+    readonly states?: readonly StateType[];
+    readonly after?: number;
+    readonly limit?: number;
+  };
+  /** The rulings on a run and on all that it called, in the ledger's order. */
+  readonly RULINGS: {
+    readonly run: RunId;
+    readonly after?: Position;
+    readonly limit?: number;
+    /** With the lines as they are stored, read from the ledger and checked against its hashes. */
+    readonly lines?: true;
+    /** Only what was rewritten, rejected or held. */
+    readonly notable?: true;
+  };
+  /** The rulings on what an actor asked, the newest first. */
+  readonly RULINGS_BY: { readonly actor: string; readonly before?: Position; readonly limit?: number };
+  /** Why a run is in its state, and what the rules did on the way. */
+  readonly WHY: { readonly run: RunId; readonly after?: Position };
+  readonly LIMITS: { readonly after?: string; readonly limit?: number };
+  /** Proposals that wait, the oldest first. */
+  readonly HELD: { readonly run?: RunId; readonly after?: Position; readonly limit?: number };
+  /** How often each rule decided what. */
+  readonly COUNTERS: object;
+  readonly SESSIONS: { readonly before?: number; readonly limit?: number };
+};
+
+type Asked = {
+  readonly v: 1;
+  /** Wait, for 5 s at most, until the view is true for this sequence. */
+  readonly atLeast?: number;
+};
+
+export type QueryType = keyof Words;
+export type Query = { readonly [T in QueryType]: Asked & { readonly type: T } & Words[T] }[QueryType];
+export type QueryOf<T extends QueryType> = Extract<Query, { readonly type: T }>;
+
+export type RunState = {
+  readonly type: StateType;
+  readonly name: string;
+  readonly message?: string;
+  readonly dueAtMs?: number;
+};
+
+/** What one proposal about a run waits for. */
+export type HeldRow = {
+  readonly id: string;
+  readonly run: RunId;
+  /** The name of the flow or task. */
+  readonly name: string;
+  readonly by: string;
+  /** The state that was asked for. */
+  readonly to: StateType;
+  readonly waits: Waits;
+  readonly sinceMs: number;
+  readonly priority: number;
+  /** Where it was held first. */
+  readonly at: Position;
+};
+
+export type RunRow = {
+  readonly run: RunId;
+  readonly parent?: RunId;
+  readonly kind: 'flow' | 'task';
+  /** Empty when nobody ever said what the run is. */
+  readonly name: string;
+  /** Absent: it has not started; the rules hold it, or refused it. */
+  readonly state?: RunState;
+  readonly sinceMs: number;
+  readonly version: number;
+  readonly attempt: number;
+  readonly retriesUsed: number;
+  readonly retriesMax: number;
+  readonly createdMs: number;
+  readonly startedMs?: number;
+  readonly endedMs?: number;
+  /** Who asked for it first. */
+  readonly by: string;
+  /** The slots that it holds. */
+  readonly slots: readonly SlotWish[];
+  readonly waits?: Pick<HeldRow, 'to' | 'waits' | 'sinceMs' | 'at'>;
+  /** Rulings on it, and those that were rejections. */
+  readonly rulings: number;
+  readonly rejected: number;
+  /** Its place in the order of creation: a cursor for pages. */
+  readonly place: number;
+};
+
+export type RunDetail = RunRow & {
+  readonly parameters?: Value;
+  readonly result?: Value;
+  readonly error?: Value;
+  readonly retry?: RetryPolicy;
+  readonly timeoutMs?: number;
+  readonly limits?: readonly SlotWish[];
+  readonly priority?: number;
+  readonly work?: { readonly pool: string; readonly queue: string };
+  /** Of a flow run of its own: the execution that is current, and the session that it was handed to. */
+  readonly execution?: number;
+  readonly session?: string;
+  /** How many tasks and subflows are under it, by type of state; `NONE` has not started. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** The ruling that put it in its state. */
+  readonly moved?: Position;
+};
+
+export type RulingRow = Position & {
+  /** Absent: it is about the workspace. */
+  readonly run?: RunId;
+  readonly name?: string;
+  readonly atMs: number;
+  readonly outcome: Outcome;
+  readonly code?: RejectCode;
+  /** The user that the server vouched for; the engine's own proposers as `engine/clock` and the like. */
+  readonly actor: string;
+  /** The name of the state before. */
+  readonly from?: string;
+  /** The name of the state after; of what was rejected or held, the one that was asked for. */
+  readonly to?: string;
+  /** The rule that decided, where one did more than pass. */
+  readonly rule?: string;
+  /** The entry as it is stored, byte for byte. */
+  readonly line?: string;
+};
+
+/** A ruling in words: what was asked, by whom, and what the rules said. */
+export type Explained = RulingRow & {
+  readonly onBehalfOf?: string;
+  readonly reason?: string;
+  /** The name of the state that was asked for, and its message. */
+  readonly asked?: string;
+  readonly message?: string;
+  readonly why?: string;
+  /** Until when it waits, where that is a time. */
+  readonly dueAtMs?: number;
+  /** The rules that said more than that they pass. */
+  readonly said: readonly Exclude<TrailEntry, string>[];
+};
+
+export type LimitRow = {
+  readonly limit: string;
+  /** Absent: it was removed while slots of it were held. */
+  readonly slotsMax?: number;
+  readonly used: number;
+  readonly waiting: number;
+  /** The runs that hold its slots, at most 100 of them. */
+  readonly holders: readonly { readonly run: RunId; readonly name: string; readonly slots: number }[];
+};
+
+export type CounterRow = {
+  readonly outcome: Outcome;
+  /** Empty: no rule did more than pass. */
+  readonly rule: string;
+  readonly code?: RejectCode;
+  readonly count: number;
+};
+
+export type SessionRow = {
+  readonly session: string;
+  readonly user: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly rulings: number;
+  readonly closedMs?: number;
+  readonly place: number;
+};
+
+export type StreamRow = {
+  readonly stream: string;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly bytesMax?: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly replicas: number;
+  readonly storage: string;
+};
+
+export type Status = {
+  readonly assent: string;
+  readonly node: string;
+  readonly natsServer: string;
+  readonly workspace: string;
+  /** The setting of this engine, and what is known of the server's. */
+  readonly durability: {
+    readonly setting: 'power' | 'process';
+    /** `always`: each message is synced before it is acknowledged. `unknown`: the server is not this engine's own. */
+    readonly sync: 'always' | 'interval' | 'unknown';
+    /** The stream of proposals is exempt, which saves time and risks nothing. */
+    readonly proposalsAsync: boolean;
+  };
+  readonly streams: readonly StreamRow[];
+  /** The arbiter of the engine that answers. */
+  readonly arbiter: { readonly role: string; readonly epoch: number };
+  /** The active arbiter, as its lease says. */
+  readonly lease?: { readonly epoch: number; readonly writer: string; readonly agoMs: number };
+  readonly ledger: {
+    readonly lastSeq: number;
+    readonly head: { readonly seq: number; readonly hash: Digest | '' };
+    readonly rulings: number;
+    readonly segments: number;
+    readonly voidSegments: number;
+    readonly epochs: number;
+    readonly policy: Digest | '';
+    readonly timeMs: number;
+    /** How far the wall clock of the engine is ahead of the ledger's, where that can be told. */
+    readonly clockOffsetMs?: number;
+  };
+  readonly view: {
+    readonly file: string;
+    readonly bytes: number;
+    /** Segments that are stored and not in the view yet. */
+    readonly behind: number;
+    /** Since this engine began: rulings that the view took in, and the time that it took. */
+    readonly foldedRulings: number;
+    readonly busyMs: number;
+  };
+};
+
+export type Explanation = {
+  readonly run: RunDetail;
+  /** The ruling that put it in its state. */
+  readonly moved?: Explained;
+  /** What it and its calls wait for now, at most 100. */
+  readonly waiting: readonly HeldRow[];
+  readonly waitingMore: number;
+  /** The limits that are waited for. */
+  readonly limits: readonly LimitRow[];
+  /** Calls that ended otherwise than completed, with the ruling that ended them, at most 50. */
+  readonly failed: readonly { readonly run: RunRow; readonly moved?: Explained }[];
+  readonly failedMore: number;
+  /** What was rewritten, rejected or held, in the ledger's order: a page. */
+  readonly notable: readonly Explained[];
+  readonly next?: Position;
+};
+
+type Found =
+  | { readonly found: 'ONE'; readonly run: RunDetail }
+  | { readonly found: 'AMBIGUOUS'; readonly candidates: readonly RunRow[] }
+  | { readonly found: 'NONE' };
+
+export type Answers = {
+  readonly STATUS: { readonly status: Status };
+  readonly RUNS: { readonly runs: readonly RunRow[]; readonly next?: number };
+  readonly RUN: Found;
+  readonly CALLS: { readonly calls: readonly RunRow[]; readonly next?: number };
+  readonly RULINGS: { readonly rulings: readonly RulingRow[]; readonly next?: Position };
+  readonly RULINGS_BY: { readonly rulings: readonly RulingRow[]; readonly next?: Position };
+  readonly WHY: { readonly explanation?: Explanation };
+  readonly LIMITS: { readonly limits: readonly LimitRow[]; readonly next?: string };
+  readonly HELD: { readonly held: readonly HeldRow[]; readonly next?: Position };
+  readonly COUNTERS: { readonly counters: readonly CounterRow[] };
+  readonly SESSIONS: { readonly sessions: readonly SessionRow[]; readonly next?: number };
+};
+
+/** What every answer says of itself. */
+export type Viewed = {
+  readonly v: 1;
+  /** The view holds everything up to this sequence of the ledger, and nothing of what follows. */
+  readonly seq: number;
+  /** An active arbiter was heard in the last two seconds. */
+  readonly active: boolean;
+  /** Sequence `atLeast` was not reached in time. */
+  readonly behind?: true;
+  /** The view is that of an earlier version, or does not have the whole ledger yet: a new one is being made. */
+  readonly rebuilding?: true;
+  /** The ledger cannot be read any further, and why: the answer is what was known before. */
+  readonly broken?: string;
+};
+
+/** Instead of an answer. */
+export type Refusal = { readonly refused: { readonly kind: ErrorKind; readonly detail: string } };
+
+export type AnswerTo<T extends QueryType> = Viewed & Answers[T];
+export type Reply<T extends QueryType> = Viewed & (Answers[T] | Refusal);
