@@ -75,6 +75,9 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       digests: options.onDigest !== undefined,
       say,
       onRole: options.onRole ?? (() => undefined),
+      onUnanswered: () => {
+        server.revive(say);
+      },
       ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
     });
     await arbiter.settled;
@@ -106,6 +109,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
 type Server = {
   readonly address: Address;
   pid(): number | undefined;
+  /** Starts a server anew that does not answer, if it is ours. */
+  revive(say: (line: string) => void): void;
   announce(): Promise<void>;
   retract(): Promise<void>;
   stop(): Promise<void>;
@@ -125,6 +130,12 @@ async function embedded(options: EngineOptions, dataDir: string, workspace: stri
   return {
     address: { url, ...credentials.engine, inboxPrefix: inboxPrefixOf('engine') },
     pid: () => server.pid,
+    revive: (tell) => {
+      tell('nats-server does not answer and is started anew');
+      void server.restart().catch((error: unknown) => {
+        tell(`nats-server could not be started anew: ${String(error)}`);
+      });
+    },
     announce: () => writeConnectionFile(dataDir, { url, workspace, version: VERSION, credentials }),
     retract: () => removeConnectionFile(dataDir),
     stop: () => server.stop(),
@@ -134,5 +145,12 @@ async function embedded(options: EngineOptions, dataDir: string, workspace: stri
 const nothing = (): Promise<void> => Promise.resolve();
 
 function outside(url: string): Server {
-  return { address: addressOf(url), pid: () => undefined, announce: nothing, retract: nothing, stop: nothing };
+  return {
+    address: addressOf(url),
+    pid: () => undefined,
+    revive: () => undefined,
+    announce: nothing,
+    retract: nothing,
+    stop: nothing,
+  };
 }

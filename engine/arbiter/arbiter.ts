@@ -29,6 +29,8 @@ export type ArbiterRole = 'STARTING' | 'STANDBY' | 'ACTIVE' | 'BROKEN' | 'STOPPE
 
 const BEAT_MS = 250;
 const FLUSH_MS = 1000;
+/** Each waits for its time-out of seconds. */
+const UNANSWERED_MAX = 3;
 const CLOSE_SESSIONS_MS = 60_000;
 
 export class Arbiter {
@@ -46,6 +48,7 @@ export class Arbiter {
   #onRole: (role: ArbiterRole) => void = () => undefined;
   #done: Promise<void> | undefined;
   #flushedAtMs = 0;
+  #unanswered = 0;
 
   constructor(parts: ArbiterParts) {
     this.#parts = parts;
@@ -189,7 +192,7 @@ export class Arbiter {
   #mayLead(): boolean {
     if (!this.#isLiving()) return false;
     const { leases, settings } = this.#parts;
-    const heard = leases.last();
+    const heard = leases.last(this.#writer);
     if (heard === undefined) return settings.alone || this.#role === 'STANDBY';
     return heard.agoMs > settings.leaseLimitMs;
   }
@@ -209,7 +212,7 @@ export class Arbiter {
         for (let next = arrived.shift(); next !== undefined; next = arrived.shift()) {
           if (next.seq > this.#chain.last) await this.#fold(next);
         }
-        const silentMs = leases.last()?.agoMs ?? clock.monotonicMs() - sinceMs;
+        const silentMs = leases.last(this.#writer)?.agoMs ?? clock.monotonicMs() - sinceMs;
         if (!this.#isLiving() || silentMs > settings.leaseLimitMs) return;
         if ((await this.#pause(Math.min(100, settings.leaseLimitMs / 4))) === 'INTERRUPTED') return;
       }
@@ -246,6 +249,7 @@ export class Arbiter {
     const { bytes, hash } = encodeSegment(header, [line]);
     const seq = this.#chain.last + 1;
     const outcome = await ledger.append(bytes, this.#chain.last);
+    this.#countUnanswered(outcome.type === 'UNKNOWN');
     if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving()) return;
     this.#chain.remember(seq, hash, true);
     this.#settle((journal) => {
@@ -258,6 +262,11 @@ export class Arbiter {
     this.#rewound = undefined;
     if (epoch > 1) this.counters.takeovers += 1;
     await this.#beActive({ ledgerClock, epoch, seq, from });
+  }
+
+  #countUnanswered(unanswered: boolean): void {
+    this.#unanswered = unanswered ? this.#unanswered + 1 : 0;
+    if (this.#unanswered % UNANSWERED_MAX === 0 && unanswered) this.#parts.unanswered?.();
   }
 
   /** After the recorded position, if what stands there is what was ruled on; else from the first message. */
@@ -351,7 +360,7 @@ export class Arbiter {
 
   /** Another arbiter with a higher epoch is heard: the chain has decided, this one only does not know yet. */
   #listen(epoch: number): void {
-    const heard = this.#parts.leases.last();
+    const heard = this.#parts.leases.last(this.#writer);
     if (heard !== undefined && heard.epoch > epoch && heard.agoMs < this.#parts.settings.leaseLimitMs) {
       this.#incarnation?.end(`epoch ${String(heard.epoch)} is heard`);
     }

@@ -85,9 +85,10 @@ function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcom
   const { workspace, incarnation } = arbiter;
   const settledSeq = incarnation?.settledSeq ?? 0;
   const ended: Run[] = [];
-  for (const [key, run] of workspace.runs.entries()) {
+  for (const key of workspace.runs.unit(rootOf(id))) {
     if (!key.startsWith(`${id}.`) || (after !== undefined && key <= after)) continue;
-    if (isTerminal(run.state) && run.last.seq <= settledSeq) ended.push(run);
+    const run = workspace.runs.get(key);
+    if (run !== undefined && isTerminal(run.state) && run.last.seq <= settledSeq) ended.push(run);
   }
   ended.sort((a, b) => (a.id < b.id ? -1 : 1));
   const page = ended.slice(0, PAGE);

@@ -64,6 +64,8 @@ export class Incarnation {
   /** Dispatches that are not stored yet, by the sequence of their ruling. */
   readonly #dispatching = new Map<number, number>();
   #follower: Follower | undefined;
+  /** Where the reading of PROPOSALS stopped, while too many wait to be heard. */
+  #full: number | undefined;
   #ticking = false;
   #cancelAlarm: (() => void) | undefined;
   #over = false;
@@ -108,17 +110,16 @@ export class Incarnation {
 
   async start(from: number): Promise<void> {
     this.#docket.notice();
+    await this.#read(from);
+    this.#wake();
+  }
+
+  async #read(from: number): Promise<void> {
     const follower = await this.#options.proposals.follow(from, (message) => {
       this.#take(message);
     });
     if (this.#over) follower.stop();
     else this.#follower = follower;
-    this.#wake();
-  }
-
-  /** Reads PROPOSALS anew from its first message: what stands at the position is not what was ruled on. */
-  reread(from: number): void {
-    this.#follower?.restart(from);
   }
 
   /** Ends it from outside; what is not settled is undone. */
@@ -133,9 +134,22 @@ export class Incarnation {
   }
 
   #take(message: StoredMessage): void {
-    if (this.#over) return;
+    if (this.#over || this.#full !== undefined) return;
     this.#docket.add(readBatch(message));
     this.#wake();
+    if (this.#docket.waiting < LIMITS.arbiterQueueMax) return;
+    this.#full = message.seq;
+    this.#follower?.stop();
+  }
+
+  /** Goes on reading where it stopped because too much was waiting. */
+  #readOn(): void {
+    if (this.#full === undefined || this.#docket.waiting > LIMITS.arbiterQueueMax / 2) return;
+    const from = this.#full + 1;
+    this.#full = undefined;
+    void this.#read(from).catch((error: unknown) => {
+      this.end(`PROPOSALS cannot be read: ${String(error)}`);
+    });
   }
 
   /** One tick after the events that are waiting now, so that all of them share a segment. */
@@ -158,6 +172,7 @@ export class Incarnation {
       if (this.#scribe.isFull) this.#publish();
     }
     this.#options.judging(undefined);
+    this.#readOn();
     if (this.#scribe.hasRoom) this.#publish();
     this.#arm();
   }

@@ -11,6 +11,8 @@ import type { FromThread, ThreadData, ToThread } from './thread.ts';
 export type KeeperOptions = Omit<ThreadData, 'judging' | 'endedAt'> & {
   readonly say: (line: string) => void;
   readonly onRole: (role: ArbiterRole, epoch: number) => void;
+  /** The server does not answer appends; whoever keeps it may start it anew. */
+  readonly onUnanswered: () => void;
   readonly onDigest?: (seq: number, digest: string) => void;
 };
 
@@ -62,7 +64,7 @@ export class ArbiterKeeper {
   }
 
   #start(endedAt: Position | undefined): Worker {
-    const { say: _say, onRole: _onRole, onDigest: _onDigest, ...data } = this.#options;
+    const { say: _say, onRole: _onRole, onDigest: _onDigest, onUnanswered: _onUnanswered, ...data } = this.#options;
     this.#mark.fill(0);
     const workerData: ThreadData = {
       ...data,
@@ -106,6 +108,9 @@ export class ArbiterKeeper {
         return;
       case 'SAY':
         this.#options.say(message.line);
+        return;
+      case 'UNANSWERED':
+        this.#options.onUnanswered();
         return;
       case 'DIGEST':
         this.#options.onDigest?.(message.seq, message.digest);

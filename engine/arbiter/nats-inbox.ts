@@ -11,17 +11,26 @@ import { isInbox } from '../server/permissions.ts';
 import { answerAsk } from './asks.ts';
 import type { LeaseWatch, Lease } from './ports.ts';
 
+const WRITERS_REMEMBERED = 8;
+
 export function watchLeases(connection: NatsConnection, workspace: string): LeaseWatch {
-  let heard: { readonly lease: Lease; readonly atMs: number } | undefined;
+  const heard = new Map<string, { readonly lease: Lease; readonly atMs: number }>();
   connection.subscribe(subjects.lease(workspace), {
     callback: (error, message) => {
       if (error !== null) return;
       const lease = leaseOf(message);
-      if (lease !== undefined) heard = { lease, atMs: performance.now() };
+      if (lease === undefined) return;
+      // The newest last; of old writers only a few are worth remembering.
+      heard.delete(lease.writer);
+      heard.set(lease.writer, { lease, atMs: performance.now() });
+      for (const [writer] of heard) if (heard.size > WRITERS_REMEMBERED) heard.delete(writer);
     },
   });
   return {
-    last: () => (heard === undefined ? undefined : { ...heard.lease, agoMs: performance.now() - heard.atMs }),
+    last: (own) => {
+      const last = [...heard.values()].filter(({ lease }) => lease.writer !== own).at(-1);
+      return last === undefined ? undefined : { ...last.lease, agoMs: performance.now() - last.atMs };
+    },
   };
 }
 

@@ -49,6 +49,8 @@ export type ArbiterParts = {
   /** Where a predecessor in this place ended while it judged. */
   readonly endedAt?: Position;
   readonly say: (line: string) => void;
+  /** Several appends in a row were not answered: the server may be stuck (a full disk does that), not only slow. */
+  readonly unanswered?: () => void;
   /** After each segment that was folded as settled, with the workspace at exactly that point. */
   readonly folded?: (workspace: Workspace) => void;
 };

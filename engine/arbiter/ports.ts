@@ -16,10 +16,10 @@ export interface Outbox {
 
 export type Lease = { readonly epoch: number; readonly writer: string };
 
-/** What was heard of an active arbiter: this one's own beats are not heard. */
+/** What was heard of active arbiters. */
 export interface LeaseWatch {
-  /** The last beat and how long ago it was; undefined when none was heard since the watch began. */
-  last(): (Lease & { readonly agoMs: number }) | undefined;
+  /** The last beat of any writer but `own`, and how long ago it was; undefined when none was heard. */
+  last(own: string): (Lease & { readonly agoMs: number }) | undefined;
 }
 
 /** Draws numbers in [0, 1). */

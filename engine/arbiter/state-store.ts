@@ -112,7 +112,7 @@ export class StateStore {
       const run = workspace.runs.placed(root);
       if (run === undefined || !isTerminal(run.state) || workspace.cascades.get(root) !== undefined) continue;
       this.#sleep.run(root);
-      for (const row of this.#unit.iterate(root)) workspace.runs.place(String(row['key']), undefined);
+      for (const key of [...workspace.runs.unit(root)]) workspace.runs.place(key, undefined);
     }
   }
 

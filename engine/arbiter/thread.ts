@@ -40,6 +40,7 @@ export type ThreadData = {
 export type FromThread =
   | { readonly type: 'ROLE'; readonly role: ArbiterRole; readonly epoch: number }
   | { readonly type: 'SAY'; readonly line: string }
+  | { readonly type: 'UNANSWERED' }
   | { readonly type: 'DIGEST'; readonly seq: number; readonly digest: string }
   | { readonly type: 'COUNTERS'; readonly counters: Counters };
 export type ToThread = { readonly type: 'STOP' | 'COUNT' };
@@ -80,6 +81,9 @@ const arbiter = new Arbiter({
   },
   say: (line) => {
     tell({ type: 'SAY', line });
+  },
+  unanswered: () => {
+    tell({ type: 'UNANSWERED' });
   },
   ...(data.digests
     ? {

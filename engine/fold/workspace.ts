@@ -6,7 +6,7 @@
  */
 import { sha256 } from '../../protocol/segment.ts';
 import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
-import type { RunDefinition, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
+import { rootOf, type RunDefinition, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, TimerKind, Waits } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { Pairs, Recorder, Table } from './table.ts';
@@ -119,9 +119,52 @@ export type Touched = {
   readonly timers: Set<string>;
 };
 
+/** Runs, found by their id and by the flow run of its own that they belong to. */
+class RunTable extends Table<Run> {
+  readonly #units = new Map<string, Set<string>>();
+
+  /** A flow run of its own and all that it called, as far as they are in memory. */
+  unit(root: RunId): ReadonlySet<string> {
+    return this.#units.get(root) ?? NOBODY;
+  }
+
+  override set(key: string, value: Run): void {
+    this.#join(key);
+    super.set(key, value);
+  }
+
+  override place(key: string, value: unknown): void {
+    if (value === undefined) this.#leave(key);
+    else this.#join(key);
+    super.place(key, value);
+  }
+
+  override clear(): void {
+    this.#units.clear();
+    super.clear();
+  }
+
+  #join(key: string): void {
+    if (this.isPlaced(key)) return;
+    const root = rootOf(key as RunId);
+    const unit = this.#units.get(root);
+    if (unit === undefined) this.#units.set(root, new Set([key]));
+    else unit.add(key);
+  }
+
+  #leave(key: string): void {
+    const root = rootOf(key as RunId);
+    const unit = this.#units.get(root);
+    unit?.delete(key);
+    if (unit?.size === 0) this.#units.delete(root);
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
 export class Workspace {
   readonly recorder = new Recorder();
-  readonly runs: Table<Run>;
+  readonly runs: RunTable;
   readonly sessions = new Table<Session>('sessions', this.recorder);
   /** Proposal id to the place of its latest ruling. */
   readonly answered = new Table<Position>('answered', this.recorder);
@@ -145,7 +188,7 @@ export class Workspace {
 
   /** `fetchRun` finds a run that has left the memory (an ended one, in the state store). */
   constructor(fetchRun?: (id: string) => Run | undefined) {
-    this.runs = new Table<Run>('runs', this.recorder, fetchRun);
+    this.runs = new RunTable('runs', this.recorder, fetchRun);
   }
 
   get meta(): Meta {

@@ -1,0 +1,74 @@
+/**
+ * The tables of a view. A view is disposable: what it holds can be folded from the ledger again, and is whenever
+ * `VIEW_VERSION` differs from what the file says.
+ *
+ * V1 Ruling bodies stay in the ledger; a row says where, and the hash of the segment that was folded.
+ * V2 Words that come again and again (names of states, rules, actors) stand in `words` once, and as numbers elsewhere.
+ * V3 Runs have numbers in the order in which they were first heard of, so that what is written stays together at the
+ *    end of the tables while old runs are left alone.
+ */
+import { FOLD_VERSION } from '../fold/workspace.ts';
+
+/** Raised when the rows come to mean something else: the view is built anew while the old one still serves. */
+const ROWS_VERSION = 1;
+export const VIEW_VERSION = `${String(FOLD_VERSION)}.${String(ROWS_VERSION)}`;
+
+/** Raised when the tables themselves change: an old file cannot even serve. */
+export const SCHEMA_VERSION = 1;
+
+export const SCHEMA = `
+  CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), version TEXT NOT NULL,
+    seq INTEGER NOT NULL, hash TEXT NOT NULL, epoch INTEGER NOT NULL, policy TEXT NOT NULL,
+    time_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL, rulings INTEGER NOT NULL, segments INTEGER NOT NULL
+  );
+  CREATE TABLE words (num INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
+  CREATE TABLE segments (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, entries INTEGER NOT NULL);
+  CREATE TABLE voids (seq INTEGER PRIMARY KEY);
+  CREATE TABLE epochs (epoch INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, policy TEXT NOT NULL);
+
+  CREATE TABLE runs (
+    num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root INTEGER NOT NULL, parent INTEGER NOT NULL,
+    kind TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, state TEXT NOT NULL, message TEXT, due_ms INTEGER,
+    since_ms INTEGER NOT NULL, version INTEGER NOT NULL, attempt INTEGER NOT NULL, retries_used INTEGER NOT NULL,
+    retries_max INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, slots TEXT,
+    created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
+    rulings INTEGER NOT NULL, rejected INTEGER NOT NULL
+  );
+  CREATE INDEX runs_by_root ON runs (root, num) WHERE parent <> 0;
+  CREATE INDEX flow_runs_by_state ON runs (type, num) WHERE parent = 0;
+  CREATE INDEX flow_runs_by_name ON runs (name, num) WHERE parent = 0;
+
+  CREATE TABLE rulings (
+    root INTEGER NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, run INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    outcome INTEGER NOT NULL, code INTEGER NOT NULL, actor INTEGER NOT NULL, from_state INTEGER NOT NULL,
+    to_state INTEGER NOT NULL, rule INTEGER NOT NULL, PRIMARY KEY (root, seq, idx)
+  ) WITHOUT ROWID;
+  CREATE INDEX rulings_by_actor ON rulings (actor, seq, idx);
+
+  CREATE TABLE held (
+    id TEXT PRIMARY KEY, run INTEGER NOT NULL, root INTEGER NOT NULL, actor INTEGER NOT NULL, to_type TEXT NOT NULL,
+    execution INTEGER, waits TEXT NOT NULL, since_ms INTEGER NOT NULL, priority INTEGER NOT NULL,
+    seq INTEGER NOT NULL, idx INTEGER NOT NULL
+  );
+  CREATE INDEX held_by_age ON held (seq, idx);
+  CREATE INDEX held_by_root ON held (root, seq, idx);
+  CREATE INDEX held_by_run ON held (run);
+  CREATE TABLE limits (name TEXT PRIMARY KEY, slots_max INTEGER, used INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE slots (
+    name TEXT NOT NULL, run INTEGER NOT NULL, slots INTEGER NOT NULL, PRIMARY KEY (name, run)
+  ) WITHOUT ROWID;
+  CREATE TABLE waiting_for (
+    name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, id)
+  ) WITHOUT ROWID;
+
+  CREATE TABLE sessions (
+    num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, rulings INTEGER NOT NULL, closed_ms INTEGER
+  );
+  CREATE TABLE counters (
+    outcome INTEGER NOT NULL, rule INTEGER NOT NULL, code INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (outcome, rule, code)
+  ) WITHOUT ROWID;
+`;
