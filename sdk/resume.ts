@@ -12,7 +12,9 @@ import { isTerminal } from '../protocol/states.ts';
 import type { Value } from '../protocol/values.ts';
 import { canonicalText } from './canonical.ts';
 import type { Client } from './client/client.ts';
+import type { Owner } from './client/process-files.ts';
 import { isAlive, projectFolder } from './client/target.ts';
+import { runLogger } from './run-logger.ts';
 import { encodeError, recorded } from './values.ts';
 
 /** A run that may be claimed. */
@@ -69,45 +71,53 @@ const foundIn = ({ run, version, parameters }: RunView, mustResume: boolean): Fo
 async function untilNobodys(client: Client, first: RunView): Promise<RunView | undefined> {
   const untilMs = performance.now() + 2 * client.hello.heartbeatLimitMs;
   for (let view: RunView | undefined = first; view !== undefined; view = await client.runView(view.run)) {
-    switch (ownerOf(client, view)) {
+    const owner = ownerOf(client, view);
+    switch (owner.type) {
       case 'NOBODY':
         return view;
       case 'SOMEBODY':
         return undefined;
       case 'DEAD':
-        await reportCrash(client, view);
+        await reportCrash(client, view, owner);
         break;
       case 'UNKNOWN':
         if (performance.now() > untilMs) return undefined;
-        await pause(Math.min(1000, client.hello.heartbeatLimitMs / 4));
+        if (view === first) runLogger().info(`run ${view.run} is unfinished: waiting until it is known whether its process lives`);
+        await pause(Math.min(LOOK_AGAIN_MS, client.hello.heartbeatLimitMs / 4));
     }
   }
   return undefined;
 }
 
-function ownerOf(client: Client, { state, process: owner }: RunView): 'NOBODY' | 'SOMEBODY' | 'DEAD' | 'UNKNOWN' {
-  if (isTerminal(state)) return 'NOBODY';
-  // Without a beat, nobody knows who executes it: the arbiter is new itself.
-  if (owner?.pid === undefined) return 'UNKNOWN';
-  if (owner.session === client.session.id) return 'SOMEBODY';
-  if (owner.host === hostname()) {
-    if (owner.pid === process.pid) return 'SOMEBODY';
-    if (!isAlive(owner.pid)) return 'DEAD';
+const LOOK_AGAIN_MS = 500;
+
+type Ownership = { readonly type: 'NOBODY' | 'SOMEBODY' | 'UNKNOWN' } | ({ readonly type: 'DEAD' } & Owner);
+
+function ownerOf(client: Client, { state, process: known }: RunView): Ownership {
+  if (isTerminal(state)) return { type: 'NOBODY' };
+  if (known === undefined) return { type: 'UNKNOWN' };
+  if (known.session === client.session.id) return { type: 'SOMEBODY' };
+  const { pid, host } = { ...client.processes?.ownerOf(known.session), ...known };
+  if (pid !== undefined && host === hostname()) {
+    if (pid === process.pid) return { type: 'SOMEBODY' };
+    if (!isAlive(pid)) return { type: 'DEAD', pid, host };
   }
-  // Beats come every second; one that is late is no proof of anything.
-  return owner.silentMs < client.hello.heartbeatLimitMs / 2 ? 'SOMEBODY' : 'UNKNOWN';
+  // Beats come every second; one that is late is no proof of anything. None at all: the arbiter is new itself.
+  const beats = known.pid !== undefined && known.silentMs < client.hello.heartbeatLimitMs / 2;
+  return { type: beats ? 'SOMEBODY' : 'UNKNOWN' };
 }
 
 /** The process has ended on this very machine: there is no need to wait until its silence is long enough. */
-async function reportCrash(client: Client, { run, execution, process: owner }: RunView): Promise<void> {
-  const reason = `process ${String(owner?.pid)} on ${String(owner?.host)} is gone`;
+async function reportCrash(client: Client, view: RunView, { pid, host }: Owner): Promise<void> {
+  const reason = `process ${String(pid)} on ${host} is gone`;
   const error = recorded(encodeError(new Error(reason)), 'The error').value;
   await client.session.ask({
     kind: 'flow',
-    run,
+    run: view.run,
     to: { type: 'CRASHED', name: 'Crashed', message: reason, error },
     report: true,
-    execution,
+    execution: view.execution,
     reason,
   });
+  if (view.process !== undefined) client.processes?.forget(view.process.session);
 }

@@ -169,7 +169,10 @@ export async function cancelRun(id: string, reason?: string): Promise<void> {
   const given = reason?.slice(0, LIMITS.textMax);
   const run = id as RunId;
   const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(given === undefined ? {} : { message: given }) };
-  const answer = await askOnce({ kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) });
+  const answer = await askOnce({ kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) }, (client, { outcome, state, version, execution }) => {
+    // The arbiter does not order what was asked for by the very process that executes the run.
+    if (outcome !== 'rejected' && state !== undefined) client.session.order({ run, state, version, execution: execution ?? 0, by: 'sdk', seq: 0, ...(given === undefined ? {} : { reason: given }) });
+  });
   if (answer.code === 'RUN_UNKNOWN') throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
   // It is being cancelled already: that is what was asked for.
   if (answer.code === 'DUPLICATE') return;
@@ -206,11 +209,13 @@ export async function removeLimit(name: string): Promise<void> {
   if (answer.outcome === 'rejected') throw refusedError(answer, `Removing the limit '${name}'`);
 }
 
-async function askOnce(wish: Wish): Promise<Answer> {
+async function askOnce(wish: Wish, then: (client: Client, answer: Answer) => void = () => undefined): Promise<Answer> {
   const client = await currentClient();
   client.beginWork();
   try {
-    return await client.session.ask(wish);
+    const answer = await client.session.ask(wish);
+    then(client, answer);
+    return answer;
   } finally {
     client.endWork();
   }

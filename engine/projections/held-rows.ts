@@ -30,6 +30,8 @@ export class HeldRows {
   /** Root to the ids of what is held under it. */
   readonly #under = new Map<number, Set<string>>();
   readonly #limits = new Map<string, Limit>();
+  /** Those that have a row. */
+  readonly #stored = new Set<string>();
   readonly #dirtyHeld = new Set<string>();
   readonly #dirtyLimits = new Set<string>();
   #slotChanges: { readonly run: number; readonly taken: readonly SlotWish[]; readonly given: readonly SlotWish[] }[] =
@@ -51,6 +53,7 @@ export class HeldRows {
         priority: Number(row['priority']),
         at: { seq: Number(row['seq']), index: Number(row['idx']) },
       });
+      this.#stored.add(String(row['id']));
     }
     for (const row of file.all('SELECT * FROM limits')) {
       const slotsMax = row['slots_max'] === null ? undefined : Number(row['slots_max']);
@@ -63,7 +66,7 @@ export class HeldRows {
     proposal: TransitionProposal,
     held: { readonly waits: Waits; readonly atMs: number; readonly at: Position; readonly actor: number },
   ): void {
-    const { id, to, execution, create } = proposal;
+    const { id, to, execution } = proposal;
     const { waits, atMs, at, actor } = held;
     const before = this.#held.get(id);
     this.#place({
@@ -76,7 +79,7 @@ export class HeldRows {
       execution,
       waits,
       sinceMs: before?.sinceMs ?? atMs,
-      priority: create?.priority ?? 0,
+      priority: run.priority,
       at: before?.at ?? at,
     });
     this.#dirtyHeld.add(id);
@@ -159,9 +162,13 @@ export class HeldRows {
 
   #writeHeld(id: string): void {
     const held = this.#held.get(id);
-    this.#file.prepare('DELETE FROM held WHERE id = ?').run(id);
-    this.#file.prepare('DELETE FROM waiting_for WHERE id = ?').run(id);
+    // Most wait for less than a batch: they never had a row.
+    if (this.#stored.delete(id)) {
+      this.#file.prepare('DELETE FROM held WHERE id = ?').run(id);
+      this.#file.prepare('DELETE FROM waiting_for WHERE id = ?').run(id);
+    }
     if (held === undefined) return;
+    this.#stored.add(id);
     const { run, root, actor, to, execution, waits, sinceMs, priority, at } = held;
     const insert = this.#file.prepare('INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
     insert.run(
@@ -179,7 +186,7 @@ export class HeldRows {
     );
     if (waits.type !== 'SLOTS') return;
     const wait = this.#file.prepare('INSERT OR REPLACE INTO waiting_for VALUES (?, ?)');
-    for (const { limit } of waits.limits) wait.run(limit, id);
+    for (const { limit } of waits.limits) wait.run(id, limit);
   }
 
   /** After the transaction. */

@@ -26,6 +26,7 @@ export type RunRecord = {
   attempt: number;
   retriesUsed: number;
   retriesMax: number;
+  priority: number;
   execution: number;
   session: string | undefined;
   /** The number of the word. */
@@ -84,6 +85,7 @@ export class RunRecords {
       attempt: 0,
       retriesUsed: 0,
       retriesMax: 0,
+      priority: 0,
       execution: 0,
       session: undefined,
       actor: 0,
@@ -117,7 +119,7 @@ export class RunRecords {
 
   /** Within a transaction. */
   write(): void {
-    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(28).fill('?').join()})`);
+    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(29).fill('?').join()})`);
     const update = this.#file.prepare(UPDATE);
     for (const record of this.#dirty) {
       const { num, id, root, parent } = record;
@@ -150,7 +152,7 @@ export class RunRecords {
 }
 
 const UPDATE = `UPDATE runs SET kind = ?, name = ?, type = ?, state = ?, message = ?, due_ms = ?, since_ms = ?,
-  version = ?, attempt = ?, retries_used = ?, retries_max = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
+  version = ?, attempt = ?, retries_used = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
   started_ms = ?, ended_ms = ?, slots = ?, created_seq = ?, created_idx = ?, moved_seq = ?, moved_idx = ?, rulings = ?,
   rejected = ? WHERE num = ?`;
 
@@ -166,6 +168,7 @@ const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.attempt,
   record.retriesUsed,
   record.retriesMax,
+  record.priority,
   record.execution,
   record.session ?? null,
   record.actor,
@@ -203,6 +206,7 @@ export function recordOf(row: Row): RunRecord {
     attempt: Number(row['attempt']),
     retriesUsed: Number(row['retries_used']),
     retriesMax: Number(row['retries_max']),
+    priority: Number(row['priority']),
     execution: Number(row['execution']),
     session: text(row['session']),
     actor: Number(row['actor']),

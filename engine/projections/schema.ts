@@ -31,7 +31,7 @@ export const SCHEMA = `
     num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root INTEGER NOT NULL, parent INTEGER NOT NULL,
     kind TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, state TEXT NOT NULL, message TEXT, due_ms INTEGER,
     since_ms INTEGER NOT NULL, version INTEGER NOT NULL, attempt INTEGER NOT NULL, retries_used INTEGER NOT NULL,
-    retries_max INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
+    retries_max INTEGER NOT NULL, priority INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
     created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, slots TEXT,
     created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
     rulings INTEGER NOT NULL, rejected INTEGER NOT NULL
@@ -59,9 +59,8 @@ export const SCHEMA = `
   CREATE TABLE slots (
     name TEXT NOT NULL, run INTEGER NOT NULL, slots INTEGER NOT NULL, PRIMARY KEY (name, run)
   ) WITHOUT ROWID;
-  CREATE TABLE waiting_for (
-    name TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, id)
-  ) WITHOUT ROWID;
+  CREATE TABLE waiting_for (id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (id, name)) WITHOUT ROWID;
+  CREATE INDEX waiting_for_by_name ON waiting_for (name);
 
   CREATE TABLE sessions (
     num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, first_ms INTEGER NOT NULL,

@@ -9,6 +9,7 @@ import type { Value } from '../../protocol/values.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import type { Link } from './link.ts';
 import { LogShipper } from './log-shipper.ts';
+import type { ProcessFiles } from './process-files.ts';
 import { Session } from './session.ts';
 
 const BEAT_MS = 1000;
@@ -20,6 +21,8 @@ type Watched = { readonly run: RunId; readonly order: (order: Order) => void; he
 
 export class Client {
   readonly link: Link;
+  /** Of an engine's folder; a server elsewhere has none. */
+  readonly processes: ProcessFiles | undefined;
   readonly session: Session;
   readonly logs: LogShipper;
   #hello: Hello;
@@ -31,8 +34,9 @@ export class Client {
   readonly #awaited = new Map<RunId, Watched>();
   #asking: NodeJS.Timeout | undefined;
 
-  private constructor(link: Link, hello: Hello) {
+  private constructor(link: Link, hello: Hello, processes: ProcessFiles | undefined) {
     this.link = link;
+    this.processes = processes;
     this.#hello = hello;
     this.logs = new LogShipper(link);
     this.session = new Session(link, {
@@ -49,11 +53,11 @@ export class Client {
   }
 
   /** Resolves when an arbiter is active. */
-  static async open(link: Link): Promise<Client> {
+  static async open(link: Link, processes?: ProcessFiles): Promise<Client> {
     link.hold();
     try {
       const hello = (await link.ask({ v: 1, type: 'HELLO' })) as Hello;
-      const client = new Client(link, hello);
+      const client = new Client(link, hello, processes);
       await link.listen(client.session.id, {
         answers: (bytes) => {
           client.#receive(bytes);
@@ -115,6 +119,7 @@ export class Client {
     this.link.hold();
     this.#atWork += 1;
     if (this.#atWork > 1) return;
+    this.processes?.announce(this.session.id);
     this.#sayAlive();
     this.#beat = setInterval(() => {
       this.#sayAlive();
@@ -173,6 +178,7 @@ export class Client {
     this.session.close();
     clearInterval(this.#beat);
     clearInterval(this.#asking);
+    this.processes?.withdraw();
     await this.link.close();
   }
 

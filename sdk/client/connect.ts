@@ -6,6 +6,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import { Client } from './client.ts';
 import { startEngine } from './engine-process.ts';
 import { clientName, connectTo, NatsLink, type Connected, type Reopen } from './nats-link.ts';
+import { ProcessFiles } from './process-files.ts';
 import { engineOf, placeOf, type Place, type Target } from './target.ts';
 
 let current: Promise<Client> | undefined;
@@ -67,7 +68,7 @@ async function openClient(): Promise<Client> {
   });
   currentLink = link;
   try {
-    const client = await Client.open(link);
+    const client = await Client.open(link, place.type === 'FOLDER' ? new ProcessFiles(place.dataDir) : undefined);
     links.set(client, link);
     return client;
   } catch (error) {

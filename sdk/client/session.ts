@@ -117,13 +117,16 @@ export class Session {
     this.#orders.delete(run);
   }
 
+  /** Also what this session itself has asked for, about a run that it executes: it is answered, not ordered. */
+  order(order: Order): void {
+    this.#orders.get(order.run)?.(order);
+    this.#events.ordered(order);
+  }
+
   receive(bytes: Uint8Array): void {
     const message = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as AnswerMessage;
     for (const answer of message.answers) this.#answered(answer);
-    for (const order of message.orders) {
-      this.#orders.get(order.run)?.(order);
-      this.#events.ordered(order);
-    }
+    for (const order of message.orders) this.order(order);
     if (this.#epoch !== undefined && message.epoch > this.#epoch) this.#events.epochChanged();
     this.#epoch = Math.max(this.#epoch ?? 0, message.epoch);
     if (this.#queue.length > 0) this.#flushSoon();
@@ -193,8 +196,9 @@ export class Session {
   /** One batch from the queue's place `from` on; says how many are in it. */
   #sendBatch(from: number, nowMs: number): number {
     const proposals: string[] = [];
+    const room = Math.min(LIMITS.batchProposalsMax, LIMITS.sessionInFlightMax - this.#inFlight);
     let bytes = 0;
-    for (let at = from; at < this.#queue.length && proposals.length < LIMITS.batchProposalsMax; at += 1) {
+    for (let at = from; at < this.#queue.length && proposals.length < room; at += 1) {
       const pending = this.#queue[at];
       if (pending === undefined || (bytes > 0 && bytes + pending.bytes > LIMITS.batchBytesMax)) break;
       bytes += pending.bytes;
