@@ -12,6 +12,7 @@ import type { Counters } from './arbiter/counters.ts';
 import { ArbiterKeeper } from './arbiter/keeper.ts';
 import { keepSnapshots } from './arbiter/snapshots.ts';
 import { STORE_FILE } from './arbiter/state-store.ts';
+import { keepProjector } from './projections/keeper.ts';
 import { addressOf, connectTo, withoutSecrets, type Address } from './connect.ts';
 import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
 import { startEmbeddedServer } from './server/embedded.ts';
@@ -35,6 +36,8 @@ export type EngineOptions = {
   readonly onRole?: (role: ArbiterRole, epoch: number) => void;
   /** Hears the digest of the folded state after each segment; costly, for tests. */
   readonly onDigest?: (seq: number, digest: string) => void;
+  /** The same, of what the projector folds. */
+  readonly onViewDigest?: (seq: number, digest: string) => void;
 };
 
 export type Engine = {
@@ -65,6 +68,15 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   if (!isWorkspaceName(workspace)) throw new AssentError('BAD_OPTION', `'${workspace}' is no name of a workspace`);
   const dataDir = resolve(options.dataDir ?? '.assent');
   const server = options.url === undefined ? await embedded(options, dataDir, workspace) : outside(options.url);
+  const projector = keepProjector({
+    address: server.address,
+    workspace,
+    durability,
+    sync: options.url === undefined ? (durability === 'power' ? 'always' : 'interval') : 'unknown',
+    dataDir: join(dataDir, 'views'),
+    say,
+    ...(options.onViewDigest === undefined ? {} : { onDigest: options.onViewDigest }),
+  });
   try {
     const arbiter = new ArbiterKeeper({
       address: server.address,
@@ -74,13 +86,17 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
       settings: { ...ARBITER_DEFAULTS, alone: options.url === undefined, ...options.settings },
       digests: options.onDigest !== undefined,
       say,
-      onRole: options.onRole ?? (() => undefined),
+      onRole: (role, epoch) => {
+        projector.role(role, epoch);
+        options.onRole?.(role, epoch);
+      },
       onUnanswered: () => {
         server.revive(say);
       },
       ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
     });
     await arbiter.settled;
+    await projector.ready;
     const { connection } = await connectTo(server.address, 'assent engine');
     const snapshots = keepSnapshots(connection, workspace, join(dataDir, 'state', workspace, STORE_FILE));
     await server.announce();
@@ -95,11 +111,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
         await server.retract();
         snapshots.stop();
         await arbiter.stop();
+        await projector.stop();
         await connection.close();
         await server.stop();
       },
     };
   } catch (error) {
+    await projector.stop();
     await server.stop();
     if (error instanceof AssentError) throw error;
     throw new AssentError('ENGINE_START_FAILED', String(error), { cause: error });

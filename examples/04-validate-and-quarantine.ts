@@ -70,11 +70,8 @@ export const importOrders = flow(
         `${String(malformed.length)} of ${String(lines.length)} lines are malformed, see ${quarantineFile}`,
       );
     }
-    return {
-      orders: orders.length,
-      cents: orders.reduce((sum, { cents }) => sum + cents, 0),
-      malformed: malformed.length,
-    };
+    const cents = orders.reduce((sum, order) => sum + order.cents, 0);
+    return { orders: orders.length, cents, malformed: malformed.length, quarantineFile };
   },
 );
 

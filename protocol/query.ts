@@ -98,6 +98,8 @@ export type RunRow = {
   readonly attempt: number;
   readonly retriesUsed: number;
   readonly retriesMax: number;
+  /** Times that it went on elsewhere after a crash. */
+  readonly resumes: number;
   readonly createdMs: number;
   readonly startedMs?: number;
   readonly endedMs?: number;

@@ -9,7 +9,8 @@
  * | CANCELLING | every end                                                                      |
  * | an end     | RUNNING, and itself (keep-terminal-states has seen to it)                      |
  *
- * RUNNING again in the same execution is a DUPLICATE, and so is CANCELLING twice.
+ * RUNNING again in the same execution is a DUPLICATE, and so is CANCELLING twice. A flow run becomes RUNNING only by the
+ * claim of a process, or by the word of the one that executes it: nobody would notice that one without a process is dead.
  */
 import type { StateType } from '../protocol/states.ts';
 import { defineRule, pass, reject, type FromType } from './rule.ts';
@@ -39,11 +40,15 @@ export const followLifecycle = defineRule({
   to: ANY_STATE,
   needs: ['execution', 'ran'],
   may: ['reject'],
-  judge: ({ from, to, kind }, { execution, ran }) => {
+  judge: ({ from, to, kind, claim }, { execution, ran }) => {
     const fromType = from?.type ?? 'NONE';
     const again = fromType === to.type && (fromType === 'RUNNING' || fromType === 'CANCELLING');
     if (again && (fromType === 'CANCELLING' || kind === 'flow' || ran?.execution === execution.current)) {
       return reject('DUPLICATE', `the run is ${fromType} already`);
+    }
+    const executed = claim || (execution.current > 0 && execution.asked === execution.current);
+    if (kind === 'flow' && to.type === 'RUNNING' && !executed) {
+      return reject('NOT_IN_LIFECYCLE', 'a flow run starts by the claim of a process that executes it');
     }
     if (SUCCESSORS[fromType].includes(to.type)) return pass();
     return reject('NOT_IN_LIFECYCLE', `${fromType === 'NONE' ? 'a new run' : fromType} cannot become ${to.type}`);

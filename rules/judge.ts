@@ -9,6 +9,7 @@
  */
 import type { Claim, Outcome, RejectCode, TrailEntry, Waits } from '../protocol/rulings.ts';
 import type { State, StateType } from '../protocol/states.ts';
+import { isOpinion } from './opinions.ts';
 import type { Facts, FromType, Need, Opinion, Rule, RunKind, Transition } from './rule.ts';
 
 export type Policy = { readonly name: string; readonly rules: readonly Rule[] };
@@ -97,13 +98,19 @@ type Asked = Opinion | { readonly type: 'ERROR'; readonly why: string };
 function ask(rule: Rule, transition: Transition, facts: Facts): Asked {
   try {
     const opinion: unknown = rule.judge(transition, facts);
-    return isOpinion(opinion) ? opinion : { type: 'ERROR', why: 'the rule returned something that is no opinion' };
+    return isOpinion(opinion, facts.nowMs)
+      ? opinion
+      : { type: 'ERROR', why: 'the rule returned something that is no opinion' };
   } catch (error) {
-    return { type: 'ERROR', why: `the rule threw: ${String(error)}`.slice(0, 500) };
+    return { type: 'ERROR', why: `the rule threw: ${shown(error)}`.slice(0, 500) };
   }
 }
 
-function isOpinion(value: unknown): value is Opinion {
-  const type = (value as { type?: unknown } | null | undefined)?.type;
-  return type === 'PASS' || type === 'REWRITE' || type === 'REJECT' || type === 'HOLD';
+/** Anything can be thrown, even what cannot be shown. */
+function shown(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return 'something that cannot be shown';
+  }
 }

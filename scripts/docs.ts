@@ -213,7 +213,7 @@ function codesIn(source: string): readonly { readonly code: string; readonly mea
   return [...found].map(([, means = '', code = '']) => ({ code, means: cell(means) }));
 }
 
-/** The rules that name a code; what no rule says, the arbiter says unasked. */
+/** The rules that name a code. What no rule says comes of the hearing itself, or from the arbiter before any hearing. */
 async function whoSays(codes: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const said = new Map<string, string[]>();
   for (const rule of new Set(Object.values(corePolicies).flatMap((policy) => policy.rules))) {
@@ -223,7 +223,10 @@ async function whoSays(codes: readonly string[]): Promise<ReadonlyMap<string, st
         said.set(code, [...(said.get(code) ?? []), `[${rule.name}](rules.md#${rule.name})`]);
     }
   }
-  return new Map(codes.map((code) => [code, said.get(code)?.join(', ') ?? 'the arbiter, unjudged']));
+  const hearing = await read('rules/judge.ts');
+  const otherwise = (code: string): string =>
+    hearing.includes(`'${code}'`) ? 'the hearing' : 'the arbiter, without a hearing';
+  return new Map(codes.map((code) => [code, said.get(code)?.join(', ') ?? otherwise(code)]));
 }
 
 // --- docs/adr/README.md ------------------------------------------------------------------------------------------
@@ -239,7 +242,7 @@ async function decisionsPage(): Promise<Page> {
         return found;
       };
       const title = field(/^# \d{4} (.*)$/m);
-      return `| [${name.slice(0, 4)}](${name}) | ${title} | ${field(/^Date: (\S+)$/m)} | ${field(/^Status: (.*)$/m)} |`;
+      return `| [${name.slice(0, 4)}](${name}) | ${title} | ${field(/^- Date: (\S+)$/m)} | ${field(/^- Status: (.*)$/m)} |`;
     }),
   );
   const text = [

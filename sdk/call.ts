@@ -47,7 +47,11 @@ export function slug(name: string): string {
   const known = slugs.get(name);
   if (known !== undefined) return known;
   const spaced = name.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
-  const made = spaced.replace(/[^a-z0-9]+/g, '-').slice(0, SLUG_MAX).replace(/^-+|-+$/g, '') || 'call';
+  const made =
+    spaced
+      .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, SLUG_MAX)
+      .replace(/^-+|-+$/g, '') || 'call';
   slugs.set(name, made);
   return made;
 }

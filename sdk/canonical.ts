@@ -24,7 +24,8 @@ export function canonicalText(value: unknown): string | undefined {
   }
 }
 
-const NO_TEXT = Symbol('no canonical text');
+/** Thrown to give up; made once, because it is nobody's error. */
+const NO_TEXT = new Error('no canonical text');
 
 function primitiveText(value: unknown): string | undefined {
   switch (typeof value) {
@@ -39,7 +40,8 @@ function primitiveText(value: unknown): string | undefined {
       return `${String(value)}n`;
     case 'object':
       return value === null ? 'null' : undefined;
-    default:
+    case 'function':
+    case 'symbol':
       return undefined;
   }
 }
@@ -98,7 +100,7 @@ class Canonical {
       case 'RegExp':
       case 'URL':
       case 'URLSearchParams':
-        return `${tag}(${JSON.stringify(String(value))})`;
+        return `${tag}(${JSON.stringify((value as RegExp | URL).toString())})`;
       case 'Number':
       case 'String':
       case 'Boolean':

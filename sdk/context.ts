@@ -110,4 +110,7 @@ export function signal(): AbortSignal {
 }
 
 const outside = (what: string): AssentError =>
-  new AssentError('OUTSIDE_RUN', `${what}() was called outside of a ${what === 'taskRun' ? 'task' : 'flow'} that runs.`);
+  new AssentError(
+    'OUTSIDE_RUN',
+    `${what}() was called outside of a ${what === 'taskRun' ? 'task' : 'flow'} that runs.`,
+  );

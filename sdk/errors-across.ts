@@ -2,7 +2,7 @@
  * Errors that cross the ledger: what is kept of one, and how it comes back. It comes back as an instance of its own
  * class where that class is built into the language or is AssentError, else as an Error with its name.
  */
-import { inspect, types } from 'node:util';
+import { inspect } from 'node:util';
 import { AssentError, ERRORS, type ErrorKind } from '../protocol/errors.ts';
 import type { ErrorRecord } from '../protocol/values.ts';
 
@@ -13,7 +13,8 @@ const STACK_MAX = 8000;
 const CAUSES_MAX = 16;
 
 // An error of another realm (a vm context, a test runner's) is no instance of ours.
-export const isError = (value: unknown): value is Error => types.isNativeError(value) || value instanceof Error;
+export const isError = (value: unknown): value is Error =>
+  value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
 
 /** What is kept of whatever was thrown. */
 export function errorRecord(thrown: unknown): ErrorRecord {
@@ -22,13 +23,16 @@ export function errorRecord(thrown: unknown): ErrorRecord {
   const code: unknown = (thrown as { code?: unknown }).code;
   const cause = causeOf(thrown);
   return {
-    name: String(name),
-    message: String(message),
+    name: textOf(name),
+    message: textOf(message),
     ...(typeof stack === 'string' ? { stack: stack.slice(0, STACK_MAX) } : {}),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(cause === undefined ? {} : { cause }),
   };
 }
+
+/** Whatever an error's author has put there. */
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : shortText(value));
 
 /** The members of an AggregateError stand as its cause, which it seldom has. A chain that comes back to itself is cut. */
 function causeOf(error: Error): unknown {

@@ -3,7 +3,7 @@
  * an earlier process left unfinished).
  */
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
 import type { RunDefinition } from '../protocol/proposals.ts';
@@ -16,7 +16,7 @@ import { logOfRun } from './run-logger.ts';
 import type { FlowScope } from './scope.ts';
 import { encodeText, recorded } from './values.ts';
 
-export type ParametersSchema = z.ZodType<unknown, unknown>;
+export type ParametersSchema = z.ZodType;
 
 export type CallableFlow = FlowDefinition & {
   readonly schema: ParametersSchema | undefined;
@@ -38,7 +38,9 @@ export async function checkedParameters(flow: CallableFlow, inputs: readonly unk
   if (flow.schema === undefined) return input;
   const parsed = await flow.schema.safeParseAsync(input ?? {});
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'parameters'}: ${message}`);
+  const problems = parsed.error.issues.map(
+    ({ path, message }) => `${path.map(String).join('.') || 'parameters'}: ${message}`,
+  );
   throw new AssentError('BAD_PARAMETERS', `${parametersOf(flow)} are wrong: ${problems.join('; ')}.`);
 }
 
@@ -50,7 +52,8 @@ export async function definitionOf(
   more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity'>,
 ): Promise<RunDefinition> {
   const { name, retry, timeoutMs, limits, priority } = flow.settings;
-  const text = parameters === undefined ? undefined : recorded(encodeText(parameters, parametersOf(flow)), parametersOf(flow));
+  const text =
+    parameters === undefined ? undefined : recorded(encodeText(parameters, parametersOf(flow)), parametersOf(flow));
   if (text !== undefined) await client.store(text);
   return {
     kind: 'flow',

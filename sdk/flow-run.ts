@@ -14,7 +14,17 @@ import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
 import type { Settings } from './options.ts';
-import { cancelled, cancelledWith, completedWith, errorOf, failedWith, isFence, isRetriable, refusedError, type Report } from './outcomes.ts';
+import {
+  cancelled,
+  cancelledWith,
+  completedWith,
+  errorOf,
+  failedWith,
+  isFence,
+  isRetriable,
+  refusedError,
+  type Report,
+} from './outcomes.ts';
 import { Execution, FlowScope, scopes, type Call } from './scope.ts';
 
 /** How long a cancelled or failed attempt's functions may take to settle. */
@@ -43,7 +53,13 @@ export type FlowRunPlan = {
 
 /** What was ruled about an attempt; with what the function gave, in the same process. */
 type Ruled =
-  | { readonly type: 'STATE'; readonly state: State; readonly version: number; readonly own?: Own; readonly reason?: string | undefined }
+  | {
+      readonly type: 'STATE';
+      readonly state: State;
+      readonly version: number;
+      readonly own?: Own;
+      readonly reason?: string | undefined;
+    }
   | { readonly type: 'REFUSED'; readonly error: unknown };
 type Own = { readonly value: unknown } | { readonly error: unknown };
 
@@ -90,7 +106,7 @@ export class FlowRun implements Call {
       this.#ordered(order);
     });
     try {
-      for (let basedOn = this.#plan.version; ; ) {
+      for (let basedOn = this.#plan.version; ;) {
         const ruled = await this.#round(basedOn);
         if (ruled.type === 'REFUSED') throw ruled.error;
         if (ruled.state.type !== 'SCHEDULED' || this.#left) return await this.#meaning(ruled);
@@ -303,16 +319,24 @@ export class FlowRun implements Call {
       case 'CANCELLING':
         this.#cancel(cancelled(this.#whose(), reason ?? state.message));
         return;
-      case 'RUNNING':
       case 'PENDING':
-        if (this.#plan.parent === undefined && order.execution !== this.#execution?.number) {
-          this.#fence('another process executes it');
-        }
+        this.#fence('it waits for another process');
+        return;
+      case 'RUNNING':
+        if (this.#isTaken(order)) this.#fence('another process executes it');
         return;
       case 'CRASHED':
-        this.#fence(state.message ?? 'it was ruled crashed');
+        this.#fence(`it was ruled crashed, ${reason ?? state.message ?? 'by the engine'}`);
         return;
       case 'SCHEDULED':
+        // It waits for its next worker, because this one was given up for dead.
+        if (this.#plan.parent === undefined && order.execution !== this.#execution?.number) {
+          this.#fence(state.message ?? 'it waits for another process');
+          return;
+        }
+        this.#attemptEnded(state);
+        this.#overrule({ type: 'STATE', state, version, reason });
+        return;
       case 'FAILED':
       case 'CANCELLED':
       case 'COMPLETED':
@@ -342,7 +366,7 @@ export class FlowRun implements Call {
       this.#plan.parent.execution.fence(why);
       return;
     }
-    const error = new AssentError('FENCED', `${this.#whose()} goes on elsewhere: ${why}.`);
+    const error = new AssentError('FENCED', `${this.#whose()} is not this process’s any more: ${why}.`);
     this.#execution?.end();
     this.#left = true;
     this.#scope?.stop(error);

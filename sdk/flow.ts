@@ -76,7 +76,9 @@ export function flow(...given: [unknown] | [unknown, unknown]): unknown {
   const called = (...inputs: unknown[]): Promise<unknown> => {
     const scope = scopes.getStore();
     const outcome =
-      scope?.type === 'flow' ? callSubflow(scope, definition, inputs) : callFlow(definition, inputs, scope === undefined);
+      scope?.type === 'flow'
+        ? callSubflow(scope, definition, inputs)
+        : callFlow(definition, inputs, scope === undefined);
     // A failure that nobody awaits stands on the ledger; in a flow, it must not end a process with other runs at work.
     if (scope?.type === 'flow') outcome.catch(() => undefined);
     return outcome;

@@ -113,7 +113,8 @@ function check(schema: z.ZodType, kind: 'task' | 'flow', options: unknown, fn: u
   const named = (options as RunOptions | undefined)?.name ?? fn.name;
   const parsed = schema.safeParse(options);
   if (!parsed.success) throw badOption(kind, named, parsed.error.issues.map(problemOf).join('; '));
-  if (named === '') throw badOption(kind, undefined, "name: the function has none of its own, so give it one: { name: '…' }");
+  if (named === '')
+    throw badOption(kind, undefined, "name: the function has none of its own, so give it one: { name: '…' }");
   if (named.length > LIMITS.nameMax) throw badOption(kind, named, `name: at most ${String(LIMITS.nameMax)} characters`);
   return settingsOf(kind, named, parsed.data as RunOptions);
 }
@@ -125,7 +126,10 @@ function problemOf(issue: z.core.$ZodIssue): string {
 }
 
 const badOption = (kind: string, name: string | undefined, problem: string): AssentError =>
-  new AssentError('BAD_OPTION', `A ${kind}${name === undefined || name === '' ? '' : ` '${name}'`} has a bad option: ${problem}.`);
+  new AssentError(
+    'BAD_OPTION',
+    `A ${kind}${name === undefined || name === '' ? '' : ` '${name}'`} has a bad option: ${problem}.`,
+  );
 
 function settingsOf(kind: 'task' | 'flow', name: string, options: RunOptions): Settings {
   const timeoutMs = parseDuration(options.timeout);

@@ -82,7 +82,12 @@ export function isRetriable(error: unknown, settings: Settings, attempt: number)
 }
 
 /** What cannot be recorded now will not be after another attempt. */
-const FINAL: ReadonlySet<string> = new Set(['VALUE_TOO_LARGE', 'VALUE_NOT_SERIALIZABLE', 'BAD_PARAMETERS', 'BAD_OPTION']);
+const FINAL: ReadonlySet<string> = new Set([
+  'VALUE_TOO_LARGE',
+  'VALUE_NOT_SERIALIZABLE',
+  'BAD_PARAMETERS',
+  'BAD_OPTION',
+]);
 
 /** The error that a failed, crashed or cancelled run means to its caller. */
 export async function errorOf(client: Client, state: State, whose: string, reason?: string): Promise<unknown> {
@@ -97,13 +102,19 @@ export async function errorOf(client: Client, state: State, whose: string, reaso
     case 'CANCELLING':
       return cancelled(whose, words);
     case 'CRASHED':
-    default:
+    case 'COMPLETED':
+    case 'PAUSED':
+    case 'PENDING':
+    case 'RUNNING':
+    case 'SCHEDULED':
       return new AssentError('FENCED', `${whose} is ${state.name}${because}.`);
   }
 }
 
-const textOf = async (client: Client, value: { digest: Recorded['value']['digest']; inline?: string }): Promise<string> =>
-  value.inline ?? (await client.link.getBlob(value.digest));
+const textOf = async (
+  client: Client,
+  value: { digest: Recorded['value']['digest']; inline?: string },
+): Promise<string> => value.inline ?? (await client.link.getBlob(value.digest));
 
 export const cancelled = (whose: string, reason: string | undefined): AssentError =>
   new AssentError('CANCELLED', `${whose} was cancelled${reason === undefined ? '' : `: ${reason}`}.`);

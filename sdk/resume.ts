@@ -53,7 +53,8 @@ async function claimNamed(client: Client, run: RunId): Promise<Found> {
   const view = await client.runView(run);
   if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${run}.`);
   const free = await untilNobodys(client, view);
-  if (free === undefined) throw new AssentError('REJECTED', `Run ${run} is ${view.state.name} in a process that lives.`);
+  if (free === undefined)
+    throw new AssentError('REJECTED', `Run ${run} is ${view.state.name} in a process that lives.`);
   if (free.state.type === 'COMPLETED' || free.state.type === 'CANCELLED') {
     throw new AssentError('REJECTED', `Run ${run} is ${free.state.name}: there is nothing to resume.`);
   }
@@ -82,7 +83,8 @@ async function untilNobodys(client: Client, first: RunView): Promise<RunView | u
         break;
       case 'UNKNOWN':
         if (performance.now() > untilMs) return undefined;
-        if (view === first) runLogger().info(`run ${view.run} is unfinished: waiting until it is known whether its process lives`);
+        if (view === first)
+          runLogger().info(`run ${view.run} is unfinished: waiting until it is known whether its process lives`);
         await pause(Math.min(LOOK_AGAIN_MS, client.hello.heartbeatLimitMs / 4));
     }
   }

@@ -62,7 +62,7 @@ function shown(line: string): string {
   const { level, time, msg, flowRun, task, taskRun: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const at = new Date(Number(time)).toISOString().slice(11, 23);
   const label = (pino.levels.labels[Number(level)] ?? 'info').toUpperCase().padEnd(5);
-  const where = [flowRun, task].filter((part) => part !== undefined).join(' ');
+  const where = [flowRun, task].filter((part): part is string => typeof part === 'string').join(' ');
   const more = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
   return `${at} ${label} ${where}  ${typeof msg === 'string' ? msg : ''}${more}`;
 }

@@ -59,7 +59,11 @@ export function startRun<Result>(
   parameters?: undefined,
   options?: StartOptions,
 ): Promise<RunHandle<Result>>;
-export async function startRun(flow: unknown, parameters?: unknown, options?: StartOptions): Promise<RunHandle<unknown>> {
+export async function startRun(
+  flow: unknown,
+  parameters?: unknown,
+  options?: StartOptions,
+): Promise<RunHandle<unknown>> {
   const definition = flowDefinition(flow);
   if (definition === undefined) throw new AssentError('BAD_OPTION', 'startRun needs a flow as its first argument.');
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
@@ -169,10 +173,22 @@ export async function cancelRun(id: string, reason?: string): Promise<void> {
   const given = reason?.slice(0, LIMITS.textMax);
   const run = id as RunId;
   const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(given === undefined ? {} : { message: given }) };
-  const answer = await askOnce({ kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) }, (client, { outcome, state, version, execution }) => {
-    // The arbiter does not order what was asked for by the very process that executes the run.
-    if (outcome !== 'rejected' && state !== undefined) client.session.order({ run, state, version, execution: execution ?? 0, by: 'sdk', seq: 0, ...(given === undefined ? {} : { reason: given }) });
-  });
+  const answer = await askOnce(
+    { kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) },
+    (client, { outcome, state, version, execution }) => {
+      // The arbiter does not order what was asked for by the very process that executes the run.
+      if (outcome !== 'rejected' && state !== undefined)
+        client.session.order({
+          run,
+          state,
+          version,
+          execution: execution ?? 0,
+          by: 'sdk',
+          seq: 0,
+          ...(given === undefined ? {} : { reason: given }),
+        });
+    },
+  );
   if (answer.code === 'RUN_UNKNOWN') throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
   // It is being cancelled already: that is what was asked for.
   if (answer.code === 'DUPLICATE') return;

@@ -48,7 +48,10 @@ export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly
       return;
     }
     const { name } = task.settings;
-    new TaskCall(flow, task, inputs, flow.counter.next(name, inputs, task.keyOf?.(inputs)), { resolve, reject }).begin();
+    new TaskCall(flow, task, inputs, flow.counter.next(name, inputs, task.keyOf?.(inputs)), {
+      resolve,
+      reject,
+    }).begin();
   });
   // A failure that nobody awaits stands on the ledger; it must not end a process in which other runs are at work.
   promise.catch(ignore);
@@ -73,7 +76,13 @@ class TaskCall implements Call {
   #stopped: AssentError | undefined;
   #settle: (() => void) | undefined;
 
-  constructor(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[], identity: CallIdentity, caller: Caller) {
+  constructor(
+    flow: FlowScope,
+    task: TaskDefinition,
+    inputs: readonly unknown[],
+    identity: CallIdentity,
+    caller: Caller,
+  ) {
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
@@ -275,7 +284,8 @@ class TaskCall implements Call {
     const stands = answer.outcome === 'accepted' ? reported : answer.state;
     if (this.#done) {
       const fits = stands?.type === reported.type || stands?.type === 'CANCELLED';
-      if (reported.type === 'COMPLETED' && !fits) this.#flow.fail(refusedError(answer, `The completion of ${this.#whose()}`));
+      if (reported.type === 'COMPLETED' && !fits)
+        this.#flow.fail(refusedError(answer, `The completion of ${this.#whose()}`));
       return;
     }
     this.#version = answer.version;

@@ -59,7 +59,10 @@ export function task<F extends TaskFunction>(...given: [F] | [TaskOptions<Parame
 }
 
 /** Always a promise, as in a flow. */
-const plainCall = async (fn: TaskFunction, inputs: readonly unknown[]): Promise<unknown> => fn(...(inputs as never[]));
+const plainCall = (fn: TaskFunction, inputs: readonly unknown[]): Promise<unknown> =>
+  new Promise((resolve) => {
+    resolve(fn(...(inputs as never[])));
+  });
 
 /** A key that is no text would make every call the same one. */
 function checkedKey(name: string, key: (...inputs: never[]) => unknown): (inputs: readonly unknown[]) => string {
@@ -67,6 +70,9 @@ function checkedKey(name: string, key: (...inputs: never[]) => unknown): (inputs
     const made = key(...(inputs as never[]));
     if (typeof made === 'string' && made !== '' && made.length <= LIMITS.textMax) return made;
     const found = typeof made === 'string' ? `has ${String(made.length)} characters` : `is a ${typeof made}`;
-    throw new AssentError('BAD_OPTION', `A task '${name}' has a bad option: key: it ${found}; 1 to ${String(LIMITS.textMax)} are allowed.`);
+    throw new AssentError(
+      'BAD_OPTION',
+      `A task '${name}' has a bad option: key: it ${found}; 1 to ${String(LIMITS.textMax)} are allowed.`,
+    );
   };
 }

@@ -67,7 +67,9 @@ export function encodeText(value: unknown, what: string): string {
   } catch (error) {
     const { path, message } = error as { path?: string; message: string };
     const place = path === undefined || path === '' ? '' : ` at ${path}`;
-    throw new AssentError('VALUE_NOT_SERIALIZABLE', `${what} cannot be recorded${place}: ${message}.`, { cause: error });
+    throw new AssentError('VALUE_NOT_SERIALIZABLE', `${what} cannot be recorded${place}: ${message}.`, {
+      cause: error,
+    });
   }
 }
 

@@ -5,7 +5,14 @@
  *    refused is out of date, and forgotten.
  * W2 A hint is acknowledged when its claim is ruled on: a worker that dies before leaves it to another.
  */
-import { AckPolicy, jetstream, jetstreamManager, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  jetstream,
+  jetstreamManager,
+  type Consumer,
+  type ConsumerMessages,
+  type JsMsg,
+} from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { AssentError } from '../protocol/errors.ts';
 import type { WorkHint } from '../protocol/messages.ts';

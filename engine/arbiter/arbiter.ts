@@ -79,7 +79,7 @@ export class Arbiter {
     this.#incarnation?.end('the arbiter is stopped');
     this.#interrupt?.();
     await this.#done;
-    this.#parts.store?.flush(true);
+    this.#parts.store?.flush(this.#chain.head.seq);
   }
 
   /** The connection was lost and is back, or the server is another: whatever was in flight is in doubt. */
@@ -186,7 +186,7 @@ export class Arbiter {
     const nowMs = this.#parts.clock.monotonicMs();
     if (nowMs - this.#flushedAtMs < FLUSH_MS) return;
     this.#flushedAtMs = nowMs;
-    this.#parts.store?.flush(this.#incarnation?.isQuiet ?? true);
+    this.#parts.store?.flush(this.#incarnation?.settledSeq ?? this.#chain.head.seq);
   }
 
   #mayLead(): boolean {
@@ -251,7 +251,7 @@ export class Arbiter {
     const outcome = await ledger.append(bytes, this.#chain.last);
     this.#countUnanswered(outcome.type === 'UNKNOWN');
     if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving()) return;
-    this.#chain.remember(seq, hash, true);
+    this.#chain.remember(seq, { hash, writer: this.#writer }, true);
     this.#settle((journal) => {
       this.workspace.recorder.journal = journal;
       evolve(this.workspace, entry, line, { seq, index: 0 });
@@ -341,7 +341,7 @@ export class Arbiter {
       ...(settings.inFlightMax === undefined ? {} : { inFlightMax: settings.inFlightMax }),
       judging: this.#parts.judging ?? (() => undefined),
       settled: ({ journal, seq: settledSeq, hash }) => {
-        this.#chain.remember(settledSeq, hash, true);
+        this.#chain.remember(settledSeq, { hash, writer: this.#writer }, true);
         this.#parts.store?.record(journal);
         this.#parts.folded?.(this.workspace);
       },

@@ -103,11 +103,6 @@ export class Incarnation {
     return this.#position;
   }
 
-  /** Everything that was ruled is settled: the workspace is the settled state. */
-  get isQuiet(): boolean {
-    return this.#scribe.inFlight === 0 && !this.#scribe.hasEntries;
-  }
-
   async start(from: number): Promise<void> {
     this.#docket.notice();
     await this.#read(from);

@@ -37,6 +37,8 @@ export class StateStore {
   readonly #wake: StatementSync;
   #pending = new Map<string, Pending>();
   #workspace: Workspace | undefined;
+  /** Flow runs of their own that changed, and may have ended. */
+  readonly #drowsy = new Set<RunId>();
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
@@ -88,8 +90,8 @@ export class StateStore {
     }
   }
 
-  /** Writes what was recorded; `quiet` says that the workspace holds nothing unsettled, so that ended runs may leave. */
-  flush(quiet: boolean): void {
+  /** Writes what was recorded, all of it settled at `settledSeq`; lets ended runs leave the memory. */
+  flush(settledSeq: number): void {
     if (this.#pending.size === 0) return;
     const pending = this.#pending;
     this.#pending = new Map();
@@ -97,22 +99,24 @@ export class StateStore {
     for (const { table, key, value } of pending.values()) {
       if (value === undefined) this.#drop.run(table, key);
       else this.#put.run(table, key, table === 'runs' ? rootOf(key as RunId) : '', JSON.stringify(value));
+      if (table === 'runs') this.#drowsy.add(rootOf(key as RunId));
     }
-    if (quiet) this.#letSleep(pending.values());
+    this.#letSleep(settledSeq);
     this.#db.exec('COMMIT');
   }
 
-  /** Ended flow runs leave the memory, with all that they called. */
-  #letSleep(changed: Iterable<Pending>): void {
+  /** Ended flow runs leave the memory with all that they called, unless something unsettled is about one of them. */
+  #letSleep(settledSeq: number): void {
     const workspace = this.#workspace;
     if (workspace === undefined) return;
-    const roots = new Set<RunId>();
-    for (const { table, key } of changed) if (table === 'runs') roots.add(rootOf(key as RunId));
-    for (const root of roots) {
+    for (const root of this.#drowsy) {
       const run = workspace.runs.placed(root);
-      if (run === undefined || !isTerminal(run.state) || workspace.cascades.get(root) !== undefined) continue;
-      this.#sleep.run(root);
-      for (const key of [...workspace.runs.unit(root)]) workspace.runs.place(key, undefined);
+      if (run === undefined || !isTerminal(run.state)) this.#drowsy.delete(root);
+      else if (workspace.cascades.get(root) === undefined && isSettled(workspace, root, settledSeq)) {
+        this.#drowsy.delete(root);
+        this.#sleep.run(root);
+        for (const key of [...workspace.runs.unit(root)]) workspace.runs.place(key, undefined);
+      }
     }
   }
 
@@ -139,4 +143,12 @@ export class StateStore {
   close(): void {
     this.#db.close();
   }
+}
+
+/** Every ruling about a run leaves its place in it, so what is unsettled shows. */
+function isSettled(workspace: Workspace, root: RunId, settledSeq: number): boolean {
+  for (const id of workspace.runs.unit(root)) {
+    if ((workspace.runs.placed(id)?.last.seq ?? 0) > settledSeq) return false;
+  }
+  return true;
 }

@@ -2,6 +2,7 @@
  * What is scarce and who waits for it: held proposals, limits, slots. All of it is in memory, since it is what moves,
  * and written through.
  */
+import type { RunId } from '../../protocol/ids.ts';
 import type { SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
@@ -29,6 +30,8 @@ export class HeldRows {
   readonly #held = new Map<string, Held>();
   /** Root to the ids of what is held under it. */
   readonly #under = new Map<number, Set<string>>();
+  /** Root to the runs under it that hold slots: their numbers and ids. */
+  readonly #holders = new Map<number, Map<number, RunId>>();
   readonly #limits = new Map<string, Limit>();
   /** Those that have a row. */
   readonly #stored = new Set<string>();
@@ -55,6 +58,8 @@ export class HeldRows {
       });
       this.#stored.add(String(row['id']));
     }
+    const holders = file.all('SELECT runs.num, runs.id, runs.root FROM slots JOIN runs ON runs.num = slots.run');
+    for (const { num, id, root } of holders) this.#holds(Number(root), Number(num), id as RunId);
     for (const row of file.all('SELECT * FROM limits')) {
       const slotsMax = row['slots_max'] === null ? undefined : Number(row['slots_max']);
       this.#limits.set(String(row['name']), { slotsMax, used: Number(row['used']) });
@@ -124,6 +129,25 @@ export class HeldRows {
     for (const { limit, slots } of given) this.#change(limit, -slots);
     for (const { limit, slots } of taken) this.#change(limit, slots);
     this.#slotChanges.push({ run: run.num, taken, given });
+    if (taken.length > 0) {
+      this.#holds(run.root, run.num, run.id);
+      return;
+    }
+    const holders = this.#holders.get(run.root);
+    holders?.delete(run.num);
+    if (holders?.size === 0) this.#holders.delete(run.root);
+  }
+
+  /** The runs under a flow run that hold slots. */
+  holdersUnder(flow: RunRecord): RunId[] {
+    const holders = [...(this.#holders.get(flow.root)?.values() ?? [])];
+    return holders.filter((id) => id.startsWith(`${flow.id}.`));
+  }
+
+  #holds(root: number, num: number, id: RunId): void {
+    const holders = this.#holders.get(root);
+    if (holders === undefined) this.#holders.set(root, new Map([[num, id]]));
+    else holders.set(num, id);
   }
 
   #change(name: string, by: number): void {

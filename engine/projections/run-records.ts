@@ -3,7 +3,7 @@
  * again. Owns the rows of `runs`.
  */
 import type { RunId } from '../../protocol/ids.ts';
-import { rootOf, type RunDefinition, type SlotWish } from '../../protocol/proposals.ts';
+import { parentId, rootOf, type RunDefinition, type SlotWish } from '../../protocol/proposals.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { State, StateType } from '../../protocol/states.ts';
 import type { Row, ViewFile } from './view-file.ts';
@@ -25,6 +25,7 @@ export type RunRecord = {
   version: number;
   attempt: number;
   retriesUsed: number;
+  resumes: number;
   retriesMax: number;
   priority: number;
   execution: number;
@@ -65,8 +66,8 @@ export class RunRecords {
   of(id: RunId): RunRecord {
     const known = this.#records.get(id) ?? this.#read(id);
     if (known !== undefined) return known;
-    const parentId = id.slice(0, Math.max(id.lastIndexOf('.'), 0)) as RunId;
-    const parent = parentId === '' ? undefined : this.of(parentId);
+    const above = parentId(id) as RunId | '';
+    const parent = above === '' ? undefined : this.of(above);
     const num = this.#next;
     this.#next += 1;
     const record: RunRecord = {
@@ -84,6 +85,7 @@ export class RunRecords {
       version: 0,
       attempt: 0,
       retriesUsed: 0,
+      resumes: 0,
       retriesMax: 0,
       priority: 0,
       execution: 0,
@@ -119,7 +121,7 @@ export class RunRecords {
 
   /** Within a transaction. */
   write(): void {
-    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(29).fill('?').join()})`);
+    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(30).fill('?').join()})`);
     const update = this.#file.prepare(UPDATE);
     for (const record of this.#dirty) {
       const { num, id, root, parent } = record;
@@ -152,7 +154,7 @@ export class RunRecords {
 }
 
 const UPDATE = `UPDATE runs SET kind = ?, name = ?, type = ?, state = ?, message = ?, due_ms = ?, since_ms = ?,
-  version = ?, attempt = ?, retries_used = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
+  version = ?, attempt = ?, retries_used = ?, resumes = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
   started_ms = ?, ended_ms = ?, slots = ?, created_seq = ?, created_idx = ?, moved_seq = ?, moved_idx = ?, rulings = ?,
   rejected = ? WHERE num = ?`;
 
@@ -167,6 +169,7 @@ const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.version,
   record.attempt,
   record.retriesUsed,
+  record.resumes,
   record.retriesMax,
   record.priority,
   record.execution,
@@ -205,6 +208,7 @@ export function recordOf(row: Row): RunRecord {
     version: Number(row['version']),
     attempt: Number(row['attempt']),
     retriesUsed: Number(row['retries_used']),
+    resumes: Number(row['resumes']),
     retriesMax: Number(row['retries_max']),
     priority: Number(row['priority']),
     execution: Number(row['execution']),

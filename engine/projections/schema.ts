@@ -31,12 +31,13 @@ export const SCHEMA = `
     num INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root INTEGER NOT NULL, parent INTEGER NOT NULL,
     kind TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, state TEXT NOT NULL, message TEXT, due_ms INTEGER,
     since_ms INTEGER NOT NULL, version INTEGER NOT NULL, attempt INTEGER NOT NULL, retries_used INTEGER NOT NULL,
-    retries_max INTEGER NOT NULL, priority INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
+    resumes INTEGER NOT NULL, retries_max INTEGER NOT NULL, priority INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
     created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, slots TEXT,
     created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
     rulings INTEGER NOT NULL, rejected INTEGER NOT NULL
   );
   CREATE INDEX runs_by_root ON runs (root, num) WHERE parent <> 0;
+  CREATE INDEX flow_runs_by_id ON runs (id) WHERE parent = 0;
   CREATE INDEX flow_runs_by_state ON runs (type, num) WHERE parent = 0;
   CREATE INDEX flow_runs_by_name ON runs (name, num) WHERE parent = 0;
 

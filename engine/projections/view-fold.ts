@@ -6,8 +6,8 @@
  * P2 A run that was asked for and never started has a row too, without a state: the rules hold it or refused it.
  * P3 After a commit the file is true for the head that was given; after a failed one this object is of no use any more.
  */
-import type { Digest } from '../../protocol/ids.ts';
-import { ENGINE, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import type { Digest, RunId } from '../../protocol/ids.ts';
+import { ENGINE, parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
@@ -195,11 +195,32 @@ export class ViewFold {
     run.sinceMs = ruling.atMs;
     run.moved = at;
     if (state.type === 'RUNNING') enter(run, ruling, proposal);
-    else leave(run, ruling, proposal, { state, fromType, executionBefore });
+    else leave(run, ruling, proposal, fromType);
     this.#runs.touch(run);
     if (run.kind !== 'flow') return;
+    const wentOn = fromType !== '' && run.execution !== executionBefore;
+    if (wentOn && state.type !== 'RUNNING') this.#releaseUnder(run);
     if (isTerminal(state)) this.#held.withdraw(run, 'ALL_UNDER');
-    else if (executionBefore !== run.execution && fromType !== '') this.#held.withdraw(run, 'OTHER_EXECUTIONS');
+    else if (wentOn) this.#held.withdraw(run, 'OTHER_EXECUTIONS');
+  }
+
+  /** What the calls of a fenced execution hold is given back at once. */
+  #releaseUnder(flow: RunRecord): void {
+    for (const id of this.#held.holdersUnder(flow)) {
+      const run = this.#runs.of(id);
+      if (!this.#isOpenUnder(flow, run)) continue;
+      this.#held.exchange(run, NO_SLOTS);
+      run.slots = NO_SLOTS;
+      this.#runs.touch(run);
+    }
+  }
+
+  /** Neither it nor what called it, up to the flow run, has ended. */
+  #isOpenUnder(flow: RunRecord, run: RunRecord): boolean {
+    for (let at = run; at.num !== flow.num; at = this.#runs.of(parentId(at.id) as RunId)) {
+      if (at.endedMs !== undefined) return false;
+    }
+    return true;
   }
 
   /** Writes everything since the last commit. */
@@ -254,17 +275,16 @@ function enter(run: RunRecord, ruling: Ruling, proposal: TransitionProposal): vo
   run.session = sessionOf(proposal.id)?.session ?? run.session;
 }
 
-function leave(
-  run: RunRecord,
-  ruling: Ruling,
-  { by }: TransitionProposal,
-  was: { readonly state: State; readonly fromType: RunRecord['type']; readonly executionBefore: number },
-): void {
-  const { state, fromType, executionBefore } = was;
-  const retrying = state.type === 'SCHEDULED' && fromType === 'RUNNING' && ruling.outcome === 'rewritten';
-  if (retrying) run.retriesUsed += 1;
-  if (!isTerminal(state)) return;
-  run.endedMs = ruling.atMs;
+function leave(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, fromType: RunRecord['type']): void {
+  const { to, by } = proposal;
+  const again = run.type === 'SCHEDULED' && fromType === 'RUNNING' && ruling.outcome === 'rewritten';
   const isOwn = run.kind === 'flow' && run.parent === 0;
-  if (isOwn && (state.type === 'CRASHED' || by === ENGINE) && executionBefore > 0) run.execution += 1;
+  const isTaken = to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED');
+  const fenced = isOwn && run.execution > 0 && isTaken;
+  if (again && fenced) {
+    run.session = undefined;
+    run.resumes += 1;
+  } else if (again) run.retriesUsed += 1;
+  if (fenced) run.execution += 1;
+  if (run.type !== '' && isTerminal({ type: run.type })) run.endedMs = ruling.atMs;
 }

@@ -38,15 +38,18 @@ export class Blobs {
   }
 
   async #untilItWorks<T>(what: string, act: (store: ObjectStore) => Promise<T>): Promise<T> {
-    for (const untilMs = performance.now() + TRY_LIMIT_MS; ; await pause(TRY_AGAIN_MS)) {
+    const untilMs = performance.now() + TRY_LIMIT_MS;
+    for (;;) {
       try {
         const { connection, target } = this.#connected();
         return await act(await new Objm(connection).open(streams.values(target.workspace), false));
       } catch (error) {
-        if (performance.now() < untilMs) continue;
-        const detail = error instanceof Error ? error.message : String(error);
-        throw new AssentError('NATS_UNREACHABLE', `Failed to ${what}: ${detail}.`, { cause: error });
+        if (performance.now() > untilMs) {
+          const detail = error instanceof Error ? error.message : String(error);
+          throw new AssentError('NATS_UNREACHABLE', `Failed to ${what}: ${detail}.`, { cause: error });
+        }
       }
+      await pause(TRY_AGAIN_MS);
     }
   }
 }

@@ -93,7 +93,7 @@ export class Client {
   /** All calls of a flow run that have ended, and those of its subflows. */
   async outcomes(run: RunId): Promise<RunView[]> {
     const ended: RunView[] = [];
-    for (let after: RunId | undefined; ; ) {
+    for (let after: RunId | undefined; ;) {
       const question: Ask = { v: 1, type: 'OUTCOMES', run, ...(after === undefined ? {} : { after }) };
       const page = (await this.link.ask(question)) as Outcomes | undefined;
       ended.push(...(page?.ended ?? []));

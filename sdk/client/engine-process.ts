@@ -18,23 +18,25 @@ import { engineOf, type Target } from './target.ts';
 /** How long an engine may take to announce itself; the first start may fetch nats-server. */
 const START_LIMIT_MS = 30_000;
 const LOOK_AGAIN_MS = 20;
-const TRY_AGAIN_MS = 500;
+const TRY_AGAIN_MS = 1500;
 const LOG_LINES_SHOWN = 12;
 
 /** Resolves with the first engine of the folder to which `connect` finds a way. */
 export async function startEngine<T>(dataDir: string, connect: (target: Target) => Promise<T | undefined>): Promise<T> {
   const log = join(dataDir, 'engine.log');
-  let child = spawnEngine(dataDir, log);
-  for (const untilMs = performance.now() + START_LIMIT_MS; performance.now() < untilMs; ) {
+  let child: EngineProcess | undefined = spawnEngine(dataDir, log);
+  let againAtMs = 0;
+  for (const untilMs = performance.now() + START_LIMIT_MS; performance.now() < untilMs;) {
     const target = await engineOf(dataDir);
     const connected = target === undefined ? undefined : await connect(target);
     if (connected !== undefined) return connected;
-    if (child.hasEnded()) {
+    if (child?.hasEnded() === true) {
       // Another engine has the folder: it may be about to announce itself, or about to exit.
       if (!child.lostTheFolder()) throw failed(`The engine exited with ${child.exit()}`, log);
-      await pause(TRY_AGAIN_MS);
-      child = spawnEngine(dataDir, log);
+      child = undefined;
+      againAtMs = performance.now() + TRY_AGAIN_MS;
     }
+    if (child === undefined && performance.now() > againAtMs) child = spawnEngine(dataDir, log);
     await pause(LOOK_AGAIN_MS);
   }
   throw failed(`No engine of ${dataDir} was ready after ${String(START_LIMIT_MS / 1000)} s`, log);

@@ -30,9 +30,10 @@ export class LogShipper {
       parcel.bytes -= Buffer.byteLength(parcel.lines.shift() ?? '');
     }
     if (parcel.bytes >= BATCH_BYTES) this.flush(run);
-    else this.#timer ??= setTimeout(() => {
-      this.flush();
-    }, SHIP_AFTER_MS).unref();
+    else
+      this.#timer ??= setTimeout(() => {
+        this.flush();
+      }, SHIP_AFTER_MS).unref();
   }
 
   /** Publishes the lines of one run, or of all. */

@@ -57,10 +57,7 @@ export class NatsLink implements Link {
   readonly #ending = new AbortController();
   #up = true;
 
-  constructor(
-    connected: Connected,
-    options: { readonly reopen: Reopen; readonly onClosed: () => void },
-  ) {
+  constructor(connected: Connected, options: { readonly reopen: Reopen; readonly onClosed: () => void }) {
     this.#connected = connected;
     this.#reopen = options.reopen;
     this.#onClosed = options.onClosed;
@@ -102,9 +99,11 @@ export class NatsLink implements Link {
   async ask(ask: Ask): Promise<unknown> {
     const question = Buffer.from(JSON.stringify(ask));
     let problem = 'no answer';
-    for (const untilMs = performance.now() + ASK_LIMIT_MS; performance.now() < untilMs; ) {
+    for (const untilMs = performance.now() + ASK_LIMIT_MS; performance.now() < untilMs;) {
       try {
-        const reply = await this.connection.request(subjects.ask(this.workspace), question, { timeout: ASK_TIMEOUT_MS });
+        const reply = await this.connection.request(subjects.ask(this.workspace), question, {
+          timeout: ASK_TIMEOUT_MS,
+        });
         return reply.data.length === 0 ? undefined : reply.json();
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error);

@@ -124,7 +124,9 @@ export class Session {
   }
 
   receive(bytes: Uint8Array): void {
-    const message = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as AnswerMessage;
+    const message = JSON.parse(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
+    ) as AnswerMessage;
     for (const answer of message.answers) this.#answered(answer);
     for (const order of message.orders) this.order(order);
     if (this.#epoch !== undefined && message.epoch > this.#epoch) this.#events.epochChanged();
@@ -189,7 +191,8 @@ export class Session {
     if (!this.#outlet.up) return;
     const nowMs = performance.now();
     let sent = 0;
-    while (sent < this.#queue.length && this.#inFlight < LIMITS.sessionInFlightMax) sent += this.#sendBatch(sent, nowMs);
+    while (sent < this.#queue.length && this.#inFlight < LIMITS.sessionInFlightMax)
+      sent += this.#sendBatch(sent, nowMs);
     this.#queue = sent === this.#queue.length ? [] : this.#queue.slice(sent);
   }
 

@@ -18,8 +18,7 @@ export type Target = {
 };
 
 export type Place =
-  | { readonly type: 'SERVER'; readonly target: Target }
-  | { readonly type: 'FOLDER'; readonly dataDir: string };
+  { readonly type: 'SERVER'; readonly target: Target } | { readonly type: 'FOLDER'; readonly dataDir: string };
 
 /** What the environment says. */
 export function placeOf(env: NodeJS.ProcessEnv = process.env, folder: string = process.cwd()): Place {
@@ -30,7 +29,8 @@ export function placeOf(env: NodeJS.ProcessEnv = process.env, folder: string = p
 
 function targetOf(url: string, env: NodeJS.ProcessEnv): Target {
   const workspace = env['ASSENT_WORKSPACE'] ?? 'default';
-  if (!isWorkspaceName(workspace)) throw new AssentError('USAGE', `ASSENT_WORKSPACE is no workspace's name: ${workspace}.`);
+  if (!isWorkspaceName(workspace))
+    throw new AssentError('USAGE', `ASSENT_WORKSPACE is no workspace's name: ${workspace}.`);
   const [first = '', ...others] = url.split(',');
   const parsed = URL.canParse(first) ? new URL(first) : undefined;
   if (parsed === undefined) throw new AssentError('NATS_UNREACHABLE', `ASSENT_URL is no URL: ${url}.`);

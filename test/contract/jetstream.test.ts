@@ -17,7 +17,7 @@ import type { NatsVersion, TestServer } from '../support/nats.ts';
 import { collector } from './collector.ts';
 import { appendAll, bytesOf, textOf, textsOf } from './log.contract.ts';
 import { streamLog } from './stream-log.ts';
-import { startTcpProxy } from './tcp-proxy.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 /** So long that a test that waits for it fails: what is UNKNOWN in these tests is told at once. */
 const NEVER_MS = 600_000;

@@ -14,12 +14,24 @@ test.each([
   expect(parseDuration(written)).toBe(ms);
 });
 
-test.each(['10', '10 s', '-1s', 's', '1w', '', 'Infinitys', '1e3s', -1, Number.NaN, Number.POSITIVE_INFINITY, null, undefined, {}])(
-  '%j is no duration',
-  (written) => {
-    expect(parseDuration(written)).toBeUndefined();
-  },
-);
+test.each([
+  '10',
+  '10 s',
+  '-1s',
+  's',
+  '1w',
+  '',
+  'Infinitys',
+  '1e3s',
+  -1,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  null,
+  undefined,
+  {},
+])('%j is no duration', (written) => {
+  expect(parseDuration(written)).toBeUndefined();
+});
 
 test('exponential delays grow by the factor up to the maximum', () => {
   expect([1, 2, 3, 4].map(exponential('1s'))).toEqual([1000, 2000, 4000, 8000]);

@@ -113,7 +113,10 @@ test('siblings that still run when a subflow fails do not stand in the way of it
     const { signal } = taskRun();
     await new Promise<void>((resolve) => {
       if (attempts.length > 0) resolve();
-      else signal.addEventListener('abort', () => { resolve(); });
+      else
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
     });
     signal.throwIfAborted();
     return 'slow';
@@ -169,7 +172,9 @@ test('a flow that is timed out rejects, and its tasks are told to stop', async (
 
 test('the fields of bad parameters are named before any run starts', async () => {
   const typed = flow({ name: 'typed', parameters: z.object({ n: z.number(), who: z.string() }) }, ({ n }) => n);
-  const error = await typed({ n: 'x' as unknown as number, who: 3 as unknown as string }).catch((caught: unknown) => caught);
+  const error = await typed({ n: 'x' as unknown as number, who: 3 as unknown as string }).catch(
+    (caught: unknown) => caught,
+  );
   expect((error as AssentError).kind).toBe('BAD_PARAMETERS');
   expect((error as AssentError).message).toMatch(/n: .*who: /);
   expect(await workspace.rulings()).toHaveLength(0);
@@ -215,7 +220,9 @@ test('without early completion, the flow sees a result only when it is ruled on'
   const make = task({ name: 'make' }, () => 1);
   const seen = await flow({ name: 'careful' }, async () => {
     await make();
-    return (await workspace.rulings()).filter(({ proposal }) => proposal.kind === 'task' && proposal.to.type === 'COMPLETED').length;
+    return (await workspace.rulings()).filter(
+      ({ proposal }) => proposal.kind === 'task' && proposal.to.type === 'COMPLETED',
+    ).length;
   })();
   expect(seen).toBe(1);
 });

@@ -20,9 +20,40 @@ test('it does not matter whether two parts are one object or two', () => {
 
 test('values of different kinds have different texts', () => {
   const values: unknown[] = [
-    1, '1', 1n, true, 'true', null, 'null', undefined, 'undefined', 0, -0, NaN, [], {}, [[]], [1], ['1'], { 0: 1 },
-    new Date(1), 'Date(1)', new Map([[1, 2]]), new Set([1, 2]), [1, 2], new Map([[1, [2]]]), /a/, 'a', new URL('http://a'),
-    new Uint8Array([1]), new Int8Array([1]), new Error('a'), new TypeError('a'), [undefined], { a: undefined }, Object(1),
+    1,
+    '1',
+    1n,
+    true,
+    'true',
+    null,
+    'null',
+    undefined,
+    'undefined',
+    0,
+    -0,
+    NaN,
+    [],
+    {},
+    [[]],
+    [1],
+    ['1'],
+    { 0: 1 },
+    new Date(1),
+    'Date(1)',
+    new Map([[1, 2]]),
+    new Set([1, 2]),
+    [1, 2],
+    new Map([[1, [2]]]),
+    /a/,
+    'a',
+    new URL('http://a'),
+    new Uint8Array([1]),
+    new Int8Array([1]),
+    new Error('a'),
+    new TypeError('a'),
+    [undefined],
+    { a: undefined },
+    Object(1),
   ];
   const texts = values.map(canonicalText);
   expect(texts).not.toContain(undefined);
@@ -51,7 +82,14 @@ test('a value that leads back to itself has a text, and one that shares parts a 
 });
 
 test('what went through the ledger has the text that it had before', () => {
-  const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true });
+  const anything = fc.anything({
+    withBigInt: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withTypedArray: true,
+    withSparseArray: true,
+  });
   fc.assert(
     fc.property(anything, (value) => {
       const text = canonicalText(value);

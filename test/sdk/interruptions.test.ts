@@ -4,7 +4,17 @@ import type { RunId } from '../../protocol/ids.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
-import { AssentError, cancelRun, flow, flowRun, runLogger, setLimit, startRun, task, taskRun } from '../../sdk/index.ts';
+import {
+  AssentError,
+  cancelRun,
+  flow,
+  flowRun,
+  runLogger,
+  setLimit,
+  startRun,
+  task,
+  taskRun,
+} from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
 
 let workspace: MemoryWorkspace;
@@ -29,9 +39,14 @@ const kindOf = async (outcome: Promise<unknown>): Promise<string> =>
   );
 
 /** Somebody who waits until something happened. */
-function gate(): { opened: Promise<void>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { opened: promise, open: resolve };
+function gate(): { opened: Promise<undefined>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  return {
+    opened: promise,
+    open: () => {
+      resolve(undefined);
+    },
+  };
 }
 
 const stateOf = async (run: string): Promise<State | undefined> => (await client.runView(run as RunId))?.state;
@@ -89,13 +104,20 @@ test('a run that went on elsewhere rejects FENCED, and proposes nothing more', a
   const crashed: State = { type: 'CRASHED', name: 'Crashed' };
   await other.session.ask({ kind: 'flow', run, to: crashed, report: true, execution });
   const view = await other.runView(run);
-  await other.session.ask({ kind: 'flow', run, to: { type: 'RUNNING', name: 'Running' }, basedOn: view?.version ?? 0, claim: true });
+  await other.session.ask({
+    kind: 'flow',
+    run,
+    to: { type: 'RUNNING', name: 'Running' },
+    basedOn: view?.version ?? 0,
+    claim: true,
+  });
   link.deaf = false;
   on.open();
   link.restore();
   expect(await outcome).toBe('FENCED');
   const accepted = (await workspace.rulings()).filter(
-    ({ proposal, outcome: ruled }) => proposal.kind === 'task' && ruled === 'accepted' && proposal.create?.name === 'second',
+    ({ proposal, outcome: ruled }) =>
+      proposal.kind === 'task' && ruled === 'accepted' && proposal.create?.name === 'second',
   );
   expect(accepted).toHaveLength(0);
 });
@@ -128,7 +150,13 @@ test('a script that runs again resumes its crashed run: completed tasks are not 
   useClient(survivor);
   const [started] = (await workspace.rulings()).filter(({ proposal }) => proposal.kind === 'flow');
   const run = started?.proposal.kind === 'flow' ? started.proposal.run : ('' as RunId);
-  await survivor.session.ask({ kind: 'flow', run, to: { type: 'CRASHED', name: 'Crashed' }, report: true, execution: 1 });
+  await survivor.session.ask({
+    kind: 'flow',
+    run,
+    to: { type: 'CRASHED', name: 'Crashed' },
+    report: true,
+    execution: 1,
+  });
   expect(await letters(input)).toEqual({ done: ['A', 'B', 'C', 'D'], attempt: 2 });
   expect(effects).toEqual(['a', 'b', 'c', 'd']);
   expect(await letters(input)).toMatchObject({ attempt: 1 });
@@ -136,13 +164,17 @@ test('a script that runs again resumes its crashed run: completed tasks are not 
 
 test('a call at the same time as an equal one is a run of its own', async () => {
   const runs = new Set<string>();
-  const twin = flow({ name: 'twin' }, () => {
+  const both = gate();
+  const first = gate();
+  const twin = flow({ name: 'twin' }, async () => {
     runs.add(flowRun().id);
-    return new Promise((resolve) => setTimeout(resolve, 20));
+    first.open();
+    if (runs.size === 2) both.open();
+    await both.opened;
   });
-  const first = twin();
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  await Promise.all([first, twin()]);
+  const one = twin();
+  await first.opened;
+  await Promise.all([one, twin()]);
   expect(runs.size).toBe(2);
 });
 
@@ -152,11 +184,12 @@ test('lost batches and lost answers are made good, and nothing runs twice', asyn
     effects += 1;
     if (n === 1) link.mute = true;
     if (n === 3) link.deaf = true;
-    if (n === 1 || n === 3) setTimeout(() => {
-      link.mute = false;
-      link.deaf = false;
-      link.restore();
-    }, 20);
+    if (n === 1 || n === 3)
+      setTimeout(() => {
+        link.mute = false;
+        link.deaf = false;
+        link.restore();
+      }, 20);
     return n;
   });
   const sum = flow({ name: 'sum' }, async () => {
@@ -166,7 +199,9 @@ test('lost batches and lost answers are made good, and nothing runs twice', asyn
   });
   expect(await sum()).toBe(10);
   expect(effects).toBe(5);
-  const ends = (await workspace.rulings()).filter(({ proposal, outcome }) => proposal.kind === 'task' && proposal.to.type === 'COMPLETED' && outcome === 'accepted');
+  const ends = (await workspace.rulings()).filter(
+    ({ proposal, outcome }) => proposal.kind === 'task' && proposal.to.type === 'COMPLETED' && outcome === 'accepted',
+  );
   expect(ends).toHaveLength(5);
 });
 
@@ -222,9 +257,21 @@ test('a run that was started for a worker is offered, and its handle hears of it
   const { client: worker } = await workspace.connect();
   const run = handle.id as RunId;
   const result = handle.result();
-  const claimed = await worker.session.ask({ kind: 'flow', run, to: { type: 'RUNNING', name: 'Running' }, basedOn: 1, claim: true });
+  const claimed = await worker.session.ask({
+    kind: 'flow',
+    run,
+    to: { type: 'RUNNING', name: 'Running' },
+    basedOn: 1,
+    claim: true,
+  });
   const execution = claimed.execution ?? 0;
-  await worker.session.ask({ kind: 'flow', run, to: { type: 'COMPLETED', name: 'Completed' }, report: true, execution });
+  await worker.session.ask({
+    kind: 'flow',
+    run,
+    to: { type: 'COMPLETED', name: 'Completed' },
+    report: true,
+    execution,
+  });
   expect(await result).toBeUndefined();
   expect(link.held).toBe(0);
 });
@@ -246,7 +293,9 @@ test('the lines of a run’s logger carry the run and the task, and are sent at 
     runLogger().warn('begins');
     await load();
   })();
-  const lines = link.logged.flatMap(({ lines: batch }) => batch.trimEnd().split('\n')).map((line) => JSON.parse(line) as object);
+  const lines = link.logged
+    .flatMap(({ lines: batch }) => batch.trimEnd().split('\n'))
+    .map((line) => JSON.parse(line) as object);
   expect(lines).toMatchObject([
     { flowRun: run, msg: 'begins', level: 40 },
     { flowRun: run, task: 'load', msg: 'loaded', rows: 3 },

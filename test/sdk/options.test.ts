@@ -38,7 +38,9 @@ test.each([
   [{ description: 'x'.repeat(1001) }, 'description:'],
   [null, 'options:'],
 ])('task(%j) is refused, naming %j', (options, named) => {
-  expect(problemOf(() => task({ name: 'odd', ...(options as object) }, fn))).toContain(options === null ? 'none' : named);
+  expect(problemOf(() => task({ name: 'odd', ...(options as object) }, fn))).toContain(
+    options === null ? 'none' : named,
+  );
   if (options === null) expect(problemOf(() => task(null as never, fn))).toContain(named);
 });
 
@@ -50,7 +52,9 @@ test('the error names the task or flow', () => {
 test('flows refuse what only tasks have, and the other way round', () => {
   expect(problemOf(() => flow({ name: 'f', key: 'k' } as never, fn))).toContain('key: no such option');
   expect(problemOf(() => task({ name: 't', parameters: {} } as never, fn))).toContain('parameters: no such option');
-  expect(problemOf(() => flow({ name: 'f', parameters: { n: 1 } } as never, fn))).toContain('parameters: expected a zod schema');
+  expect(problemOf(() => flow({ name: 'f', parameters: { n: 1 } } as never, fn))).toContain(
+    'parameters: expected a zod schema',
+  );
 });
 
 test('a function without a name of its own must be given one', () => {

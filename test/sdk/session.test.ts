@@ -170,7 +170,14 @@ test('no more than the limit is on its way; held ones do not count', () => {
 test('orders reach whoever follows the run, and nobody else', () => {
   const heard: Order[] = [];
   session.follow(RUN, (order) => heard.push(order));
-  const order: Order = { run: RUN, state: { type: 'CANCELLING', name: 'Cancelling' }, version: 2, execution: 1, by: 'cli', seq: 2 };
+  const order: Order = {
+    run: RUN,
+    state: { type: 'CANCELLING', name: 'Cancelling' },
+    version: 2,
+    execution: 1,
+    by: 'cli',
+    seq: 2,
+  };
   hear({ orders: [order, { ...order, run: 'bbbbbbbbbbbbbbbb' as RunId }] });
   session.unfollow(RUN);
   hear({ orders: [order] });

@@ -10,7 +10,13 @@ const across = (value: unknown): unknown => decodeText(encodeText(value, 'It'));
 test.each([
   ['undefined', undefined],
   ['a date', new Date(1_700_000_000_000)],
-  ['a map', new Map<unknown, unknown>([['a', new Set([1, 2])], [{ k: 1 }, 2n]])],
+  [
+    'a map',
+    new Map<unknown, unknown>([
+      ['a', new Set([1, 2])],
+      [{ k: 1 }, 2n],
+    ]),
+  ],
   ['a URL', new URL('https://example.org/?a=1')],
   ['a regular expression', /a+/giu],
   ['big integers and odd numbers', [10n ** 30n, -0, NaN, Infinity]],
@@ -36,7 +42,9 @@ test('a cycle survives', () => {
 });
 
 test('what cannot be recorded is named with its path', () => {
-  class Point {}
+  class Point {
+    readonly x = 1;
+  }
   for (const odd of [() => 1, Symbol('a'), new Point(), Promise.resolve(1)]) {
     const encode = (): string => encodeText({ list: [1, { odd }] }, 'The result');
     expect(encode).toThrow(AssentError);
@@ -46,8 +54,13 @@ test('what cannot be recorded is named with its path', () => {
 
 test('a text stands inline up to the limit, and none is larger than the largest', () => {
   expect(recorded('x'.repeat(LIMITS.inlineBytesMax), 'It').inline).toBe(true);
-  expect(recorded('x'.repeat(LIMITS.inlineBytesMax + 1), 'It')).toMatchObject({ inline: false, value: { size: 16_385 } });
-  expect(() => recorded('x'.repeat(LIMITS.valueBytesMax + 1), 'The result')).toThrow(/The result has 33554433 bytes.*VALUE_TOO_LARGE/);
+  expect(recorded('x'.repeat(LIMITS.inlineBytesMax + 1), 'It')).toMatchObject({
+    inline: false,
+    value: { size: 16_385 },
+  });
+  expect(() => recorded('x'.repeat(LIMITS.valueBytesMax + 1), 'The result')).toThrow(
+    /The result has 33554433 bytes.*VALUE_TOO_LARGE/,
+  );
 });
 
 test('an error keeps its class, name, message, stack, code and cause', () => {
@@ -77,7 +90,9 @@ test('our own errors come back as our own', () => {
 });
 
 test('an AggregateError keeps its errors', () => {
-  const copy = decodeError(encodeError(new AggregateError([new Error('a'), new TypeError('b')], 'all'))) as AggregateError;
+  const copy = decodeError(
+    encodeError(new AggregateError([new Error('a'), new TypeError('b')], 'all')),
+  ) as AggregateError;
   expect(copy).toBeInstanceOf(AggregateError);
   expect(copy.errors.map(String)).toEqual(['Error: a', 'TypeError: b']);
 });
@@ -88,7 +103,9 @@ test('an error of another realm is an error', () => {
 });
 
 test('an error among other values survives', () => {
-  const { results } = across({ results: [{ ok: false, error: new SyntaxError('bad') }] }) as { results: { error: Error }[] };
+  const { results } = across({ results: [{ ok: false, error: new SyntaxError('bad') }] }) as {
+    results: { error: Error }[];
+  };
   expect(results[0]?.error).toBeInstanceOf(SyntaxError);
 });
 

@@ -1,0 +1,155 @@
+/** Each example runs for real, as its reader would run it: a process of its own, an engine, a nats-server. */
+import { createHash } from 'node:crypto';
+import { watch } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newPlace, PROJECT, type Place } from './example-process.ts';
+
+let place: Place;
+beforeAll(async () => {
+  place = await newPlace();
+});
+afterAll(() => place.leave());
+
+describe('01-github-stars', () => {
+  const example = 'examples/01-github-stars.ts';
+  let api: Server;
+  let asked: string[];
+  let failures: number;
+  beforeAll(async () => {
+    api = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      if (asked.length <= failures) response.writeHead(503).end();
+      else response.end(JSON.stringify({ full_name: 'nodejs/node', stargazers_count: 4321 }));
+    });
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => api.close());
+
+  const run = (repository: string, apiFailures: number): ReturnType<Place['start']>['ended'] => {
+    asked = [];
+    failures = apiFailures;
+    const url = `http://127.0.0.1:${String((api.address() as AddressInfo).port)}`;
+    return place.startWith({ GITHUB_API_URL: url }, example, repository).ended;
+  };
+
+  test('has its answer although the API fails twice first', async () => {
+    expect(await run('nodejs/node', 2)).toEqual({ code: 0, stdout: 'nodejs/node has 4321 stars\n', stderr: '' });
+    expect(asked).toEqual(['/repos/nodejs/node', '/repos/nodejs/node', '/repos/nodejs/node']);
+  });
+
+  test('gives up after three retries, with the error of the last attempt', async () => {
+    const { code, stderr } = await run('nodejs/node', 4);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Error: GitHub answered 503');
+    expect(asked).toHaveLength(4);
+  });
+
+  test('refuses a wrong parameter before anything is asked', async () => {
+    const { code, stderr } = await run('nonsense', 0);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/'github-stars' are wrong: repository: expected owner\/name.*BAD_PARAMETERS/);
+    expect(asked).toEqual([]);
+  });
+});
+
+test('02-parallel-with-a-limit hashes every file of a folder, and never more than four at once', async () => {
+  const folder = 'node_modules/vega-datasets/data';
+  const { code, stdout } = await place.start('examples/02-parallel-with-a-limit.ts', folder).ended;
+  expect(code).toBe(0);
+  const files = (await readdir(join(PROJECT, folder))).sort();
+  const lines = stdout.trimEnd().split('\n');
+  expect(lines.at(-1)).toBe(`${String(files.length)} files, at most 4 at once`);
+  expect(lines.slice(0, -1).map((line) => line.split(' ')[1])).toEqual(files.map((file) => join(folder, file)));
+  const [first = ''] = files;
+  const sha256 = createHash('sha256')
+    .update(await readFile(join(PROJECT, folder, first)))
+    .digest('hex');
+  expect(lines[0]).toBe(`${sha256.slice(0, 16)} ${join(folder, first)}`);
+});
+
+describe('03-resume-after-a-crash', () => {
+  const example = 'examples/03-resume-after-a-crash.ts';
+  const linesOf = async (file: string): Promise<string[]> => (await readFile(file, 'utf8')).trimEnd().split('\n');
+
+  /** Resolves when the file has so many lines. */
+  const hasLines = async (file: string, count: number): Promise<void> => {
+    await writeFile(file, '', { flag: 'a' });
+    const enough = async (): Promise<boolean> => (await linesOf(file)).length >= count;
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const watcher = watch(file, () => {
+      void enough().then((is) => {
+        if (is) resolve(undefined);
+      });
+    });
+    if (!(await enough())) await promise;
+    watcher.close();
+  };
+
+  test('killed in the middle and run again, it finishes the same run and repeats nothing that was finished', async () => {
+    const outbox = join(place.folder, 'outbox.txt');
+    const first = place.start(example, outbox);
+    // The fourth is at its end: three are finished for certain, and recorded before the fourth could begin.
+    await hasLines(outbox, 4);
+    first.child.kill('SIGKILL');
+    const run = /Run (\S+) begins/.exec((await first.ended).stdout)?.[1] ?? 'none';
+
+    const second = await place.start(example, outbox).ended;
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    expect(second.stdout).toContain(`Run ${run} goes on, attempt 2.`);
+    expect(second.stdout).toContain('8 invoices are sent.');
+
+    const lines = await linesOf(outbox);
+    const timesByName = Map.groupBy(lines, (line) => line.split(' ')[0] ?? '');
+    expect([...timesByName.keys()]).toHaveLength(8);
+    for (const name of ['Ada', 'Barbara', 'Edsger']) expect(timesByName.get(name), name).toHaveLength(1);
+    // Whatever was cut off and done again, the outside world can tell by the key.
+    expect(new Set(lines).size).toBe(8);
+    expect(lines.length).toBeLessThanOrEqual(9);
+  });
+
+  test('a run that has finished is not resumed: the next one is new', async () => {
+    const outbox = join(place.folder, 'outbox.txt');
+    const { stdout } = await place.start(example, outbox).ended;
+    expect(stdout).toMatch(/^Run \S+ begins\.\n/);
+  });
+});
+
+test('04-validate-and-quarantine sums up the good lines and sets the others aside with reasons', async () => {
+  const { code, stdout } = await place.start('examples/04-validate-and-quarantine.ts').ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/orders: 5,\s+cents: 14058,\s+malformed: 5/);
+  const lines = (await readFile(join(place.folder, 'quarantined-orders.jsonl'), 'utf8')).trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { line: 3, reasons: ['placed: Invalid ISO date'] },
+    { line: 4, reasons: ['cents: Invalid input: expected number, received string'] },
+    { line: 6, reasons: ['id: expected A- and a number'] },
+    { line: 7, reasons: ['not JSON'], text: '{"id":"A-1007","placed":"2026-03-04","cents":3' },
+    { line: 10, reasons: ['cents: Invalid input: expected number, received undefined'] },
+  ]);
+});
+
+test('05-timeout-and-cancel falls back after the time-out, and cleans up after the cancel', async () => {
+  const { code, stdout, stderr } = await place.start('examples/05-timeout-and-cancel.ts').ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/^the answer of the second mirror\nCleaned up\.\nFlow 'watch' was cancelled: seen enough\./);
+});
+
+test('06-worker: a run waits for a worker, a worker does it, and Ctrl-C ends the worker', async () => {
+  const example = 'examples/06-worker.ts';
+  const counting = place.start(example, 'count', 'LICENSE');
+  await counting.said('is waiting for a worker.');
+  const worker = place.start(example, 'worker');
+  await worker.said('is ready');
+  const { code, stdout } = await counting.ended;
+  const words = (await readFile(join(PROJECT, 'LICENSE'), 'utf8')).split(/\s+/).filter((word) => word !== '').length;
+  expect({ code, stdout }).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`LICENSE has ${String(words)} words`) as string,
+  });
+  worker.child.kill('SIGINT');
+  expect(await worker.ended).toMatchObject({ code: 0, stderr: '' });
+});
