@@ -2,7 +2,7 @@
  * How many stars has a repository on GitHub? One task asks an API, and is tried again when that fails.
  *
  *   npx assent run examples/01-github-stars.ts --param repository=nodejs/node
- *   node examples/01-github-stars.ts nodejs/node
+ *   npx node examples/01-github-stars.ts nodejs/node
  */
 import { flow, signal, task } from 'assent';
 import { z } from 'zod';

@@ -2,7 +2,7 @@
  * Many tasks at once, but only so many at the same time: the files of a folder are hashed, four at a time. The limit has
  * a name, so it holds for every flow and every process of the workspace together.
  *
- *   node examples/02-parallel-with-a-limit.ts examples
+ *   npx node examples/02-parallel-with-a-limit.ts examples
  *   npx assent limits set disk 2          (it may be changed at any time, also while flows run)
  */
 import { createHash } from 'node:crypto';

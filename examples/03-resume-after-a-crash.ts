@@ -2,7 +2,7 @@
  * A flow that survives the death of its process. It sends eight invoices, one after the other. Kill it in the middle
  * (Ctrl-C, or `kill -9`), then run the same command again: it goes on where it was, and what was sent is not sent again.
  *
- *   node examples/03-resume-after-a-crash.ts
+ *   npx node examples/03-resume-after-a-crash.ts
  */
 import { appendFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -3,7 +3,7 @@
  * malformed ones are set aside with the reason, and the rest is summed up. Too many of them, and the flow fails.
  *
  *   npx assent run examples/04-validate-and-quarantine.ts
- *   node examples/04-validate-and-quarantine.ts examples/data/orders.jsonl
+ *   npx node examples/04-validate-and-quarantine.ts examples/data/orders.jsonl
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

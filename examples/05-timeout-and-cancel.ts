@@ -3,7 +3,7 @@
  * tried again, and the flow falls back on something else. A run that nobody needs any more is cancelled from outside, and
  * cleans up after itself.
  *
- *   node examples/05-timeout-and-cancel.ts
+ *   npx node examples/05-timeout-and-cancel.ts
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { AssentError, cancelRun, flow, flowRun, signal, task } from 'assent';

@@ -2,8 +2,8 @@
  * Work that one process asks for and another one does. Start a worker (or three) in one terminal, and runs in another; if
  * no worker is there, a run waits for one.
  *
- *   node examples/06-worker.ts worker
- *   node examples/06-worker.ts count README.md
+ *   npx node examples/06-worker.ts worker
+ *   npx node examples/06-worker.ts count README.md
  */
 import { readFile } from 'node:fs/promises';
 import { flow, serve, startRun, task } from 'assent';

@@ -12,6 +12,8 @@ export const LIMITS = {
   batchProposalsMax: 256,
   /** Bytes of one batch; nats-server's own default for a message is 1 MiB. */
   batchBytesMax: 768 * 1024,
+  /** Bytes of one proposal; its ruling, with the facts and the state after a rewrite, must fit into a segment. */
+  proposalBytesMax: 128 * 1024,
   /** Bytes of a value that may stand inline in an entry; larger ones go to the object store. */
   inlineBytesMax: 16 * 1024,
   /** Bytes of any value. */
@@ -24,6 +26,8 @@ export const LIMITS = {
   runIdMax: 2000,
   /** Named limits that one run may ask for. */
   limitsOfRunMax: 16,
+  /** Milliseconds of any duration: a hundred years. */
+  durationMsMax: 100 * 365.25 * 86_400_000,
   /** Retries of one run. */
   retriesMax: 10_000,
   /** Delays listed by one retry policy; the last one goes on. */

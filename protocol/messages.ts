@@ -3,7 +3,7 @@
  */
 import type { Digest, RunId } from './ids.ts';
 import type { Proposal } from './proposals.ts';
-import type { Outcome, RejectCode } from './rulings.ts';
+import type { Outcome, Position, RejectCode } from './rulings.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
 
@@ -77,6 +77,8 @@ export type RunView = {
   readonly attempt: number;
   readonly execution: number;
   readonly parameters?: unknown;
+  /** Of a call that has ended: where the ruling stands that ended it. */
+  readonly at?: Position;
   /** The process that executes it, when one beats. */
   readonly process?: {
     readonly session: string;

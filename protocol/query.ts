@@ -37,7 +37,7 @@ type Words = {
     readonly limit?: number;
     /** With the lines as they are stored, read from the ledger and checked against its hashes. */
     readonly lines?: true;
-    /** Only what was rewritten, rejected or held. */
+    /** Only what was rewritten, rejected or held, and what was granted after it was held. */
     readonly notable?: true;
   };
   /** The rulings on what an actor asked, the newest first. */
@@ -148,6 +148,8 @@ export type RulingRow = Position & {
   readonly to?: string;
   /** The rule that decided, where one did more than pass. */
   readonly rule?: string;
+  /** How long the proposal was held before. */
+  readonly waitedMs?: number;
   /** The entry as it is stored, byte for byte. */
   readonly line?: string;
 };
@@ -159,6 +161,8 @@ export type Explained = RulingRow & {
   /** The name of the state that was asked for, and its message. */
   readonly asked?: string;
   readonly message?: string;
+  /** It said what had happened, rather than what was wanted. */
+  readonly report?: true;
   readonly why?: string;
   /** Until when it waits, where that is a time. */
   readonly dueAtMs?: number;
@@ -248,8 +252,8 @@ export type Status = {
 
 export type Explanation = {
   readonly run: RunDetail;
-  /** The ruling that put it in its state. */
-  readonly moved?: Explained;
+  /** The last rulings that moved it, at most 5, in the ledger's order: the last one put it in its state. */
+  readonly path: readonly Explained[];
   /** What it and its calls wait for now, at most 100. */
   readonly waiting: readonly HeldRow[];
   readonly waitingMore: number;
@@ -258,7 +262,7 @@ export type Explanation = {
   /** Calls that ended otherwise than completed, with the ruling that ended them, at most 50. */
   readonly failed: readonly { readonly run: RunRow; readonly moved?: Explained }[];
   readonly failedMore: number;
-  /** What was rewritten, rejected or held, in the ledger's order: a page. */
+  /** What was rewritten, rejected or held, and how each wait ended, in the ledger's order: a page. */
   readonly notable: readonly Explained[];
   readonly next?: Position;
 };

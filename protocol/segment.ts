@@ -67,7 +67,7 @@ function pack(plain: Uint8Array): Uint8Array {
 
 /** Checks everything that one segment can show of itself; the chain is the reader's business. */
 export function decodeSegment(bytes: Uint8Array): Decoded {
-  const text = textOf(bytes);
+  const text = segmentText(bytes);
   if (text === undefined) return broken('the packed form does not match its guard');
   const headEnd = text.indexOf('\n');
   const sealStart = text.lastIndexOf('\n');
@@ -75,7 +75,8 @@ export function decodeSegment(bytes: Uint8Array): Decoded {
   const head = text.slice(0, headEnd);
   const hash = sha256(head);
   if (text.slice(sealStart + 1) !== hash) return broken('the header does not match the seal');
-  const header = JSON.parse(head) as SegmentHeader;
+  const header = headerOf(head);
+  if (header === undefined) return broken('the header is none of version 1');
   const body = text.slice(headEnd + 1, sealStart);
   if (sha256(body) !== header.lines) return broken('the entries do not match the header');
   const lines = body.split('\n');
@@ -83,10 +84,30 @@ export function decodeSegment(bytes: Uint8Array): Decoded {
   return { ok: true, segment: { header, hash, lines } };
 }
 
+/** The seal proves that the header is as it was written, not that it was written well. */
+function headerOf(head: string): SegmentHeader | undefined {
+  try {
+    const header = JSON.parse(head) as Partial<SegmentHeader> | null;
+    const { parent, position } = header ?? {};
+    const isHeader =
+      header?.v === 1 &&
+      typeof parent?.seq === 'number' &&
+      typeof parent.hash === 'string' &&
+      typeof position?.seq === 'number' &&
+      typeof position.id === 'string' &&
+      [header.epoch, header.number, header.effects, header.count].every(Number.isSafeInteger) &&
+      typeof header.writer === 'string';
+    return isHeader ? (header as SegmentHeader) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Fatal, because a replacement character would hide a changed byte. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function textOf(bytes: Uint8Array): string | undefined {
+/** A stored segment's text, unpacked; undefined if the packed form is damaged, or it is no text. */
+export function segmentText(bytes: Uint8Array): string | undefined {
   try {
     if (bytes[0] !== PACKED) return utf8.decode(bytes);
     const packed = bytes.subarray(9);

@@ -19,13 +19,14 @@ const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
 const runId = z.string().max(LIMITS.runIdMax).regex(RUN_ID) as unknown as z.ZodType<RunId>;
 const digest = z.string().regex(/^[0-9a-f]{64}$/) as unknown as z.ZodType<Digest>;
 const epochMs = count as unknown as z.ZodType<EpochMs>;
+const durationMs = z.number().nonnegative().max(LIMITS.durationMsMax);
 const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
 const value: z.ZodType<Value> = z.strictObject({
   digest,
   size: count.max(LIMITS.valueBytesMax),
   inline: z.string().max(LIMITS.inlineBytesMax).exactOptional(),
-  cipher: z.strictObject({ key: z.string(), box: z.string().max(2 * LIMITS.inlineBytesMax) }).exactOptional(),
+  cipher: z.strictObject({ key: name, box: z.string().max(2 * LIMITS.inlineBytesMax) }).exactOptional(),
 });
 
 const named = { name, message: text.exactOptional() };
@@ -53,11 +54,11 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
   retry: z
     .strictObject({
       retriesMax: count.max(LIMITS.retriesMax),
-      delaysMs: z.array(z.number().nonnegative()).max(LIMITS.retryDelaysMax),
+      delaysMs: z.array(durationMs).max(LIMITS.retryDelaysMax),
       jitter: z.number().min(0).max(1),
     })
     .exactOptional(),
-  timeoutMs: z.number().positive().exactOptional(),
+  timeoutMs: durationMs.positive().exactOptional(),
   limits: z
     .array(z.strictObject({ limit: name, slots: z.int().positive() }))
     .max(LIMITS.limitsOfRunMax)
@@ -113,19 +114,37 @@ export type ParsedBatch = {
 
 /** A batch whose envelope is sound; one bad proposal does not spoil its neighbours. */
 export function parseBatch(bytes: Uint8Array): Parsed<ParsedBatch> {
+  if (bytes.byteLength > LIMITS.batchBytesMax) return { ok: false, problem: tooLarge('batch', LIMITS.batchBytesMax) };
   const json = parseJson(bytes);
   if (!json.ok) return json;
   const outer = envelope.safeParse(json.value);
   if (!outer.success) return { ok: false, problem: z.prettifyError(outer.error) };
-  return { ok: true, value: { proposals: outer.data.proposals.map(parseDraft) } };
+  const mayBeLarge = bytes.byteLength > LIMITS.proposalBytesMax;
+  return { ok: true, value: { proposals: outer.data.proposals.map((raw) => parseDraft(raw, mayBeLarge)) } };
 }
 
-function parseDraft(raw: unknown): ParsedBatch['proposals'][number] {
+function parseDraft(raw: unknown, mayBeLarge: boolean): ParsedBatch['proposals'][number] {
+  const size = mayBeLarge ? sizeOf(raw) : 0;
+  if (size > LIMITS.proposalBytesMax) return noDraft(raw, tooLarge('proposal', LIMITS.proposalBytesMax));
   const parsed = draft.safeParse(raw);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  const counter = count.safeParse((raw as { counter?: unknown } | null)?.counter);
-  return { ok: false, problem: z.prettifyError(parsed.error), counter: counter.success ? counter.data : undefined };
+  return parsed.success ? { ok: true, value: parsed.data } : noDraft(raw, z.prettifyError(parsed.error));
 }
+
+function noDraft(raw: unknown, problem: string): ParsedBatch['proposals'][number] {
+  const counter = count.safeParse((raw as { counter?: unknown } | null)?.counter);
+  return { ok: false, problem, counter: counter.success ? counter.data : undefined };
+}
+
+/** What is nested too deeply to be written down again is too large in any case. */
+function sizeOf(raw: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(raw));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+const tooLarge = (what: string, bytesMax: number): string => `the ${what} has more than ${String(bytesMax)} bytes`;
 
 export const encodeBatch = (batch: Batch): Uint8Array => Buffer.from(JSON.stringify(batch));
 
@@ -148,13 +167,13 @@ function parseWith<T>(schema: z.ZodType<T>, bytes: Uint8Array): Parsed<T> {
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, problem: z.prettifyError(parsed.error) };
 }
 
+/** Fatal, because the character that replaces a wrong byte is three bytes long: what is stored would outgrow what came. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function parseJson(bytes: Uint8Array): Parsed<unknown> {
   try {
-    return {
-      ok: true,
-      value: JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')),
-    };
+    return { ok: true, value: JSON.parse(utf8.decode(bytes)) };
   } catch {
-    return { ok: false, problem: 'not JSON' };
+    return { ok: false, problem: 'not JSON in UTF-8' };
   }
 }

@@ -4,13 +4,13 @@
  * | nothing    | SCHEDULED PENDING RUNNING                                                      |
  * | SCHEDULED  | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
  * | PENDING    | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
- * | RUNNING    | SCHEDULED PAUSED CANCELLING and every end; RUNNING in another execution        |
+ * | RUNNING    | SCHEDULED PAUSED CANCELLING and every end; RUNNING in a later execution, round |
  * | PAUSED     | SCHEDULED RUNNING CANCELLING and every end                                     |
  * | CANCELLING | every end                                                                      |
  * | an end     | RUNNING, and itself (keep-terminal-states has seen to it)                      |
  *
- * RUNNING again in the same execution is a DUPLICATE, and so is CANCELLING twice. A flow run becomes RUNNING only by the
- * claim of a process, or by the word of the one that executes it: nobody would notice that one without a process is dead.
+ * RUNNING again in the same execution and round is a DUPLICATE, and so is CANCELLING twice. A flow run becomes RUNNING only by the
+ * claim of a process, or, after a pause, by the word of the one that executes it: one in nobody's hands would run for ever.
  */
 import type { StateType } from '../protocol/states.ts';
 import { defineRule, pass, reject, type FromType } from './rule.ts';
@@ -38,16 +38,17 @@ export const followLifecycle = defineRule({
   on: ['flow', 'subflow', 'task'],
   from: FROM_ANY,
   to: ANY_STATE,
-  needs: ['execution', 'ran'],
+  needs: ['execution', 'flow', 'ran'],
   may: ['reject'],
-  judge: ({ from, to, kind, claim }, { execution, ran }) => {
+  judge: ({ from, to, kind, claim }, { execution, flow, ran }) => {
     const fromType = from?.type ?? 'NONE';
     const again = fromType === to.type && (fromType === 'RUNNING' || fromType === 'CANCELLING');
-    if (again && (fromType === 'CANCELLING' || kind === 'flow' || ran?.execution === execution.current)) {
+    const sameTry = ran?.execution === execution.current && ran.round === flow?.round;
+    if (again && (fromType === 'CANCELLING' || kind === 'flow' || sameTry)) {
       return reject('DUPLICATE', `the run is ${fromType} already`);
     }
-    const executed = claim || (execution.current > 0 && execution.asked === execution.current);
-    if (kind === 'flow' && to.type === 'RUNNING' && !executed) {
+    const executed = fromType === 'PAUSED' && execution.asked === execution.current;
+    if (kind === 'flow' && to.type === 'RUNNING' && !claim && !executed) {
       return reject('NOT_IN_LIFECYCLE', 'a flow run starts by the claim of a process that executes it');
     }
     if (SUCCESSORS[fromType].includes(to.type)) return pass();

@@ -57,14 +57,14 @@ export function judge(court: Court, asked: Transition, facts: FactFinder): Verdi
   const fromType = asked.from?.type ?? 'NONE';
   const spent = new Set<string>();
   const trail: TrailEntry[] = [];
-  let to = asked.to;
+  let transition = asked;
   let claims: Claim[] = [];
-  let { rules, needs } = court.governing(asked.kind, fromType, to.type);
+  let { rules, needs } = court.governing(asked.kind, fromType, asked.to.type);
   let known = facts(needs);
   for (let i = 0; i < rules.length; i += 1) {
     const rule = rules[i];
     if (rule === undefined || spent.has(rule.name)) continue;
-    const opinion = ask(rule, { ...asked, to }, known);
+    const opinion = ask(rule, { ...transition }, known);
     switch (opinion.type) {
       case 'PASS':
         trail.push(opinion.why === undefined ? rule.name : { rule: rule.name, opinion: 'pass', why: opinion.why });
@@ -73,24 +73,24 @@ export function judge(court: Court, asked: Transition, facts: FactFinder): Verdi
       case 'REWRITE':
         trail.push({ rule: rule.name, opinion: 'rewrite', why: opinion.why });
         spent.add(rule.name);
-        to = opinion.to;
+        transition = { ...asked, to: opinion.to, ...(opinion.to === asked.from ? { stays: true } : {}) };
         claims = [];
-        ({ rules, needs } = court.governing(asked.kind, fromType, to.type));
+        ({ rules, needs } = court.governing(asked.kind, fromType, opinion.to.type));
         known = facts(needs);
         i = -1;
         break;
       case 'REJECT':
         trail.push({ rule: rule.name, opinion: 'reject', why: opinion.why, code: opinion.code });
-        return { outcome: 'rejected', to, trail, claims: [], code: opinion.code };
+        return { outcome: 'rejected', to: transition.to, trail, claims: [], code: opinion.code };
       case 'HOLD':
         trail.push({ rule: rule.name, opinion: 'hold', why: opinion.why });
-        return { outcome: 'held', to, trail, claims: [], waits: opinion.waits };
+        return { outcome: 'held', to: transition.to, trail, claims: [], waits: opinion.waits };
       case 'ERROR':
         trail.push({ rule: rule.name, opinion: 'error', why: opinion.why, code: 'RULE_ERROR' });
-        return { outcome: 'rejected', to, trail, claims: [], code: 'RULE_ERROR' };
+        return { outcome: 'rejected', to: transition.to, trail, claims: [], code: 'RULE_ERROR' };
     }
   }
-  return { outcome: spent.size > 0 ? 'rewritten' : 'accepted', to, trail, claims };
+  return { outcome: spent.size > 0 ? 'rewritten' : 'accepted', to: transition.to, trail, claims };
 }
 
 type Asked = Opinion | { readonly type: 'ERROR'; readonly why: string };

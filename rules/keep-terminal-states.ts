@@ -17,8 +17,8 @@ export const keepTerminalStates = defineRule({
   to: ANY_STATE,
   needs: ['execution', 'flow', 'ran'],
   may: ['reject'],
-  judge: ({ kind, from, to, claim, report }, { execution, flow, ran }) => {
-    if (from === undefined || to === from) return pass();
+  judge: ({ kind, from, to, stays, claim, report }, { execution, flow, ran }) => {
+    if (from === undefined || stays) return pass();
     if (kind === 'flow') {
       if (to.type === 'RUNNING' && claim && (from.type === 'CRASHED' || from.type === 'FAILED')) return pass();
     } else if (to.type === 'RUNNING' && !report) {

@@ -19,6 +19,8 @@ export type Transition = {
   /** Undefined when the proposal creates the run. A rule that answers "stay as you are" rewrites to this very object. */
   readonly from: State | undefined;
   readonly to: State;
+  /** A rule has answered that the run stays as it is; no proposal can say so. */
+  readonly stays?: true;
   /** It says what happened, rather than what is wanted. */
   readonly report: boolean;
   /** The asker wants to become the process that executes the flow run. */

@@ -7,11 +7,14 @@ import type { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
 import type { RunDefinition } from '../protocol/proposals.ts';
+import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
+import type { Wish } from './client/session.ts';
 import { currentClient } from './client/connect.ts';
 import { FlowRun, StartRefused, type FlowDefinition, type FlowRunPlan } from './flow-run.ts';
 import { RUNNING } from './outcomes.ts';
-import { findUnfinished, identityOf, type Found } from './resume.ts';
+import { reuse, type Ended } from './reuse.ts';
+import { findNamed, findUnfinished, identityOf, takeNamedRun, type Found } from './resume.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope } from './scope.ts';
 import { encodeText, recorded } from './values.ts';
@@ -71,7 +74,19 @@ export async function definitionOf(
 export function callSubflow(parent: FlowScope, flow: CallableFlow, inputs: readonly unknown[]): Promise<unknown> {
   if (parent.stopped !== undefined) return Promise.reject(parent.stopped);
   const { run, call } = parent.counter.next(flow.settings.name, inputs);
+  const ended = parent.recorded?.get(run);
+  if (ended !== undefined) return reuseSubflow(parent, flow, { run, ended });
   return runSubflow(parent, flow, { inputs, run, call });
+}
+
+function reuseSubflow(
+  parent: FlowScope,
+  flow: CallableFlow,
+  { run, ended }: { run: RunId; ended: Ended },
+): Promise<unknown> {
+  const of = { kind: 'flow', run, execution: parent.execution.number } as const;
+  const report = (to: State): Wish => ({ ...of, to, report: true });
+  return reuse({ flow: parent, ended, start: { ...of, to: RUNNING }, report, whose: `Flow '${flow.settings.name}'` });
 }
 
 async function runSubflow(
@@ -98,16 +113,20 @@ async function runSubflow(
 
 /** A flow called by a plain script. */
 export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], mayResume: boolean): Promise<unknown> {
-  const parameters = await checkedParameters(flow, inputs);
+  const named = mayResume ? takeNamedRun() : undefined;
+  // A run that is named has its parameters already.
+  const parameters = named === undefined ? await checkedParameters(flow, inputs) : undefined;
   const client = await currentClient();
   client.beginWork();
   try {
     const identity = identityOf(flow.settings.name, inputs[0]);
-    const found = mayResume && flow.resumes ? await findUnfinished(client, identity) : undefined;
-    if (found !== undefined) {
-      const resumed = await resume(client, flow, found);
-      if (resumed !== 'LOST') return resumed.value;
-    }
+    const resumes = mayResume && flow.resumes;
+    const found =
+      named === undefined
+        ? resumes && (await findUnfinished(client, identity))
+        : await findNamed(client, named, flow.settings.name);
+    const resumed = found ? await resume(client, flow, found) : 'LOST';
+    if (resumed !== 'LOST') return resumed.value;
     return await begin(client, flow, { parameters, ...(identity === undefined ? {} : { identity }) });
   } finally {
     client.endWork();
@@ -119,25 +138,34 @@ async function begin(
   flow: CallableFlow,
   { parameters, identity }: { parameters: unknown } & Pick<RunDefinition, 'identity'>,
 ): Promise<unknown> {
-  const run = newRunId();
   const create = await definitionOf(client, flow, parameters, identity === undefined ? {} : { identity });
-  const plan: FlowRunPlan = {
+  try {
+    return await executed(newRun(client, flow, { parameters, create }));
+  } catch (error) {
+    if (!(error instanceof StartRefused)) throw error;
+    if (error.answer.code !== 'SESSION_EXPIRED') throw error.shown;
+    // The arbiter has forgotten this process, which was silent for too long. Nothing has begun: it introduces itself anew.
+    await client.refresh();
+    return executed(newRun(client, flow, { parameters, create }));
+  }
+}
+
+function newRun(
+  client: Client,
+  flow: CallableFlow,
+  { parameters, create }: { parameters: unknown; create: RunDefinition },
+): FlowRunPlan {
+  const run = newRunId();
+  return {
     client,
     flow,
     run,
     parameters: () => parameters,
-    start: (basedOn) => ({
-      kind: 'flow',
-      run,
-      to: RUNNING,
-      basedOn: basedOn ?? 0,
-      claim: true,
-      ...(basedOn === undefined ? { create } : {}),
-    }),
+    start: (basedOn) =>
+      basedOn === undefined
+        ? { kind: 'flow', run, to: RUNNING, basedOn: 0, claim: true, create }
+        : claimOf(run, basedOn),
   };
-  return executed(plan).catch((error: unknown) => {
-    throw error instanceof StartRefused ? error.shown : error;
-  });
 }
 
 /** Takes over a run that exists; LOST if somebody else was faster. */

@@ -6,6 +6,7 @@
  * F2 Two attempts of one run are not at work at once: the next one waits until the last one's functions have settled,
  *    for the grace at most.
  * F3 Once the run has ended, or went on elsewhere, nothing that belongs to it is proposed.
+ * F4 The caller of a subflow hears of its end when it is its turn (handover.ts).
  */
 import { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
@@ -13,6 +14,7 @@ import type { Answer, Order } from '../protocol/messages.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
+import { Turn } from './handover.ts';
 import type { Settings } from './options.ts';
 import {
   cancelled,
@@ -25,6 +27,7 @@ import {
   refusedError,
   type Report,
 } from './outcomes.ts';
+import { endedCalls } from './reuse.ts';
 import { Execution, FlowScope, scopes, type Call } from './scope.ts';
 
 /** How long a cancelled or failed attempt's functions may take to settle. */
@@ -77,6 +80,7 @@ export class StartRefused extends Error {
 export class FlowRun implements Call {
   readonly #plan: FlowRunPlan;
   readonly #client: Client;
+  readonly #turn: Turn;
   #execution: Execution | undefined;
   #scope: FlowScope | undefined;
   #version: number;
@@ -87,10 +91,13 @@ export class FlowRun implements Call {
   /** Ends the function's part in the attempt at hand. */
   #giveUp: (outcome: Own) => void = () => undefined;
   #left = false;
+  /** The answer to the wish to run is still to come; what is heard of the run may be that very wish's effect. */
+  #claiming = false;
 
   constructor(plan: FlowRunPlan) {
     this.#plan = plan;
     this.#client = plan.client;
+    this.#turn = new Turn(plan.parent?.execution.handover);
     this.#version = plan.version ?? 0;
   }
 
@@ -114,6 +121,8 @@ export class FlowRun implements Call {
         await this.#scope?.quiet(GRACE_MS);
       }
     } finally {
+      await this.#turn.comes();
+      this.#turn.over();
       this.#end();
     }
   }
@@ -150,7 +159,9 @@ export class FlowRun implements Call {
   }
 
   async #try(basedOn: number | undefined, isOpen: () => boolean): Promise<Ruled> {
-    const answer = await this.#client.session.ask(this.#plan.start(basedOn), this.#plan.parent);
+    this.#claiming = true;
+    const answer = await this.#ask(this.#plan.start(basedOn), (started) => started.outcome !== 'accepted');
+    this.#claiming = false;
     this.#hear(answer.version);
     if (answer.outcome !== 'accepted') return this.#notStarted(answer);
     if (!isOpen()) {
@@ -187,7 +198,10 @@ export class FlowRun implements Call {
     const { run, flow, parent } = this.#plan;
     const execution = parent?.execution ?? this.#handOver(answer.execution ?? 0);
     const attempt = answer.attempt ?? 1;
-    const recorded = parent?.recorded ?? (attempt > 1 ? await this.#recordedCalls() : undefined);
+    // What its parent was told is older than its own last attempt.
+    const again = this.#scope !== undefined || (parent === undefined && attempt > 1);
+    const recorded = again ? await endedCalls(this.#client, run, () => this.#left) : parent?.recorded;
+    if (flow.settings.timeoutMs !== undefined) this.#turn.doubt();
     const scope = new FlowScope({
       client: this.#client,
       run,
@@ -215,10 +229,15 @@ export class FlowRun implements Call {
     return this.#execution;
   }
 
-  /** Undefined if nobody can say now: then each call asks for itself. */
-  async #recordedCalls(): Promise<ReadonlyMap<RunId, State> | undefined> {
-    const ended = await this.#client.outcomes(this.#plan.run).catch(() => undefined);
-    return ended && new Map(ended.map(({ run, state }) => [run, state]));
+  /** Turns are taken in the order of the answers; `isLast` says whether this one is the end of it for the caller. */
+  #ask(wish: Wish, isLast: (answer: Answer) => boolean): Promise<Answer> {
+    return new Promise((resolve) => {
+      const settle = (answer: Answer): void => {
+        this.#turn.known(isLast(answer));
+        resolve(answer);
+      };
+      this.#client.session.propose(wish, settle, this.#plan.parent);
+    });
   }
 
   async #runFunction(scope: FlowScope): Promise<Own> {
@@ -238,7 +257,8 @@ export class FlowRun implements Call {
 
   async #report(scope: FlowScope, own: Own): Promise<Ruled> {
     const { report, own: reported } = await this.#stored(this.#reportOf(scope, own));
-    const answer = await this.#client.session.ask(this.#endWish(scope, report.state), scope.parent);
+    this.#turn.doubt();
+    const answer = await this.#ask(this.#endWish(scope, report.state), ({ state }) => state?.type !== 'SCHEDULED');
     if (isFence(answer)) {
       const error = refusedError(answer, this.#whose());
       scope.execution.fence(error.message);
@@ -312,7 +332,7 @@ export class FlowRun implements Call {
   #ordered(order: Order): void {
     if (order.version <= this.#version) return;
     this.#hear(order.version);
-    const { state, version, reason } = order;
+    const { state, reason } = order;
     switch (state.type) {
       case 'PAUSED':
         return;
@@ -329,27 +349,29 @@ export class FlowRun implements Call {
         this.#fence(`it was ruled crashed, ${reason ?? state.message ?? 'by the engine'}`);
         return;
       case 'SCHEDULED':
-        // It waits for its next worker, because this one was given up for dead.
-        if (this.#plan.parent === undefined && order.execution !== this.#execution?.number) {
-          this.#fence(state.message ?? 'it waits for another process');
-          return;
-        }
-        this.#attemptEnded(state);
-        this.#overrule({ type: 'STATE', state, version, reason });
+        // A retry is this process's own; a resumption is another's.
+        if (this.#isTaken(order)) this.#fence(reason ?? state.message ?? 'another process will go on with it');
+        else this.#endAttempt(order);
         return;
       case 'FAILED':
       case 'CANCELLED':
       case 'COMPLETED':
-        this.#attemptEnded(state);
-        this.#overrule({ type: 'STATE', state, version, reason });
+        this.#endAttempt(order);
     }
   }
 
+  /** The run was taken from this process: another number is the current one. */
+  #isTaken({ execution }: Order): boolean {
+    return this.#plan.parent === undefined && !this.#claiming && execution !== this.#execution?.number;
+  }
+
   /** The engine ended the attempt: it is over, whether or not its function notices. */
-  #attemptEnded(state: State): void {
+  #endAttempt({ state, version, reason }: Order): void {
     const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
     this.#scope?.stop(state.type === 'CANCELLED' ? cancelled(this.#whose(), undefined) : timedOut);
     if (state.type !== 'SCHEDULED') this.#scope?.silence();
+    this.#turn.known(state.type !== 'SCHEDULED');
+    this.#overrule({ type: 'STATE', state, version, reason });
   }
 
   #cancel(reason: AssentError): void {

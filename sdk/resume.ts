@@ -35,23 +35,19 @@ export function identityOf(name: string, input: unknown): Digest | undefined {
   return hash('sha256', JSON.stringify([name, parameters, script]), 'hex') as Digest;
 }
 
-/** @throws AssentError RUN_NOT_FOUND, REJECTED if the run that ASSENT_RESUME names cannot be claimed. */
-export async function findUnfinished(client: Client, identity: Digest | undefined): Promise<Found | undefined> {
+/** The run that ASSENT_RESUME names. It names one; whatever else this process calls begins anew. */
+export function takeNamedRun(): RunId | undefined {
   const named = process.env['ASSENT_RESUME'];
-  if (named !== undefined && named !== '') {
-    // It names one run; whatever else this process calls begins anew.
-    delete process.env['ASSENT_RESUME'];
-    return claimNamed(client, named as RunId);
-  }
-  if (identity === undefined || process.env['ASSENT_FRESH'] === '1') return undefined;
-  const view = await client.unfinished(identity);
-  const free = view && (await untilNobodys(client, view));
-  return free && foundIn(free, false);
+  if (named === undefined || named === '') return undefined;
+  delete process.env['ASSENT_RESUME'];
+  return named as RunId;
 }
 
-async function claimNamed(client: Client, run: RunId): Promise<Found> {
+/** @throws AssentError RUN_NOT_FOUND, REJECTED if it cannot be claimed. */
+export async function findNamed(client: Client, run: RunId, flow: string): Promise<Found> {
   const view = await client.runView(run);
   if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${run}.`);
+  if (view.name !== flow) throw new AssentError('REJECTED', `Run ${run} is one of flow '${view.name}', not '${flow}'.`);
   const free = await untilNobodys(client, view);
   if (free === undefined)
     throw new AssentError('REJECTED', `Run ${run} is ${view.state.name} in a process that lives.`);
@@ -59,6 +55,14 @@ async function claimNamed(client: Client, run: RunId): Promise<Found> {
     throw new AssentError('REJECTED', `Run ${run} is ${free.state.name}: there is nothing to resume.`);
   }
   return foundIn(free, true);
+}
+
+/** The newest unfinished run of this identity, if no process executes it. */
+export async function findUnfinished(client: Client, identity: Digest | undefined): Promise<Found | undefined> {
+  if (identity === undefined || process.env['ASSENT_FRESH'] === '1') return undefined;
+  const view = await client.unfinished(identity);
+  const free = view && (await untilNobodys(client, view));
+  return free && foundIn(free, false);
 }
 
 const foundIn = ({ run, version, parameters }: RunView, mustResume: boolean): Found => ({
@@ -113,7 +117,7 @@ function ownerOf(client: Client, { state, process: known }: RunView): Ownership 
 async function reportCrash(client: Client, view: RunView, { pid, host }: Owner): Promise<void> {
   const reason = `process ${String(pid)} on ${host} is gone`;
   const error = recorded(encodeError(new Error(reason)), 'The error').value;
-  await client.session.ask({
+  await client.ask({
     kind: 'flow',
     run: view.run,
     to: { type: 'CRASHED', name: 'Crashed', message: reason, error },

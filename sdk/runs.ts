@@ -82,7 +82,7 @@ async function start(
   try {
     const create = await definitionOf(client, flow, parameters, { work: { pool, queue } });
     const to: State = { type: 'PENDING', name: 'Pending' };
-    const answer = await client.session.ask({ kind: 'flow', run, to, basedOn: 0, create });
+    const answer = await client.ask({ kind: 'flow', run, to, basedOn: 0, create });
     handle.started(answer, key !== undefined);
   } finally {
     client.endWork();
@@ -229,7 +229,7 @@ async function askOnce(wish: Wish, then: (client: Client, answer: Answer) => voi
   const client = await currentClient();
   client.beginWork();
   try {
-    const answer = await client.session.ask(wish);
+    const answer = await client.ask(wish);
     then(client, answer);
     return answer;
   } finally {

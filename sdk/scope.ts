@@ -7,16 +7,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
-import type { State } from '../protocol/states.ts';
 import { CallCounter } from './call.ts';
 import type { Client } from './client/client.ts';
 import type { Asker } from './client/session.ts';
+import { Handover } from './handover.ts';
+import type { Ended } from './reuse.ts';
 import { LazySignal } from './signals.ts';
 
 /** One hand-over of a flow run to this process: the fencing token of all that it proposes. */
 export class Execution {
   readonly root: RunId;
   readonly number: number;
+  readonly handover = new Handover();
   readonly #onFenced: (why: string) => void;
   #over = false;
 
@@ -59,7 +61,7 @@ type FlowScopeOptions = {
   readonly execution: Execution;
   readonly parent?: FlowScope;
   /** How this run's calls ended in earlier executions and attempts. */
-  readonly recorded?: ReadonlyMap<RunId, State>;
+  readonly recorded?: ReadonlyMap<RunId, Ended>;
   /** Ends the attempt with this error. */
   readonly fail: (error: AssentError) => void;
 };
@@ -72,7 +74,7 @@ export class FlowScope implements Asker {
   readonly attempt: number;
   readonly execution: Execution;
   readonly parent: FlowScope | undefined;
-  readonly recorded: ReadonlyMap<RunId, State> | undefined;
+  readonly recorded: ReadonlyMap<RunId, Ended> | undefined;
   readonly counter: CallCounter;
   readonly #aborting = new LazySignal();
   readonly #fail: (error: AssentError) => void;

@@ -7,6 +7,7 @@
  * T3 A completion is handed over before it is ruled on only where no rule can alter it; it is proposed first, in order,
  *    and if it is refused all the same, the attempt of the flow is failed.
  * T4 A start that is granted when nobody waits for it any more is given back.
+ * T5 The caller hears of the outcome when it is its turn (handover.ts).
  */
 import { AssentError } from '../protocol/errors.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
@@ -28,6 +29,7 @@ import {
   RUNNING,
   type Report,
 } from './outcomes.ts';
+import { reuse, type Ended } from './reuse.ts';
 import { scopes, TaskScope, type Call, type FlowScope } from './scope.ts';
 
 export type TaskDefinition = {
@@ -70,11 +72,17 @@ class TaskCall implements Call {
   #running: TaskScope | undefined;
   /** The run's version as it was last heard of. */
   #version = 0;
-  /** The caller has its outcome. */
+  /** Starts that were proposed. An answer about one that another has followed is out of date. */
+  #starts = 0;
+  /** The caller has its outcome; it will have it when it is its turn; and it may have it before it is ruled on. */
   #done = false;
+  #isHanded = false;
+  #isEarly = false;
   /** Why the function was told to stop. */
   #stopped: AssentError | undefined;
   #settle: (() => void) | undefined;
+  /** Its end may be ruled at any time, and not as this process says. */
+  #endDoubt: (() => void) | undefined;
 
   constructor(
     flow: FlowScope,
@@ -102,9 +110,9 @@ class TaskCall implements Call {
   }
 
   begin(): void {
-    const state = this.#flow.recorded?.get(this.run);
-    if (state?.type === 'COMPLETED') {
-      this.#reuse(state);
+    const ended = this.#flow.recorded?.get(this.run);
+    if (ended !== undefined) {
+      this.#reuse(ended);
       return;
     }
     this.#flow.enter(this);
@@ -131,18 +139,13 @@ class TaskCall implements Call {
     }
   }
 
-  /** It completed in an earlier execution: the caller need not wait, but the ledger shall know that it asked. */
-  #reuse(state: Extract<State, { type: 'COMPLETED' }>): void {
-    const { client } = this.#flow;
+  #reuse(ended: Ended): void {
     this.#done = true;
-    this.#propose(this.#startWish(), (answer) => {
-      if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
-      // The rule that reuses is not in force any more, and the run began anew; it has the same outcome.
-      else if (answer.outcome === 'accepted') this.#propose(this.#reportWish(state), ignore);
-    });
-    const value = client.read(state.result);
-    if (value instanceof Promise) value.then(this.#caller.resolve, this.#caller.reject);
-    else this.#caller.resolve(value);
+    const report = (to: State): Wish => this.#reportWish(to);
+    reuse({ flow: this.#flow, ended, start: this.#startWish(), report, whose: this.#whose() }).then(
+      this.#caller.resolve,
+      this.#caller.reject,
+    );
   }
 
   #startWish(): Wish {
@@ -178,13 +181,15 @@ class TaskCall implements Call {
   }
 
   #proposeStart(): void {
+    const start = (this.#starts += 1);
     this.#propose(this.#startWish(), (answer) => {
-      this.#started(answer);
+      if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
+      // While this answer was lost, an order said what came after it.
+      if (start === this.#starts) this.#started(answer);
     });
   }
 
   #started(answer: Answer): void {
-    if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
     if (this.#done) {
       if (answer.outcome === 'accepted') this.#giveBack();
       return;
@@ -192,7 +197,7 @@ class TaskCall implements Call {
     this.#version = answer.version;
     if (answer.outcome === 'accepted') this.#runFunction(answer.attempt ?? 1);
     else if (answer.outcome === 'rewritten' && answer.state !== undefined) this.#follow(answer.state);
-    else this.#fail(refusedError(answer, this.#whose()));
+    else this.#failInTurn(refusedError(answer, this.#whose()));
   }
 
   #giveBack(): void {
@@ -202,6 +207,7 @@ class TaskCall implements Call {
   #runFunction(attempt: number): void {
     const scope = new TaskScope(this.#flow, this.run, this.#task.settings.name, attempt);
     this.#running = scope;
+    if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
     let returned: unknown;
     try {
       returned = scopes.run(scope, () => this.#task.fn(...(this.#inputs as never[])));
@@ -258,55 +264,60 @@ class TaskCall implements Call {
           this.#proposeEnd(state, own);
         },
         (error: unknown) => {
-          this.#fail(error);
+          this.#failInTurn(error);
         },
       );
     }
   }
 
   #proposeEnd(state: State, own: Own): void {
+    const start = this.#starts;
     this.#propose(this.#reportWish(state), (answer) => {
-      this.#ended(answer, state, own);
+      this.#ended(answer, state, { ...own, isCurrent: start === this.#starts });
     });
     const { settings, awaitsRuling } = this.#task;
-    const early = this.#flow.client.hello.completesEarly && !awaitsRuling && settings.timeoutMs === undefined;
-    if (state.type !== 'COMPLETED' || !early || this.#stopped !== undefined) return;
-    this.#end(() => {
-      this.#caller.resolve(own.value);
-    });
+    const { client, execution } = this.#flow;
+    const mayBeEarly = client.hello.completesEarly && !awaitsRuling && settings.timeoutMs === undefined;
+    if (mayBeEarly && state.type === 'COMPLETED' && this.#stopped === undefined && execution.handover.isCertain) {
+      this.#isEarly = true;
+      this.#resolveInTurn(own.value);
+    } else if (!this.#done) {
+      this.#beInDoubt();
+    }
   }
 
-  #ended(answer: Answer, reported: State, own: Own): void {
+  #ended(answer: Answer, reported: State, own: Own & { readonly isCurrent: boolean }): void {
     if (isFence(answer)) {
       this.#flow.execution.fence(answer.why ?? 'another execution is current');
       return;
     }
+    this.#endDoubt?.();
     const stands = answer.outcome === 'accepted' ? reported : answer.state;
-    if (this.#done) {
+    if (this.#isEarly) {
       const fits = stands?.type === reported.type || stands?.type === 'CANCELLED';
-      if (reported.type === 'COMPLETED' && !fits)
-        this.#flow.fail(refusedError(answer, `The completion of ${this.#whose()}`));
+      if (!fits) this.#flow.fail(refusedError(answer, `The completion of ${this.#whose()}`));
       return;
     }
+    // The engine was faster: the caller has heard, or will hear, of the end that it ruled.
+    if (this.#done || this.#isHanded) return;
+    if (!own.isCurrent) return;
     this.#version = answer.version;
     if (stands === undefined || stands.type === 'RUNNING') {
       // A rule refused the end itself. The run must not stay at work for ever.
       const refusal = refusedError(answer, `The end of ${this.#whose()}`);
       this.#propose(this.#reportWish(failedWith(this.#flow.client, refusal, false).state), ignore);
-      this.#fail(refusal);
+      this.#failInTurn(refusal);
     } else if (stands.type === 'COMPLETED' && reported.type === 'COMPLETED') {
-      this.#end(() => {
-        this.#caller.resolve(own.value);
-      });
+      this.#resolveInTurn(own.value);
     } else if (stands.type === 'FAILED' && reported.type === 'FAILED') {
-      this.#fail(own.error);
+      this.#failInTurn(own.error);
     } else {
       this.#follow(stands);
     }
   }
 
   #ordered({ state, version, reason }: Order): void {
-    if (version <= this.#version || this.#done) return;
+    if (version <= this.#version || this.#done || this.#isHanded) return;
     this.#version = version;
     if (state.type === 'CANCELLING') {
       this.#stopped = cancelled(this.#whose(), reason ?? state.message);
@@ -318,6 +329,7 @@ class TaskCall implements Call {
     const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
     this.#running?.abort(state.type === 'CANCELLED' ? cancelled(this.#whose(), reason) : timedOut);
     this.#running = undefined;
+    this.#endDoubt?.();
     this.#follow(state, reason);
   }
 
@@ -325,23 +337,43 @@ class TaskCall implements Call {
   #follow(state: State, reason?: string): void {
     if (state.type === 'SCHEDULED') {
       if (this.#stopped === undefined) this.#proposeStart();
-      else this.#fail(this.#stopped);
+      else this.#failInTurn(this.#stopped);
       return;
     }
-    if (state.type !== 'COMPLETED') {
-      void errorOf(this.#flow.client, state, this.#whose(), reason).then(
-        (error) => {
-          this.#fail(error);
-        },
-        (error: unknown) => {
-          this.#fail(error);
-        },
-      );
-      return;
-    }
-    const value = this.#flow.client.read(state.result);
-    this.#end(() => {
-      this.#caller.resolve(value);
+    if (state.type === 'COMPLETED') this.#resolveInTurn(this.#flow.client.read(state.result));
+    else this.#failInTurn(errorOf(this.#flow.client, state, this.#whose(), reason));
+  }
+
+  #beInDoubt(): void {
+    this.#endDoubt?.();
+    this.#endDoubt = this.#flow.execution.handover.doubt();
+  }
+
+  /** T5. A value that has to be fetched keeps those after it waiting. */
+  #resolveInTurn(value: unknown): void {
+    this.#inTurn(value, (known) => {
+      this.#end(() => {
+        this.#caller.resolve(known);
+      });
+    });
+  }
+
+  #failInTurn(error: unknown): void {
+    this.#inTurn(error, (known) => {
+      this.#fail(known);
+    });
+  }
+
+  #inTurn(known: unknown, tell: (known: unknown) => void): void {
+    this.#isHanded = true;
+    const fail = (error: unknown): void => {
+      this.#fail(error);
+    };
+    if (known instanceof Promise) known.catch(ignore);
+    this.#flow.execution.handover.live(() => {
+      if (known instanceof Promise) return known.then(tell, fail);
+      tell(known);
+      return undefined;
     });
   }
 
@@ -354,6 +386,7 @@ class TaskCall implements Call {
   #end(tell: () => void): void {
     if (this.#done) return;
     this.#done = true;
+    this.#endDoubt?.();
     this.#flow.leave(this);
     if (this.#task.settings.timeoutMs === undefined) this.#flow.client.session.unfollow(this.run);
     else this.#flow.client.unwatch(this.run);

@@ -41,12 +41,13 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** A hint whose claim is not ruled on for so long goes to another worker. */
-const CLAIM_WAIT_MS = 30_000;
+/** A hint whose claim is not ruled on for so long goes to another worker too; the claims decide. */
+const CLAIM_WAIT_MS = 5000;
 const UNKNOWN_FLOW_WAIT_MS = 5000;
-/** Short waits, so that a pull that was lost with its connection is noticed soon. */
+/** Short, so that a pull that was lost with its connection is noticed soon. */
 const PULL = { expires: 5000, idle_heartbeat: 1000 } as const;
 const TRY_AGAIN_MS = 500;
+const PULL_MAX = 500;
 
 /**
  * Executes runs of these flows that were started with {@link startRun}, here and now, until `stop` is called.
@@ -110,7 +111,7 @@ class Serving {
   async stop(): Promise<void> {
     if (this.#stopping) return this.#ended;
     this.#stopping = true;
-    await this.#messages?.close();
+    void this.#messages?.close();
     this.#roomAgain();
     await this.#ended;
     while (this.#running > 0) await this.#room();
@@ -118,24 +119,29 @@ class Serving {
   }
 
   async #serve(first: Consumer): Promise<void> {
-    for (let consumer: Consumer | undefined = first; !this.#stopping; consumer = undefined) {
+    for (let consumer: Consumer | undefined = first; !this.#stopping;) {
       try {
-        await this.#consume(consumer ?? (await this.#consumer()));
+        consumer ??= await this.#consumer();
+        await this.#pull(consumer);
       } catch {
         // The consumer or its connection is gone; the queue is not.
+        consumer = undefined;
         await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
       }
     }
   }
 
-  async #consume(consumer: Consumer): Promise<void> {
-    const messages = await consumer.consume({ ...PULL, max_messages: Math.min(this.#parts.slots, 500) });
-    this.#messages = messages;
-    for await (const message of messages) {
-      this.#take(message);
-      while (this.#running >= this.#parts.slots && !this.#stopping) await this.#room();
-      if (this.#stopping) break;
+  /** Never more than can be executed at once: what waits here could be at work elsewhere. */
+  async #pull(consumer: Consumer): Promise<void> {
+    const free = this.#parts.slots - this.#running;
+    if (free <= 0) {
+      await this.#room();
+      return;
     }
+    this.#messages = await consumer.fetch({ ...PULL, max_messages: Math.min(free, PULL_MAX) });
+    // Its promise resolves only when the messages are read to their end, below.
+    if (this.#stopping) void this.#messages.close();
+    for await (const message of this.#messages) this.#take(message);
   }
 
   #room(): Promise<void> {
@@ -144,10 +150,14 @@ class Serving {
     });
   }
 
+  /** The durable consumer of the queue, as it is; made by the first worker. */
   async #consumer(): Promise<Consumer> {
     const { link, pool, queue } = this.#parts;
     const stream = streams.work(link.workspace);
     const name = `worker-${pool}-${queue}`;
+    const { consumers } = jetstream(link.connection, { checkAPI: false });
+    const existing = await consumers.get(stream, name).catch(() => undefined);
+    if (existing !== undefined) return existing;
     const manager = await jetstreamManager(link.connection, { checkAPI: false });
     await manager.consumers.add(stream, {
       durable_name: name,
@@ -156,11 +166,15 @@ class Serving {
       ack_wait: nanos(CLAIM_WAIT_MS),
       max_ack_pending: -1,
     });
-    return jetstream(link.connection, { checkAPI: false }).consumers.get(stream, name);
+    return consumers.get(stream, name);
   }
 
   #take(message: JsMsg): void {
-    const hint = message.json<WorkHint>();
+    const hint = hintIn(message);
+    if (hint === undefined) {
+      message.term('no hint of work');
+      return;
+    }
     const flow = this.#parts.known.get(hint.name);
     if (flow === undefined) {
       message.nak(UNKNOWN_FLOW_WAIT_MS);
@@ -177,6 +191,7 @@ class Serving {
     const { client } = this.#parts;
     client.beginWork();
     try {
+      await client.refresh();
       await executed({
         client,
         flow,
@@ -195,5 +210,15 @@ class Serving {
     } finally {
       client.endWork();
     }
+  }
+}
+
+/** The queue may hold what a stranger or a later version has put there. */
+function hintIn(message: JsMsg): WorkHint | undefined {
+  try {
+    const hint = message.json<WorkHint | null>();
+    return hint?.v === 1 ? hint : undefined;
+  } catch {
+    return undefined;
   }
 }

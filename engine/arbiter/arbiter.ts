@@ -15,7 +15,7 @@ import { chainOver, stillStands, type Chain } from '../fold/chain.ts';
 import { evolve, evolveSegment, sealSegment } from '../fold/evolve.ts';
 import type { Journal } from '../fold/table.ts';
 import { Workspace } from '../fold/workspace.ts';
-import type { Log, StoredMessage } from '../log/port.ts';
+import type { AppendOutcome, Log, StoredMessage } from '../log/port.ts';
 import { Counters } from './counters.ts';
 import { readBatch } from './door.ts';
 import { dispatchOf } from './effects.ts';
@@ -49,6 +49,7 @@ export class Arbiter {
   #done: Promise<void> | undefined;
   #flushedAtMs = 0;
   #unanswered = 0;
+  #ledgerClock: LedgerClock | undefined;
 
   constructor(parts: ArbiterParts) {
     this.#parts = parts;
@@ -143,7 +144,7 @@ export class Arbiter {
     const { last } = await ledger.bounds();
     const { head } = this.workspace.meta;
     if (!(await stillStands(ledger, head))) this.#startAnew(last);
-    else if (last < this.#chain.last) this.#chain = chainOver(ledger, head);
+    else if (!(await stillStands(ledger, this.#chain.tail))) this.#chain = chainOver(ledger, head);
     for await (const message of ledger.read(this.#chain.last + 1)) await this.#fold(message);
   }
 
@@ -224,7 +225,9 @@ export class Arbiter {
   /** Writes the epoch segment; if it stands, is active until the first doubt. */
   async #lead(): Promise<void> {
     const { ledger, proposals, clock } = this.#parts;
-    const ledgerClock = new LedgerClock(clock, this.workspace.meta.timeMs);
+    // One clock for all incarnations: a wall clock that was set in between must not make timers ring early.
+    const ledgerClock = (this.#ledgerClock ??= new LedgerClock(clock, this.workspace.meta.timeMs));
+    ledgerClock.notBefore(this.workspace.meta.timeMs);
     const epoch = this.workspace.meta.epoch + 1;
     this.#writer = idFrom(Uint8Array.from({ length: 16 }, () => this.#parts.chance.unit() * 256));
     const from = await this.#whereToRead(proposals);
@@ -250,6 +253,7 @@ export class Arbiter {
     const seq = this.#chain.last + 1;
     const outcome = await ledger.append(bytes, this.#chain.last);
     this.#countUnanswered(outcome.type === 'UNKNOWN');
+    if (outcome.type === 'UNKNOWN') throw notTaken(outcome);
     if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving()) return;
     this.#chain.remember(seq, { hash, writer: this.#writer }, true);
     this.#settle((journal) => {
@@ -343,7 +347,7 @@ export class Arbiter {
       settled: ({ journal, seq: settledSeq, hash }) => {
         this.#chain.remember(settledSeq, { hash, writer: this.#writer }, true);
         this.#parts.store?.record(journal);
-        this.#parts.folded?.(this.workspace);
+        if (this.#incarnation?.isQuiet === true) this.#parts.folded?.(this.workspace);
       },
       ended,
     });
@@ -366,6 +370,11 @@ export class Arbiter {
     }
   }
 }
+
+const notTaken = ({ detail, refused }: Extract<AppendOutcome, { type: 'UNKNOWN' }>): AssentError =>
+  refused === true
+    ? new AssentError('STREAM_REFUSED', `The server refuses to store more of the ledger: ${detail}.`)
+    : new AssentError('LEDGER_UNREACHABLE', `The server does not say whether it stored a segment: ${detail}.`);
 
 function every(scheduler: Scheduler, ms: number, run: () => void): () => void {
   let cancel: () => void;

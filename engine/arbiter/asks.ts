@@ -5,8 +5,7 @@
 import type { Digest, RunId } from '../../protocol/ids.ts';
 import type { Ask, Hello, Outcomes, RunView } from '../../protocol/messages.ts';
 import { rootOf } from '../../protocol/proposals.ts';
-import { isTerminal } from '../../protocol/states.ts';
-import type { Run } from '../fold/workspace.ts';
+import type { Run, Workspace } from '../fold/workspace.ts';
 import type { Arbiter } from './arbiter.ts';
 
 export type About = {
@@ -25,7 +24,7 @@ export async function answerAsk(
   arbiter: Arbiter,
   ask: Ask,
   about: About,
-): Promise<Hello | { readonly v: 1; readonly run?: RunView } | ({ readonly v: 1 } & Outcomes)> {
+): Promise<Hello | { readonly v: 1; readonly epoch: number; readonly run?: RunView } | ({ readonly v: 1 } & Outcomes)> {
   switch (ask.type) {
     case 'HELLO': {
       const { policy, completesEarly, heartbeatLimitMs } = about;
@@ -53,8 +52,13 @@ async function settledRun(arbiter: Arbiter, id: RunId, about: About): Promise<Ru
   }
 }
 
-function view(run: Run | undefined, arbiter: Arbiter, about: About): { readonly v: 1; readonly run?: RunView } {
-  return run === undefined ? { v: 1 } : { v: 1, run: viewOf(run, arbiter, about) };
+function view(
+  run: Run | undefined,
+  arbiter: Arbiter,
+  about: About,
+): { readonly v: 1; readonly epoch: number; readonly run?: RunView } {
+  const { epoch } = arbiter.workspace.meta;
+  return run === undefined ? { v: 1, epoch } : { v: 1, epoch, run: viewOf(run, arbiter, about) };
 }
 
 function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
@@ -80,7 +84,10 @@ function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
   };
 }
 
-/** The ended calls under a flow run of its own, in the order of their ids, a page at a time. */
+/**
+ * The calls under a flow run that have ended for good, in the order of their ids, a page at a time: what completed, and
+ * what failed in the round that its flow run is in.
+ */
 function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcomes {
   const { workspace, incarnation } = arbiter;
   const settledSeq = incarnation?.settledSeq ?? 0;
@@ -88,14 +95,21 @@ function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcom
   for (const key of workspace.runs.unit(rootOf(id))) {
     if (!key.startsWith(`${id}.`) || (after !== undefined && key <= after)) continue;
     const run = workspace.runs.get(key);
-    if (run !== undefined && isTerminal(run.state) && run.last.seq <= settledSeq) ended.push(run);
+    if (run !== undefined && isFinal(run, workspace) && run.last.seq <= settledSeq) ended.push(run);
   }
   ended.sort((a, b) => (a.id < b.id ? -1 : 1));
   const page = ended.slice(0, PAGE);
   const next = ended.length > PAGE ? page.at(-1)?.id : undefined;
-  const views = page.map(({ id: run, name, state, version, attempt, ran }) => {
+  const views = page.map(({ id: run, name, state, version, attempt, ran, end }) => {
     const execution = ran?.execution ?? 0;
-    return { run, name, state, version, attempt, execution };
+    return { run, name, state, version, attempt, execution, ...(end === undefined ? {} : { at: end }) };
   });
   return { ended: views, ...(next === undefined ? {} : { next }) };
+}
+
+/** As the rule reuse-completed-task has it; a flow run that failed begins its next round when it is run again. */
+function isFinal({ state, parent, ran }: Run, workspace: Workspace): boolean {
+  if (state.type === 'COMPLETED') return true;
+  const flow = parent === undefined ? undefined : workspace.runs.get(parent);
+  return state.type === 'FAILED' && flow !== undefined && flow.state.type !== 'FAILED' && flow.round === ran?.round;
 }

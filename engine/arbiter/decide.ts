@@ -5,10 +5,11 @@
  * D2 What is not to be judged at all (expired session, stale epoch, poison, an unknown run) is a rejection with the
  *    arbiter as the rule, so that it stands on the ledger like any other.
  */
-import { parentId, rootOf, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import { parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, RejectCode, Ruling } from '../../protocol/rulings.ts';
-import { judge, type Court } from '../../rules/judge.ts';
-import type { RunKind } from '../../rules/rule.ts';
+import type { State } from '../../protocol/states.ts';
+import { judge, type Court, type Verdict } from '../../rules/judge.ts';
+import type { RunKind, Transition } from '../../rules/rule.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
 import { gather, type Circumstances } from './facts.ts';
 
@@ -39,36 +40,49 @@ function judged(workspace: Workspace, proposal: TransitionProposal, context: Con
   let drawn: number | undefined;
   const circumstances: Circumstances = { ...context, chance: () => (drawn ??= context.chance()) };
   const facts: Record<string, unknown> = {};
-  const verdict = judge(
-    context.court,
-    {
-      kind,
-      from: run?.state,
-      to: proposal.to,
-      report: proposal.report === true,
-      claim: proposal.claim === true,
-      by: proposal.by,
-    },
-    (needs) => gather({ workspace, proposal, run, circumstances }, needs, facts),
+  const verdict = judge(context.court, transitionOf(proposal, run?.state, kind), (needs) =>
+    gather({ workspace, proposal, run, circumstances }, needs, facts),
   );
   const moves = verdict.outcome === 'accepted' || verdict.outcome === 'rewritten';
-  const version = (run?.version ?? 0) + (moves ? 1 : 0);
   const mints = moves && verdict.to.type === 'RUNNING' && proposal.claim === true && kind === 'flow';
   return {
     ...base(proposal, context, special),
-    outcome: verdict.outcome,
-    trail: verdict.trail,
+    ...ruledBy(verdict),
     facts,
-    version,
-    ...(verdict.outcome === 'rewritten' ? { state: verdict.to } : {}),
-    ...(verdict.waits === undefined ? {} : { waits: verdict.waits }),
-    ...(verdict.claims.length === 0 ? {} : { claims: verdict.claims }),
+    version: (run?.version ?? 0) + (moves ? 1 : 0),
     ...(mints ? { execution: (run?.execution ?? 0) + 1 } : {}),
     ...(run === undefined ? {} : { prev: run.line }),
   };
 }
 
-function kindOf(run: Pick<Run, 'kind' | 'parent'> | undefined): RunKind {
+/** What the rules are asked about. */
+export function transitionOf(
+  { to, report, claim, by }: TransitionProposal,
+  from: State | undefined,
+  kind: RunKind,
+): Transition {
+  return { kind, from, to, report: report === true, claim: claim === true, by };
+}
+
+/** The part of a ruling that is the rules'. */
+export function ruledBy({
+  outcome,
+  trail,
+  to,
+  waits,
+  claims,
+}: Verdict): Pick<Ruling, 'outcome' | 'trail' | 'state' | 'waits' | 'claims'> {
+  return {
+    outcome,
+    trail,
+    ...(outcome === 'rewritten' ? { state: to } : {}),
+    ...(waits === undefined ? {} : { waits }),
+    ...(claims.length === 0 ? {} : { claims }),
+  };
+}
+
+/** An unknown run is what the proposal says that it is. */
+export function kindOf(run: Pick<Run, 'kind' | 'parent'> | undefined): RunKind {
   if (run === undefined || run.kind === 'task') return 'task';
   return run.parent === undefined ? 'flow' : 'subflow';
 }
@@ -113,8 +127,12 @@ function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context)
     };
   }
   const asker = sessionOf(proposal.id);
-  if (asker !== undefined && asker.counter > 0 && workspace.sessions.get(asker.session) === undefined) {
+  const session = asker === undefined ? undefined : workspace.sessions.get(asker.session);
+  if (asker !== undefined && asker.counter > 0 && session === undefined) {
     return { code: 'SESSION_EXPIRED', why: 'its session is closed or unknown' };
+  }
+  if (session !== undefined && session.user !== proposal.by) {
+    return { code: 'MALFORMED', why: `its session belongs to ${session.user}` };
   }
   if (proposal.kind === 'workspace') {
     return proposal.event.type === 'UNREADABLE' ? { code: 'MALFORMED', why: proposal.event.problem } : undefined;
@@ -133,8 +151,9 @@ function familyProblem(workspace: Workspace, proposal: TransitionProposal): Refu
   if (create.kind !== kind || named !== parent || (kind === 'task' && parent === '')) {
     return { code: 'MALFORMED', why: 'the definition of the run does not agree with its id and kind' };
   }
-  if (parent !== '' && workspace.runs.get(parent) === undefined) {
-    return { code: 'RUN_UNKNOWN', why: `its flow run ${rootOf(run)} is unknown` };
-  }
-  return undefined;
+  if (parent === '') return undefined;
+  const flow = workspace.runs.get(parent);
+  if (flow === undefined) return { code: 'RUN_UNKNOWN', why: `its flow run ${parent} is unknown` };
+  // A task's end has no consequences for others: what it called would stay behind for ever.
+  return flow.kind === 'flow' ? undefined : { code: 'MALFORMED', why: `${parent} is a task run, which calls nothing` };
 }

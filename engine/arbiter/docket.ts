@@ -10,7 +10,7 @@ import type { State } from '../../protocol/states.ts';
 import type { Timer, Workspace } from '../fold/workspace.ts';
 import type { BatchRead } from './door.ts';
 import { clockProposal, type TimerWatch } from './timers.ts';
-import { wakeable } from './wake.ts';
+import { touchAll, wakeable } from './wake.ts';
 import type { EpochMs } from '../../protocol/ids.ts';
 import type { Position } from '../../protocol/rulings.ts';
 
@@ -37,6 +37,7 @@ export class Docket {
     this.#workspace = workspace;
     this.#timers = timers;
     this.#epoch = epoch;
+    touchAll(workspace);
   }
 
   get waiting(): number {

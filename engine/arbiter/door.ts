@@ -6,7 +6,7 @@ import type { ProposalId } from '../../protocol/ids.ts';
 import type { ProposalDraft } from '../../protocol/messages.ts';
 import { proposalId, type Proposal } from '../../protocol/proposals.ts';
 import { askerOf } from '../../protocol/subjects.ts';
-import { parseBatch } from '../../protocol/wire.ts';
+import { parseBatch, type Parsed, type ParsedBatch } from '../../protocol/wire.ts';
 import type { StoredMessage } from '../log/port.ts';
 
 /** Bytes of an unreadable message that the ledger keeps. */
@@ -19,9 +19,14 @@ export type BatchRead = {
   readonly proposals: readonly Proposal[];
 };
 
+/** A colon or a slash would make its proposals look like another session's, or like the engine's own. */
+const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
+
 export function readBatch(message: StoredMessage): BatchRead {
   const { user, session } = askerOf(message.subject);
-  const parsed = parseBatch(message.bytes);
+  const parsed: Parsed<ParsedBatch> = SESSION.test(session)
+    ? parseBatch(message.bytes)
+    : { ok: false, problem: 'the subject names no session' };
   const unreadable = (id: ProposalId, problem: string): Proposal => ({
     kind: 'workspace',
     id,

@@ -33,7 +33,9 @@ export function effectsOf(
 ): readonly Effect[] {
   const effects: Effect[] = [];
   const asker = sessionOf(ruling.proposal.id);
-  if (asker !== undefined) {
+  // Another user's session would take the answer for one to a proposal of its own.
+  const owner = asker === undefined ? undefined : workspace.sessions.get(asker.session)?.user;
+  if (asker !== undefined && (owner ?? ruling.proposal.by) === ruling.proposal.by) {
     effects.push({ type: 'ANSWER', session: asker.session, answer: answerOf(workspace, ruling, at) });
   }
   if (ruling.proposal.kind === 'workspace' || stateAfter(ruling) === undefined) return effects;
@@ -98,6 +100,21 @@ export function answerOf(workspace: Workspace, ruling: Ruling, at: Position): An
     ...whyOf(deciding),
     ...at,
   };
+}
+
+/**
+ * The answer from the record, for a proposal that was published again. Its asker may have been away while the run went on
+ * elsewhere: then what was granted to it before is not its own any more.
+ */
+export function recordedAnswerOf(workspace: Workspace, ruling: Ruling, at: Position): Answer {
+  const answer = answerOf(workspace, ruling, at);
+  const { proposal } = ruling;
+  const granted = proposal.kind === 'workspace' ? undefined : (ruling.execution ?? proposal.execution);
+  if (proposal.kind === 'workspace' || granted === undefined) return answer;
+  const current = workspace.runs.get(rootOf(proposal.run))?.execution ?? 0;
+  if (current === granted) return answer;
+  const why = `execution ${String(current)} is current, this was answered for execution ${String(granted)}`;
+  return { ...answer, outcome: 'rejected', code: 'FENCED', why };
 }
 
 const whyOf = (entry: ReturnType<typeof decidingEntry>): Pick<Answer, 'code' | 'why'> =>

@@ -2,10 +2,10 @@
  * Gathers the facts that rules need: the one place where a rule's knowledge comes from. Everything here is read from the
  * folded workspace, so the same proposal at the same point of the ledger meets the same facts; time and chance are given.
  */
-import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { EpochMs } from '../../protocol/ids.ts';
-import type { RetryPolicy, SlotWish } from '../../protocol/proposals.ts';
+import { parentId, rootOf, type RetryPolicy, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
+import { aheadOf } from '../fold/evolve-held.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
 
 export type Circumstances = {
@@ -27,6 +27,7 @@ type Gatherers = { readonly [N in Need]: (asked: Asked) => Fact<N> | undefined }
 
 const NO_RETRY: RetryPolicy = { retriesMax: 0, delaysMs: [], jitter: 0 };
 
+/** What a run is was recorded when it was created; what a later proposal says of that is not heard. */
 const gatherers: Gatherers = {
   execution: ({ workspace, proposal, run }) => {
     const root = run?.parent === undefined && run?.kind === 'flow' ? run : workspace.runs.get(rootOf(proposal.run));
@@ -45,12 +46,12 @@ const gatherers: Gatherers = {
   attempt: ({ run }) => run?.attempt ?? 0,
   retry: ({ proposal, run }) => ({
     used: run?.retriesUsed ?? 0,
-    ...(run?.retry ?? proposal.create?.retry ?? NO_RETRY),
+    ...((run ?? proposal.create)?.retry ?? NO_RETRY),
   }),
   resume: ({ run }) => ({ byWorker: run?.work !== undefined, used: run?.resumes ?? 0 }),
   chance: ({ circumstances }) => circumstances.chance(),
   slots: (asked) => slotFacts(asked),
-  timeoutMs: ({ proposal, run }) => run?.timeoutMs ?? proposal.create?.timeoutMs,
+  timeoutMs: ({ proposal, run }) => (run ?? proposal.create)?.timeoutMs,
   graceMs: ({ circumstances }) => circumstances.graceMs,
 };
 
@@ -65,15 +66,19 @@ export function gather(asked: Asked, needs: readonly Need[], known: Record<strin
 }
 
 function parentOf(workspace: Workspace, proposal: TransitionProposal, run: Run | undefined): Run | undefined {
-  const parent = run?.parent ?? proposal.create?.parent;
+  const parent = (run ?? proposal.create)?.parent;
   return parent === undefined ? undefined : workspace.runs.get(parent);
 }
 
 const NO_SLOTS: readonly SlotFact[] = [];
 
+/** One fact for each limit: a limit that is named twice is one wish for all its slots. */
 function slotFacts(asked: Asked): readonly SlotFact[] {
-  const wishes = asked.run?.limits ?? asked.proposal.create?.limits;
-  return wishes === undefined ? NO_SLOTS : wishes.map((wish) => slotFact(asked, wish));
+  const wishes = (asked.run ?? asked.proposal.create)?.limits;
+  if (wishes === undefined) return NO_SLOTS;
+  const sums = new Map<string, number>();
+  for (const { limit, slots } of wishes) sums.set(limit, (sums.get(limit) ?? 0) + slots);
+  return [...sums].map(([limit, slots]) => slotFact(asked, { limit, slots }));
 }
 
 function slotFact({ workspace, proposal, run }: Asked, { limit, slots }: SlotWish): SlotFact {
@@ -84,25 +89,18 @@ function slotFact({ workspace, proposal, run }: Asked, { limit, slots }: SlotWis
     ...(row?.slotsMax === undefined ? {} : { slotsMax: row.slotsMax }),
     wanted: slots,
     used: (row?.used ?? 0) - own,
-    heldByAncestors: ancestorSlots(workspace, parentOf(workspace, proposal, run), limit),
-    ahead: aheadOf(workspace, proposal.id, limit),
+    heldByAncestors: slotsOfAncestors(workspace, parentId(proposal.run), limit),
+    ahead: aheadOf(workspace, proposal, limit),
   };
 }
 
 const slotsOf = (run: Run, limit: string): number => run.slots.find((slot) => slot.limit === limit)?.slots ?? 0;
 
-function ancestorSlots(workspace: Workspace, from: Run | undefined, limit: string): number {
+/** The slots of a limit that a flow run and those above it hold. */
+export function slotsOfAncestors(workspace: Workspace, flow: string, limit: string): number {
   let sum = 0;
-  for (let run = from; run !== undefined; run = run.parent === undefined ? undefined : workspace.runs.get(run.parent)) {
+  for (let run = workspace.runs.get(flow); run !== undefined; run = workspace.runs.get(run.parent ?? '')) {
     sum += slotsOf(run, limit);
   }
   return sum;
-}
-
-/** A proposal that is not in the queue yet would come last. */
-function aheadOf(workspace: Workspace, id: TransitionProposal['id'], limit: string): number {
-  const queue = workspace.queues.get(limit);
-  if (queue === undefined) return 0;
-  const place = queue.indexOf(id);
-  return place < 0 ? queue.length : place;
 }

@@ -5,13 +5,14 @@
  * A1 Nothing is answered, and no effect happens, before the ruling is settled.
  * A2 The position moves only over batches of which every proposal is ruled on (or was, before).
  * A3 A proposal that was ruled on is answered from the record, never judged again.
+ * A4 What a session asks is ruled on in the order of its counters. One that comes while an earlier one is missing is
+ *    passed over: its asker publishes both again, in order. So nothing rests on what was lost on its way.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, Order } from '../../protocol/messages.ts';
-import { ENGINE, sessionOf } from '../../protocol/proposals.ts';
-import { decodeEntry } from '../../protocol/segment.ts';
-import { decodeSegment } from '../../protocol/segment.ts';
+import { ENGINE, sessionOf, type Proposal } from '../../protocol/proposals.ts';
+import { decodeEntry, decodeSegment } from '../../protocol/segment.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { Court } from '../../rules/judge.ts';
 import type { Workspace } from '../fold/workspace.ts';
@@ -19,7 +20,7 @@ import type { AppendOutcome, Follower, Log, StoredMessage } from '../log/port.ts
 import { decide, type Context } from './decide.ts';
 import { Docket, type Matter } from './docket.ts';
 import { readBatch } from './door.ts';
-import { answerOf, effectsOf, type Effect } from './effects.ts';
+import { effectsOf, recordedAnswerOf, type Effect } from './effects.ts';
 import type { LedgerClock } from './ledger-clock.ts';
 import type { Liveness } from './liveness.ts';
 import type { Counters } from './counters.ts';
@@ -101,6 +102,11 @@ export class Incarnation {
 
   get position(): { readonly seq: number; readonly id: string } {
     return this.#position;
+  }
+
+  /** Everything that was ruled is settled: the workspace is the settled state. */
+  get isQuiet(): boolean {
+    return this.#scribe.inFlight === 0 && !this.#scribe.hasEntries;
   }
 
   async start(from: number): Promise<void> {
@@ -197,7 +203,7 @@ export class Incarnation {
 
   #hear(matter: Matter): void {
     const { proposal, from, heldAt } = matter;
-    if (from === undefined || !this.#isKnown(proposal.id)) {
+    if (from === undefined || !(this.#isKnown(proposal) || this.#isEarly(proposal))) {
       if (from !== undefined) this.#options.judging({ seq: from.seq, index: from.index });
       this.#rule(matter, heldAt);
     }
@@ -205,18 +211,26 @@ export class Incarnation {
   }
 
   /** Ruled on before: settled answers come from the record, the others are on their way. */
-  #isKnown(id: ProposalId): boolean {
+  #isKnown({ id, by }: Proposal): boolean {
     const { workspace, counters } = this.#options;
     const asker = sessionOf(id);
     if (asker === undefined) return false;
     const session = workspace.sessions.get(asker.session);
-    if (session === undefined) return false;
+    if (session?.user !== by) return false;
     if (asker.counter < session.low) return true;
     const at = workspace.answered.get(id);
     if (at === undefined) return false;
     counters.answeredFromRecord += 1;
     if (at.seq <= this.#settledSeq) void this.#answerFromRecord(asker.session, at);
     return true;
+  }
+
+  /** A4. A session that is not open yet is told so instead. */
+  #isEarly({ id, by }: Proposal): boolean {
+    const asker = sessionOf(id);
+    if (asker === undefined) return false;
+    const session = this.#options.workspace.sessions.get(asker.session);
+    return session?.user === by && asker.counter > session.next;
   }
 
   async #answerFromRecord(session: string, at: Position): Promise<void> {
@@ -228,7 +242,10 @@ export class Incarnation {
     if (line === undefined) return;
     const entry = decodeEntry(line);
     if (entry.type !== 'RULING') return;
-    outbox.answer(session, { v: 1, epoch, answers: [answerOf(workspace, entry, at)], orders: [] });
+    // The answer tells the run as it now is (A1): if that is not settled yet, the asker will ask again.
+    const run = entry.proposal.kind === 'workspace' ? undefined : workspace.runs.get(entry.proposal.run);
+    if (run !== undefined && run.last.seq > this.#settledSeq) return;
+    outbox.answer(session, { v: 1, epoch, answers: [recordedAnswerOf(workspace, entry, at)], orders: [] });
   }
 
   #rule(matter: Matter, heldAt: Position | undefined): void {

@@ -29,6 +29,14 @@ export class LedgerClock {
     this.#offsetMs = clock.wallMs() - this.#startMs;
   }
 
+  /** Others have written the ledger since: it goes on from their last time, if that is later. */
+  notBefore(lastMs: number): void {
+    if (this.nowMs() >= lastMs) return;
+    this.#startMs = lastMs;
+    this.#startMonotonicMs = this.#clock.monotonicMs();
+    this.#offsetMs = this.#clock.wallMs() - lastMs;
+  }
+
   nowMs(): EpochMs {
     return Math.floor(this.#startMs + this.#clock.monotonicMs() - this.#startMonotonicMs) as EpochMs;
   }

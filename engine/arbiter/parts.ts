@@ -18,6 +18,8 @@ export type ArbiterSettings = {
   readonly graceMs: number;
   /** A session that is silent for longer is closed; at least as long as PROPOSALS keeps a message. Default 25 h. */
   readonly sessionLimitMs: number;
+  /** An append to the ledger that is not answered for so long is in doubt. Default 5 s. */
+  readonly answerLimitMs: number;
   /** Take over at once, without listening for another arbiter first: nobody else can be there. */
   readonly alone: boolean;
   /** Segments in flight at once. */
@@ -29,6 +31,7 @@ export const ARBITER_DEFAULTS: ArbiterSettings = {
   leaseLimitMs: 1000,
   graceMs: 30_000,
   sessionLimitMs: 25 * 3_600_000,
+  answerLimitMs: 5000,
   alone: false,
 };
 
@@ -51,6 +54,9 @@ export type ArbiterParts = {
   readonly say: (line: string) => void;
   /** Several appends in a row were not answered: the server may be stuck (a full disk does that), not only slow. */
   readonly unanswered?: () => void;
-  /** After each segment that was folded as settled, with the workspace at exactly that point. */
+  /**
+   * After a segment that was folded as settled, with the workspace at exactly that point; not while others are in flight,
+   * for they have changed it already.
+   */
   readonly folded?: (workspace: Workspace) => void;
 };

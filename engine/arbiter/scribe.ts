@@ -87,7 +87,7 @@ export class Scribe<Effect> {
     const line = encodeEntry(entry);
     this.#lines.push(line);
     this.#entries.push(entry);
-    this.#bytes += line.length;
+    this.#bytes += Buffer.byteLength(line);
     evolve(this.#options.workspace, entry, line, at);
     return at;
   }
@@ -160,5 +160,5 @@ export class Scribe<Effect> {
   }
 }
 
-/** Room kept for one more entry, so that a segment stays below its limit. */
+/** Room kept for one more entry, so that a segment stays below its limit: but for a few giants, which still fit a message. */
 const ENTRY_ROOM = 128 * 1024;

@@ -61,9 +61,10 @@ const { workspace } = data;
 const policies = corePolicies;
 const policy = policyDigest(policies);
 const theCourt = court(policies);
+const limits = { timeoutMs: data.settings.answerLimitMs };
 const arbiter = new Arbiter({
-  ledger: jetstreamLog(connection, { stream: streams.ledger(workspace), subject: subjects.ledger(workspace) }),
-  proposals: jetstreamLog(connection, { stream: streams.proposals(workspace), subject: 'unused' }),
+  ledger: jetstreamLog(connection, { stream: streams.ledger(workspace), subject: subjects.ledger(workspace) }, limits),
+  proposals: jetstreamLog(connection, { stream: streams.proposals(workspace), subject: 'unused' }, limits),
   outbox: natsOutbox(connection, workspace),
   leases: watchLeases(connection, workspace),
   court: theCourt,

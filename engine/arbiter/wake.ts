@@ -2,10 +2,12 @@
  * Which held proposals can be judged again. Pure reading of the workspace; whoever calls judges what is found.
  *
  * K1 After the fold, a free slot and a held proposal that is first in all its queues and fits never coexist.
+ * K2 Nor does one stay first that can never fit: it is woken to be refused, because those behind it wait for nothing else.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
-import { parentId, rootOf } from '../../protocol/proposals.ts';
+import { parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Workspace } from '../fold/workspace.ts';
+import { slotsOfAncestors } from './facts.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
 export function wakeable(workspace: Workspace): readonly ProposalId[] {
@@ -13,7 +15,7 @@ export function wakeable(workspace: Workspace): readonly ProposalId[] {
   const free: ProposalId[] = [];
   for (const limit of limits) {
     const first = workspace.queues.get(limit)?.[0];
-    if (first !== undefined && fits(workspace, first)) free.push(first);
+    if (first !== undefined && isReady(workspace, first)) free.push(first);
   }
   for (const flow of flows) free.push(...heldByState(workspace, flow));
   limits.clear();
@@ -21,25 +23,51 @@ export function wakeable(workspace: Workspace): readonly ProposalId[] {
   return free;
 }
 
-/** First in every queue that it stands in, with room in every limit. */
-export function fits(workspace: Workspace, id: ProposalId): boolean {
-  const held = workspace.held.get(id);
-  if (held?.waits.type !== 'SLOTS') return false;
-  return held.waits.limits.every(({ limit, slots }) => {
-    if (workspace.queues.get(limit)?.[0] !== id) return false;
-    const row = workspace.limits.get(limit);
-    return row?.slotsMax === undefined || row.used + slots <= row.slotsMax;
-  });
+/** For a new incarnation, which cannot know what its predecessor, or an undo, left to be woken. */
+export function touchAll(workspace: Workspace): void {
+  for (const [limit] of workspace.queues.entries()) workspace.touched.limits.add(limit);
+  for (const [, { proposal }] of workspace.held.entries()) {
+    const flow = parentId(proposal.run);
+    if (flow !== '') workspace.touched.flows.add(flow as RunId);
+  }
 }
 
-/** Calls of a flow run that stopped running, or that runs again: they are refused, or need not wait any more. */
+/** First in every queue that it stands in, with room in every limit; or without hope in one of them. */
+function isReady(workspace: Workspace, id: ProposalId): boolean {
+  const held = workspace.held.get(id);
+  if (held?.waits.type !== 'SLOTS') return false;
+  const { limits } = held.waits;
+  return (
+    limits.some((wish) => isHopeless(workspace, held.proposal, wish)) ||
+    limits.every((wish) => workspace.queues.get(wish.limit)?.[0] === id && hasRoom(workspace, wish))
+  );
+}
+
+function hasRoom(workspace: Workspace, { limit, slots }: SlotWish): boolean {
+  const row = workspace.limits.get(limit);
+  return row?.slotsMax === undefined || row.used + slots <= row.slotsMax;
+}
+
+/** The limit was lowered: there will never be room, or only by the end of an ancestor that waits for this one. */
+function isHopeless(workspace: Workspace, { run }: TransitionProposal, { limit, slots }: SlotWish): boolean {
+  const slotsMax = workspace.limits.get(limit)?.slotsMax;
+  if (slotsMax === undefined || slotsMax === 0) return false;
+  const taken = slotsOfAncestors(workspace, parentId(run), limit);
+  return slots + taken > slotsMax;
+}
+
+/**
+ * What was asked about the flow run itself, which has moved; and its calls, if it stopped running or runs again: they are
+ * refused, or need not wait any more.
+ */
 function heldByState(workspace: Workspace, flow: RunId): readonly ProposalId[] {
   const ids = workspace.heldUnder.of(rootOf(flow));
   if (ids.size === 0) return [];
   const running = workspace.runs.get(flow)?.state.type === 'RUNNING';
   return ([...ids] as ProposalId[]).filter((id) => {
     const held = workspace.held.get(id);
-    if (held === undefined || parentId(held.proposal.run) !== flow) return false;
-    return running === (held.waits.type === 'FLOW');
+    if (held === undefined) return false;
+    if (held.proposal.run === flow) return true;
+    return parentId(held.proposal.run) === flow && running === (held.waits.type === 'FLOW');
   });
 }

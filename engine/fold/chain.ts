@@ -47,6 +47,12 @@ export class Chain {
     return this.#last;
   }
 
+  /** The last segment that was looked at. */
+  get tail(): Head {
+    const standing = this.#standing.get(this.#last);
+    return standing === undefined ? this.#head : { seq: this.#last, hash: standing.hash };
+  }
+
   /** Throws LEDGER_BROKEN. */
   async take(message: StoredMessage): Promise<Link> {
     const { seq } = message;

@@ -5,9 +5,9 @@
  * H2 A held proposal stands in the queue of every limit that it waits for, or has one timer, or waits for its flow run.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
-import { proposalId, rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
+import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Ruling, Waits } from '../../protocol/rulings.ts';
-import type { Held, Session, Workspace } from './workspace.ts';
+import type { Held, Workspace } from './workspace.ts';
 
 export function parkHeld(
   workspace: Workspace,
@@ -17,9 +17,9 @@ export function parkHeld(
   at: Position,
 ): void {
   const { id, run } = proposal;
-  const priority = workspace.runs.get(run)?.priority ?? proposal.create?.priority ?? 0;
   // A proposal that is held again keeps its first place in the queue.
   const first = ruling.heldAt ?? at;
+  const priority = priorityOf(workspace, proposal);
   workspace.held.set(id, { proposal, at: first, sinceMs: ruling.atMs, waits, priority });
   workspace.heldUnder.add(rootOf(run), id);
   switch (waits.type) {
@@ -27,10 +27,7 @@ export function parkHeld(
       workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.dueAtMs, run, timer: 'held', version: 0, proposal: id });
       break;
     case 'SLOTS':
-      for (const { limit } of waits.limits) {
-        const queue = workspace.queues.get(limit) ?? [];
-        workspace.queues.set(limit, insert(workspace, queue, id, { priority, at: first }));
-      }
+      for (const { limit } of waits.limits) enqueue(workspace, limit, id, { priority, at: first });
       break;
     case 'FLOW':
       break;
@@ -39,21 +36,42 @@ export function parkHeld(
 
 const timerOfHeld = (id: ProposalId): string => `held ${id}`;
 
-function insert(
-  workspace: Workspace,
-  queue: readonly ProposalId[],
-  id: ProposalId,
-  place: Pick<Held, 'priority' | 'at'>,
-): readonly ProposalId[] {
+type Place = Pick<Held, 'priority' | 'at'>;
+
+const priorityOf = (workspace: Workspace, { run, create }: TransitionProposal): number =>
+  (workspace.runs.get(run) ?? create)?.priority ?? 0;
+
+function enqueue(workspace: Workspace, limit: string, id: ProposalId, place: Place): void {
+  const queue = workspace.queues.get(limit) ?? [];
+  const index = indexOf(workspace, queue, place);
+  workspace.queues.set(limit, [...queue.slice(0, index), id, ...queue.slice(index)]);
+  // It has just been judged: as long as it is first, there is nobody to wake.
+  if (index === 0) workspace.touched.limits.delete(limit);
+}
+
+/** Where in a queue a proposal of this place belongs. */
+function indexOf(workspace: Workspace, queue: readonly ProposalId[], place: Place): number {
   let index = queue.length;
   for (; index > 0; index -= 1) {
     const before = workspace.held.get(queue[index - 1] ?? '');
     if (before === undefined || !comesFirst(place, before)) break;
   }
-  return [...queue.slice(0, index), id, ...queue.slice(index)];
+  return index;
 }
 
-function comesFirst(one: Pick<Held, 'priority' | 'at'>, other: Pick<Held, 'priority' | 'at'>): boolean {
+const LAST: Position = { seq: Number.POSITIVE_INFINITY, index: 0 };
+
+/** How many held proposals come before this one in a limit's queue, whether or not it stands in it. */
+export function aheadOf(workspace: Workspace, proposal: TransitionProposal, limit: string): number {
+  const queue = workspace.queues.get(limit);
+  if (queue === undefined) return 0;
+  const index = queue.indexOf(proposal.id);
+  if (index >= 0) return index;
+  const at = workspace.held.get(proposal.id)?.at ?? LAST;
+  return indexOf(workspace, queue, { priority: priorityOf(workspace, proposal), at });
+}
+
+function comesFirst(one: Place, other: Place): boolean {
   if (one.priority !== other.priority) return one.priority > other.priority;
   if (one.at.seq !== other.at.seq) return one.at.seq < other.at.seq;
   return one.at.index < other.at.index;
@@ -96,8 +114,9 @@ export function withdrawHeld(
   }
 }
 
-export function withdrawSession(workspace: Workspace, name: string, session: Session): void {
-  for (let counter = session.low; counter < session.next; counter += 1) {
-    forgetHeld(workspace, proposalId(name, counter));
+/** All of them, also those that the asker falsely said it had the answers to. */
+export function withdrawSession(workspace: Workspace, name: string): void {
+  for (const [id] of [...workspace.held.entries()]) {
+    if (id.startsWith(`${name}:`)) forgetHeld(workspace, id as ProposalId);
   }
 }

@@ -90,17 +90,23 @@ function advance(workspace: Workspace, before: Run, move: Move, slots: readonly 
     last: at,
   };
   if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
+  // A reuse: the run stays as it ended, and when it did.
+  if (isTerminal(before.state) && before.endedMs !== undefined) return { ...base, sinceMs: before.sinceMs };
   const again = state.type === 'SCHEDULED' && before.state.type === 'RUNNING' && ruling.outcome === 'rewritten';
   const fenced = fences(before, proposal);
+  const failed = (again && !fenced) || (state.type === 'FAILED' && isUnderWay(before));
   const { session: _, ...unowned } = base;
   return {
     ...(again && fenced ? unowned : base),
     ...(again && fenced ? { resumes: before.resumes + 1 } : {}),
     ...(again && !fenced ? { retriesUsed: before.retriesUsed + 1 } : {}),
-    ...(isTerminal(state) ? { endedMs: ruling.atMs } : {}),
+    ...(failed ? { round: before.round + 1 } : {}),
+    ...(isTerminal(state) ? { endedMs: ruling.atMs, end: at } : {}),
     ...(fenced ? { execution: before.execution + 1 } : {}),
   };
 }
+
+const isUnderWay = ({ state }: Run): boolean => state.type === 'RUNNING' || state.type === 'PAUSED';
 
 /**
  * The run is taken from its process, which may still be at work: it died, as far as is known, or the engine ended the
@@ -113,15 +119,13 @@ const fences = (before: Run, { to, by }: TransitionProposal): boolean =>
   (to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED'));
 
 function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, proposal: TransitionProposal): Run {
-  const { endedMs: _, ...open } = base;
+  const { endedMs: _, end: __, ...open } = base;
   const parent = before.parent === undefined ? undefined : workspace.runs.get(before.parent);
   const execution = workspace.runs.get(rootOf(before.id))?.execution ?? 0;
-  const anew = before.attempt > 0 && (before.state.name === 'AwaitingRetry' || before.state.type === 'FAILED');
   const asker = sessionOf(proposal.id);
   return {
     ...open,
     attempt: before.attempt + 1,
-    round: before.round + (anew ? 1 : 0),
     startedMs: before.startedMs ?? ruling.atMs,
     ...(parent === undefined ? {} : { ran: { execution, round: parent.round } }),
     ...(ruling.execution === undefined ? {} : { execution: ruling.execution }),
@@ -173,9 +177,7 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (now.parent === undefined) followSession(workspace, was, now);
   workspace.touched.flows.add(now.id);
   rememberIdentity(workspace, now);
-  if (was !== undefined && now.execution > was.execution && now.state.type !== 'RUNNING') {
-    releaseUnder(workspace, now.id);
-  }
+  if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id);
   if (ended) {
     withdrawHeld(workspace, now.id, ({ run }) => run === now.id || run.startsWith(`${now.id}.`));
     if (workspace.open.of(now.id).size > 0) workspace.cascades.set(now.id, true);

@@ -6,12 +6,12 @@
  *    asker's record. There is no clean-up elsewhere.
  */
 import { sha256, type Segment } from '../../protocol/segment.ts';
-import type { Digest, RunId } from '../../protocol/ids.ts';
-import { sessionOf, type WorkspaceEvent } from '../../protocol/proposals.ts';
+import type { Digest, ProposalId, RunId } from '../../protocol/ids.ts';
+import { ENGINE, proposalId, sessionOf, type WorkspaceEvent } from '../../protocol/proposals.ts';
 import { stateAfter, type Entry, type EpochEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun, timerKey } from './evolve-run.ts';
-import type { Workspace } from './workspace.ts';
+import type { Session, Workspace } from './workspace.ts';
 
 const EPOCHS_REMEMBERED = 2;
 
@@ -59,7 +59,7 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   workspace.meta = { ...meta, rulings: meta.rulings + 1 };
   rememberAsker(workspace, ruling, at);
   const { proposal } = ruling;
-  ringOut(workspace, proposal.id);
+  if (proposal.by === ENGINE) ringOut(workspace, proposal.id);
   if (ruling.heldAt !== undefined) forgetHeld(workspace, proposal.id);
   if (proposal.kind === 'workspace') {
     if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event);
@@ -76,7 +76,7 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   if (ruling.outcome === 'held' && ruling.waits !== undefined) parkHeld(workspace, proposal, ruling, ruling.waits, at);
 }
 
-/** A timer that rang leaves by the ruling on what the clock proposed, whatever the ruling is. */
+/** A timer that rang leaves by the ruling on what the clock proposed, whatever the ruling is. Sessions have any name. */
 function ringOut(workspace: Workspace, id: string): void {
   if (!id.startsWith('clock/')) return;
   const [, run = '', version, timer = ''] = id.split('/');
@@ -92,14 +92,25 @@ function rememberAsker(workspace: Workspace, { proposal, atMs }: Ruling, at: Pos
   }
   const known = workspace.sessions.get(asker.session);
   if (known === undefined && asker.counter > 0) return; // SESSION_EXPIRED: nothing is kept of it.
+  if (known !== undefined && known.user !== proposal.by) return; // It is not this user's session.
   const session = known ?? { user: proposal.by, low: 0, next: 0, lastMs: atMs };
   const low = Math.max(session.low, Math.min(proposal.done ?? 0, asker.counter));
-  for (let counter = session.low; counter < low; counter += 1) {
-    workspace.answered.delete(`${asker.session}:${String(counter)}`);
-  }
+  forgetAnswers(workspace, asker.session, session, low);
   const next = Math.max(session.next, asker.counter + 1);
   workspace.sessions.set(asker.session, { ...session, low, next, lastMs: atMs });
   if (asker.counter >= low) workspace.answered.set(proposal.id, at);
+}
+
+/** Those with counters below `until`. Counters are the client's: they may be far apart, so it is not them that are gone through. */
+function forgetAnswers(workspace: Workspace, name: string, { low }: Session, until: number): void {
+  if (until - low <= workspace.answered.size) {
+    for (let counter = low; counter < until; counter += 1) workspace.answered.delete(proposalId(name, counter));
+    return;
+  }
+  for (const [id] of [...workspace.answered.entries()]) {
+    const asker = sessionOf(id as ProposalId);
+    if (asker?.session === name && asker.counter < until) workspace.answered.delete(id);
+  }
 }
 
 function evolveEvent(workspace: Workspace, event: WorkspaceEvent): void {
@@ -129,9 +140,7 @@ function evolveEvent(workspace: Workspace, event: WorkspaceEvent): void {
 function closeSession(workspace: Workspace, name: string): void {
   const session = workspace.sessions.get(name);
   if (session === undefined) return;
-  withdrawSession(workspace, name, session);
-  for (let counter = session.low; counter < session.next; counter += 1) {
-    workspace.answered.delete(`${name}:${String(counter)}`);
-  }
+  withdrawSession(workspace, name);
+  forgetAnswers(workspace, name, session, session.next);
   workspace.sessions.delete(name);
 }

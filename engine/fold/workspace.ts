@@ -12,7 +12,7 @@ import type { State } from '../../protocol/states.ts';
 import { Pairs, Recorder, Table } from './table.ts';
 
 /** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 export type Run = Pick<
   RunDefinition,
@@ -38,7 +38,7 @@ export type Run = Pick<
   readonly retriesUsed: number;
   /** Times that a worker went on with it after a crash. */
   readonly resumes: number;
-  /** Times that it began anew after a failure: a flow run's failed calls are made again in a later round. */
+  /** Attempts of it that failed: what a flow run called in vain is called again in a later round. */
   readonly round: number;
   /** The execution and the round of its flow run in which it last entered RUNNING. */
   readonly ran?: { readonly execution: number; readonly round: number };
@@ -56,6 +56,8 @@ export type Run = Pick<
   readonly createdMs: EpochMs;
   readonly startedMs?: EpochMs;
   readonly endedMs?: EpochMs;
+  /** Where the ruling stands that ended it; those that only found it ended do not count. */
+  readonly end?: Position;
 };
 
 export type Session = {

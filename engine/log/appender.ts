@@ -156,7 +156,9 @@ function outcomeOf(message: Msg, stream: string): AppendOutcome {
 
 function outcomeOfReply({ stream, seq, error }: Acknowledgement, expectedStream: string): AppendOutcome {
   if (error?.err_code === WRONG_LAST_SEQUENCE) return { type: 'CONFLICT' };
-  if (error !== undefined) return unknown(`${String(error.description)} (${String(error.err_code)})`);
+  if (error !== undefined) {
+    return { type: 'UNKNOWN', detail: `${String(error.description)} (${String(error.err_code)})`, refused: true };
+  }
   if (stream !== expectedStream) return unknown(`stored in another stream: ${String(stream)}`);
   if (typeof seq !== 'number' || seq < 1) return unknown('an acknowledgement without a sequence');
   return { type: 'OK', seq };

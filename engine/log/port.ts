@@ -15,8 +15,11 @@ export type StoredMessage = { readonly seq: Sequence; readonly subject: string; 
 export type AppendOutcome =
   | { readonly type: 'OK'; readonly seq: Sequence }
   | { readonly type: 'CONFLICT' }
-  /** `detail` says what was seen: a time-out, a lost connection, an error reply other than a conflict. */
-  | { readonly type: 'UNKNOWN'; readonly detail: string };
+  /**
+   * `detail` says what was seen: a time-out, a lost connection, an error reply other than a conflict. With such a reply
+   * (a full store, for instance) it is `refused`.
+   */
+  | { readonly type: 'UNKNOWN'; readonly detail: string; readonly refused?: true };
 
 export type Follower = {
   /** Ends the delivery; no call back comes after it returned. */

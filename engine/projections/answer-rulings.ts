@@ -15,7 +15,7 @@ import type { Bodies } from './bodies.ts';
 import { cutPage, PAGE_ROWS } from './pages.ts';
 import type { Bound, Row, ViewFile } from './view-file.ts';
 
-const COLUMNS = `rulings.*, runs.id AS id, runs.name AS name`;
+export const RULING_COLUMNS = `rulings.*, runs.id AS id, runs.name AS name`;
 
 export async function answerRulings(
   view: ViewFile,
@@ -49,10 +49,10 @@ export function rulingsOf(
     values.push(after.seq, after.index);
   }
   if (notable === true) {
-    wheres.push('rulings.outcome <> ?');
+    wheres.push('(rulings.outcome <> ? OR rulings.waited_ms IS NOT NULL)');
     values.push(view.knownNumber('accepted') ?? -1);
   }
-  const sql = `SELECT ${COLUMNS} FROM rulings JOIN runs ON runs.num = rulings.run
+  const sql = `SELECT ${RULING_COLUMNS} FROM rulings JOIN runs ON runs.num = rulings.run
     WHERE ${wheres.join(' AND ')} ORDER BY rulings.seq, rulings.idx LIMIT ?`;
   return view.all(sql, ...values, limit).map((row) => rulingOf(view, row));
 }
@@ -60,7 +60,7 @@ export function rulingsOf(
 export function answerRulingsBy(view: ViewFile, query: QueryOf<'RULINGS_BY'>): Answers['RULINGS_BY'] {
   const { actor, before, limit = PAGE_ROWS } = query;
   const isBefore = before === undefined ? '' : ' AND (rulings.seq, rulings.idx) < (?, ?)';
-  const sql = `SELECT ${COLUMNS} FROM rulings LEFT JOIN runs ON runs.num = rulings.run WHERE rulings.actor = ?${isBefore}
+  const sql = `SELECT ${RULING_COLUMNS} FROM rulings LEFT JOIN runs ON runs.num = rulings.run WHERE rulings.actor = ?${isBefore}
     ORDER BY rulings.seq DESC, rulings.idx DESC LIMIT ?`;
   const values = before === undefined ? [] : [before.seq, before.index];
   const found = view.all(sql, view.knownNumber(actor) ?? -1, ...values, limit + 1).map((row) => rulingOf(view, row));
@@ -73,7 +73,7 @@ export const nextOf = (rows: readonly Position[], more: boolean): { readonly nex
   return more && last !== undefined ? { next: { seq: last.seq, index: last.index } } : {};
 };
 
-function rulingOf(view: ViewFile, row: Row): RulingRow {
+export function rulingOf(view: ViewFile, row: Row): RulingRow {
   const [code, from, to, rule] = ['code', 'from_state', 'to_state', 'rule'].map((column) => view.word(row[column]));
   return {
     seq: Number(row['seq']),
@@ -86,6 +86,7 @@ function rulingOf(view: ViewFile, row: Row): RulingRow {
     ...(from === '' || from === undefined ? {} : { from }),
     ...(to === '' || to === undefined ? {} : { to }),
     ...(rule === '' || rule === undefined ? {} : { rule }),
+    ...(row['waited_ms'] === null ? {} : { waitedMs: Number(row['waited_ms']) }),
   };
 }
 
@@ -123,6 +124,7 @@ function inWords(row: RulingRow, ruling: Ruling): Explained {
     ...(reason === undefined ? {} : { reason }),
     ...(asked === undefined ? {} : { asked: asked.name }),
     ...(asked?.message === undefined ? {} : { message: asked.message }),
+    ...(proposal.kind !== 'workspace' && proposal.report === true ? { report: true } : {}),
     ...(why === undefined ? {} : { why }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),
     said,

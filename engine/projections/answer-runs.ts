@@ -174,4 +174,3 @@ function endedBy(ruling: Ruling | undefined): Pick<RunDetail, 'result' | 'error'
   const error = 'error' in state ? state.error : undefined;
   return { ...(result === undefined ? {} : { result }), ...(error === undefined ? {} : { error }) };
 }
-

@@ -59,8 +59,7 @@ export async function answerStatus(
 
 function viewOf(view: ViewFile): { readonly ledger: Omit<Status['ledger'], 'lastSeq'>; readonly bytes: number } {
   const { head, rulings, segments, policy, timeMs, wallMs } = view.head;
-  const count = (table: string): number =>
-    Number(view.one(`SELECT count(*) AS count FROM ${table}`)?.['count'] ?? 0);
+  const count = (table: string): number => Number(view.one(`SELECT count(*) AS count FROM ${table}`)?.['count'] ?? 0);
   return {
     ledger: {
       head,

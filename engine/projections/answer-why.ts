@@ -1,7 +1,7 @@
 /** The answer to "why": everything that explains how a run came to where it is, and what it waits for. */
 import type { Answers, Explained, QueryOf, RulingRow } from '../../protocol/query.ts';
 import { countHeld, heldOf, limitsNamed } from './answer-held.ts';
-import { explained, nextOf, rulingsOf } from './answer-rulings.ts';
+import { explained, nextOf, RULING_COLUMNS, rulingOf, rulingsOf } from './answer-rulings.ts';
 import { detailOf, rowsOf, under } from './answer-runs.ts';
 import type { Bodies } from './bodies.ts';
 import { cutPage } from './pages.ts';
@@ -11,6 +11,7 @@ import type { Row, ViewFile } from './view-file.ts';
 const WAITING = 100;
 const FAILED = 50;
 const NOTABLE = 200;
+const PATH = 5;
 
 export async function answerWhy(
   view: ViewFile,
@@ -28,15 +29,16 @@ export async function answerWhy(
   const limits = limitsNamed(view, names);
   const failed = failedUnder(view, run);
   const failedRows = rowsOf(view, failed.rows);
-  const moves = [found, ...failed.rows].map((row) => moveOf(view, row));
+  const path = pathOf(view, found);
+  const moves = failed.rows.map((row) => moveOf(view, row));
   const notable = rulingsOf(view, { run, notable: true, ...(after === undefined ? {} : { after }) }, NOTABLE + 1);
   const detail = await detailOf(view, bodies, found);
-  const [moved, ...failedMoves] = await explainedEach(view, bodies, moves);
+  const failedMoves = await explainedEach(view, bodies, moves);
   const { rows, more } = cutPage(await explained(view, bodies, notable), NOTABLE);
   return {
     explanation: {
       run: detail,
-      ...(moved === undefined ? {} : { moved }),
+      path: await explained(view, bodies, path),
       waiting,
       waitingMore,
       limits,
@@ -58,6 +60,22 @@ function failedUnder(view: ViewFile, run: QueryOf<'WHY'>['run']): { readonly row
   const count = Number(view.one(`SELECT count(*) AS count FROM runs WHERE ${bad}`, ...values)?.['count'] ?? 0);
   const rows = view.all(`SELECT * FROM runs WHERE ${bad} ORDER BY num LIMIT ?`, ...values, FAILED);
   return { rows, more: count - rows.length };
+}
+
+/** The last rulings that moved a run. */
+function pathOf(view: ViewFile, row: Row): RulingRow[] {
+  const { num, root } = recordOf(row);
+  const found = view.all(
+    `SELECT ${RULING_COLUMNS} FROM rulings JOIN runs ON runs.num = rulings.run
+      WHERE rulings.root = ? AND rulings.run = ? AND rulings.outcome IN (?, ?)
+      ORDER BY rulings.seq DESC, rulings.idx DESC LIMIT ?`,
+    root,
+    num,
+    view.knownNumber('accepted') ?? -1,
+    view.knownNumber('rewritten') ?? -1,
+    PATH,
+  );
+  return found.reverse().map((ruling) => rulingOf(view, ruling));
 }
 
 /** The ruling that put a run into its state. */

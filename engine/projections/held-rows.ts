@@ -90,14 +90,16 @@ export class HeldRows {
     this.#dirtyHeld.add(id);
   }
 
-  forget(id: string): void {
+  /** Since when it waited; undefined if it did not. */
+  forget(id: string): number | undefined {
     const held = this.#held.get(id);
-    if (held === undefined) return;
+    if (held === undefined) return undefined;
     this.#held.delete(id);
     const siblings = this.#under.get(held.root);
     siblings?.delete(id);
     if (siblings?.size === 0) this.#under.delete(held.root);
     this.#dirtyHeld.add(id);
+    return held.sinceMs;
   }
 
   /** Nobody waits for these any more: the flow run has ended, or goes on in another execution. */
@@ -195,19 +197,7 @@ export class HeldRows {
     this.#stored.add(id);
     const { run, root, actor, to, execution, waits, sinceMs, priority, at } = held;
     const insert = this.#file.prepare('INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-    insert.run(
-      id,
-      run,
-      root,
-      actor,
-      to,
-      execution ?? null,
-      JSON.stringify(waits),
-      sinceMs,
-      priority,
-      at.seq,
-      at.index,
-    );
+    insert.run(id, run, root, actor, to, execution ?? null, JSON.stringify(waits), sinceMs, priority, at.seq, at.index);
     if (waits.type !== 'SLOTS') return;
     const wait = this.#file.prepare('INSERT OR REPLACE INTO waiting_for VALUES (?, ?)');
     for (const { limit } of waits.limits) wait.run(id, limit);

@@ -58,7 +58,7 @@ export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
       if (stopping) return;
       // An engine works without its view; what is wrong has been said.
       ready.resolve(undefined);
-      say(`the projector's thread ended${reason === undefined ? '' : `: ${String(reason)}`}; it is started again`);
+      say(`the projector's thread ended${reason instanceof Error ? `: ${reason.message}` : ''}; it is started again`);
       again = setTimeout(start, waitMs);
       waitMs = Math.min(2 * waitMs, RESTART_MOST_MS);
     });

@@ -13,7 +13,7 @@ import { chainOver, stillStands, type Chain } from '../fold/chain.ts';
 import { evolveSegment } from '../fold/evolve.ts';
 import { Workspace } from '../fold/workspace.ts';
 import type { Log, StoredMessage } from '../log/port.ts';
-import { ViewFile } from './view-file.ts';
+import type { ViewFile } from './view-file.ts';
 import { ViewFold } from './view-fold.ts';
 import { ViewPair } from './view-pair.ts';
 
@@ -125,7 +125,7 @@ export class Projector {
   }
 
   async #live(): Promise<void> {
-    for (let waitMs = RETRY_FIRST_MS; !this.#stopped; ) {
+    for (let waitMs = RETRY_FIRST_MS; !this.#stopped;) {
       this.#disturbed = false;
       try {
         await this.#begin();
@@ -258,7 +258,8 @@ export class Projector {
   }
 
   #flushIfDue(): void {
-    const isDue = performance.now() - this.#flushedAtMs >= (this.#parts.flushMs ?? FLUSH_MS) && this.#timer === undefined;
+    const isDue =
+      performance.now() - this.#flushedAtMs >= (this.#parts.flushMs ?? FLUSH_MS) && this.#timer === undefined;
     if (isDue || this.#waiters.length > 0 || (this.#fold?.pending ?? 0) >= FLUSH_RULINGS) this.#flush();
     else if (this.#fold?.hasPending === true) this.#arm();
   }

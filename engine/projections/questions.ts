@@ -71,11 +71,7 @@ async function replyTo(parts: QuestionParts, bytes: Uint8Array): Promise<Viewed 
   }
 }
 
-async function answered(
-  parts: QuestionParts,
-  query: Query,
-  isBehind: boolean,
-): Promise<Viewed & Answers[QueryType]> {
+async function answered(parts: QuestionParts, query: Query, isBehind: boolean): Promise<Viewed & Answers[QueryType]> {
   for (let again = true; ; again = false) {
     const view = parts.projector.serving;
     const said = { ...viewed(parts), ...(isBehind ? { behind: true as const } : {}) };
@@ -88,11 +84,7 @@ async function answered(
   }
 }
 
-function answer(
-  parts: QuestionParts,
-  view: ViewFile,
-  query: Query,
-): Answers[QueryType] | Promise<Answers[QueryType]> {
+function answer(parts: QuestionParts, view: ViewFile, query: Query): Answers[QueryType] | Promise<Answers[QueryType]> {
   const { bodies, projector } = parts;
   switch (query.type) {
     case 'STATUS':
@@ -121,13 +113,13 @@ function answer(
 }
 
 /** Q1. */
-function viewed({ projector, leases }: QuestionParts): Viewed {
+function viewed({ projector, leases, arbiter }: QuestionParts): Viewed {
   const { seq, broken, isRebuilding } = projector;
   const heardMs = leases.last('')?.agoMs ?? Number.POSITIVE_INFINITY;
   return {
     v: 1,
     seq,
-    active: heardMs < LEASE_MS,
+    active: heardMs < LEASE_MS || arbiter().role === 'ACTIVE',
     ...(isRebuilding ? { rebuilding: true } : {}),
     ...(broken === undefined ? {} : { broken }),
   };

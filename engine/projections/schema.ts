@@ -44,7 +44,7 @@ export const SCHEMA = `
   CREATE TABLE rulings (
     root INTEGER NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, run INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     outcome INTEGER NOT NULL, code INTEGER NOT NULL, actor INTEGER NOT NULL, from_state INTEGER NOT NULL,
-    to_state INTEGER NOT NULL, rule INTEGER NOT NULL, PRIMARY KEY (root, seq, idx)
+    to_state INTEGER NOT NULL, rule INTEGER NOT NULL, waited_ms INTEGER, PRIMARY KEY (root, seq, idx)
   ) WITHOUT ROWID;
   CREATE INDEX rulings_by_actor ON rulings (actor, seq, idx);
 

@@ -6,7 +6,7 @@
  * P2 A run that was asked for and never started has a row too, without a state: the rules hold it or refused it.
  * P3 After a commit the file is true for the head that was given; after a failed one this object is of no use any more.
  */
-import type { Digest, RunId } from '../../protocol/ids.ts';
+import type { RunId } from '../../protocol/ids.ts';
 import { ENGINE, parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
@@ -28,6 +28,7 @@ type RulingColumns = [
   from: number,
   to: number,
   rule: number,
+  waitedMs: number | null,
 ];
 
 export class ViewFold {
@@ -80,7 +81,7 @@ export class ViewFold {
     this.#head = {
       head: { seq, hash },
       epoch: header.epoch,
-      policy: policy as Digest | '',
+      policy: policy,
       timeMs,
       wallMs,
       rulings: rulings + ruled,
@@ -102,11 +103,12 @@ export class ViewFold {
     const outcomeNumber = this.#file.numberOf(outcome);
     this.#count(outcomeNumber, rule, code);
     this.#sessions.heard(proposal, ruling.atMs);
-    if (ruling.heldAt !== undefined && outcome !== 'held') this.#held.forget(proposal.id);
+    const heldMs = ruling.heldAt === undefined || outcome === 'held' ? undefined : this.#held.forget(proposal.id);
+    const waitedMs = heldMs === undefined ? null : ruling.atMs - heldMs;
     if (proposal.kind === 'workspace') {
       if (outcome !== 'rejected') this.#event(proposal, ruling.atMs);
       const what = this.#file.numberOf(proposal.event.type);
-      this.#rulings.push([0, at.seq, at.index, 0, ruling.atMs, outcomeNumber, code, actor, 0, what, rule]);
+      this.#rulings.push([0, at.seq, at.index, 0, ruling.atMs, outcomeNumber, code, actor, 0, what, rule, null]);
       return;
     }
     const run = this.#runs.of(proposal.run);
@@ -133,6 +135,7 @@ export class ViewFold {
       from,
       to,
       rule,
+      waitedMs,
     ]);
   }
 
@@ -236,7 +239,7 @@ export class ViewFold {
         this.#voids.map((seq) => [seq]),
       );
       insert('INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?)', this.#epochs);
-      insert('INSERT INTO rulings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', this.#rulings);
+      insert('INSERT INTO rulings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', this.#rulings);
       insert(ADD_COUNT, [...this.#counts.values()]);
       this.#runs.write();
       this.#held.write();

@@ -21,29 +21,39 @@ export async function showLedger(terminal: Terminal, { flowRun, hardest }: Watch
   await ask('events', flowRun);
   if (hardest !== undefined) {
     terminal.line();
-    terminal.detail(`The page ${hardest.month} needed ${String(hardest.attempt)} attempts. Why was it tried again?`);
+    terminal.detail(`The page of ${hardest.month} needed ${String(hardest.attempt)} attempts. Why was it tried again?`);
     await ask('why', hardest.taskRun);
   }
   terminal.line();
-  terminal.detail('The run has ended, so cancelling it now must be refused; and the refusal is on record, too:');
+  terminal.detail('The run has ended, so cancelling it now must be refused, and the refusal is on record too:');
   await ask('runs', 'cancel', flowRun, '--reason', 'too late');
   await ask('why', flowRun);
+  terminal.line();
+  terminal.detail('And nobody has touched the record: every hash is computed again.');
+  await ask('audit', 'verify');
+  lookFurther(terminal, flowRun);
+}
+
+function lookFurther(terminal: Terminal, flowRun: string): void {
   terminal.heading('6  Look further');
   for (const [command, what] of [
-    [`npx assent runs inspect ${flowRun}`, 'the run and its tasks'],
-    [`npx assent runs logs ${flowRun}`, 'what the tasks logged'],
-    [`npx assent events ${flowRun} -o json`, 'every ruling, with its facts'],
-    ['npx assent audit verify', 'recompute the hash chain of the whole ledger'],
+    [`runs inspect ${flowRun}`, 'the run and its tasks'],
+    [`runs logs ${flowRun}`, 'what the tasks logged'],
+    [`events ${flowRun} -o json`, 'every ruling, with its facts'],
+    [`export ${flowRun} run.jsonl`, 'the run in a file that verifies by itself'],
   ] as const) {
-    terminal.detail(`${command.padEnd(44)}${styled('dim', what)}`);
+    terminal.detail(`${`npx assent ${command}`.padEnd(44)}${styled('dim', what)}`);
   }
 }
 
 const quoted = (word: string): string => (/\s/.test(word) ? `"${word}"` : word);
 
+/** The beginning, the end, and between them what was refused. */
 function shortened(text: string): string[] {
   const lines = text.trimEnd().split('\n');
-  if (lines.length <= LINES_FIRST + LINES_LAST + 1) return lines;
-  const left = lines.length - LINES_FIRST - LINES_LAST;
-  return [...lines.slice(0, LINES_FIRST), styled('dim', `… ${String(left)} more lines …`), ...lines.slice(-LINES_LAST)];
+  const [first, last] = [LINES_FIRST, lines.length - LINES_LAST];
+  if (last <= first + 1) return lines;
+  const between = lines.slice(first, last).filter((line) => line.includes('REFUSED'));
+  const left = styled('dim', `… ${String(last - first - between.length)} more lines …`);
+  return [...lines.slice(0, first), left, ...between, ...lines.slice(last)];
 }

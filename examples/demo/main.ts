@@ -1,11 +1,11 @@
 /**
  * `npm run demo`: starts an API that fails now and then, runs the flow against it, and shows what the ledger remembers.
- * Options: `-- --seed 8` for other faults, `-- --report FOLDER` for another place.
+ * Options: `npm run demo -- --seed 8` for other faults, `--report FOLDER` for another place.
  */
-import { relative, resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { AssentError, disconnect, setLimit } from 'assent';
+import { AssentError, setLimit } from 'assent';
 import { startDataServer, type DataServer } from './data-server.ts';
 import { API_LIMIT, seattleWeather, type Outcome } from './flow.ts';
 import { showLedger } from './ledger.ts';
@@ -14,56 +14,65 @@ import { Watcher } from './watcher.ts';
 import { monthName } from './weather.ts';
 
 const REQUESTS_AT_ONCE = 6;
-const terminal = new Terminal();
-const stop = new AbortController();
+/** A start that takes longer than this is explained. */
+const SLOW_START_MS = 2000;
 
 const { values } = parseArgs({
   options: { seed: { type: 'string', default: '7' }, report: { type: 'string', default: 'demo-report' } },
 });
-
-const server = await startDataServer({ seed: Number(values.seed) });
+const terminal = new Terminal();
 const watcher = new Watcher(terminal);
+const stop = new AbortController();
+const server = await startDataServer({ seed: Number(values.seed) });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void interrupted(signal));
+// The runs' log lines would tear the line of progress; they can be read with `assent runs logs`.
+process.stderr.isTTY = false;
+// Whoever reads along (`| head`) may leave before the end.
+process.stdout.once('error', () => process.exit(1));
+
 try {
   introduce(server);
   await startEngine();
-  const outcome = await runFlow();
-  showOutcome(outcome);
+  showOutcome(await runFlow());
   await showLedger(terminal, watcher, stop.signal);
 } catch (error) {
   if (!stop.signal.aborted) fail(error);
 } finally {
   watcher.close();
   await server.close();
-  await disconnect();
 }
 
 function introduce({ url, days, months, plan }: DataServer): void {
-  terminal.line(styled('bold', 'Assent demo: four years of Seattle’s weather from an API that fails now and then'));
-  terminal.heading('1  The data');
   const faults = [...plan.answers.values()].flat();
-  const count = (fault: string): string => String(faults.filter((each) => each === fault).length);
+  const times = (fault: string): string => `${String(faults.filter((each) => each === fault).length)} ×`;
+  terminal.line(styled('bold', 'Assent demo: four years of weather from an API that fails now and then'));
+  terminal.heading('1  The data');
   terminal.detail(
-    `A small server at ${url} has ${String(days)} days of real records, a page for each of ${String(months.length)} months.`,
+    `${url} serves ${days.toLocaleString('en')} days of real records, a page for each of ${String(months.length)} months.`,
   );
   terminal.detail(
-    `Seed ${values.seed} makes it answer 500 ${count('error')} times, be too slow ${count('slow')} times, break off in the middle ` +
-      `${count('truncated')} times,`,
+    `It fails as APIs do; with seed ${values.seed}: ${times('error')} status 500, ${times('slow')} too slow, ` +
+      `${times('truncated')} cut off, and ${String(plan.rows.size)} malformed rows.`,
   );
-  terminal.detail(`and send ${String(plan.rows.size)} malformed rows.`);
 }
 
-/** The first use of the SDK starts the engine. */
+/** The first use of the SDK starts the engine, or finds the one that runs. */
 async function startEngine(): Promise<void> {
   terminal.heading('2  The engine');
+  const explain = setTimeout(() => {
+    terminal.detail('Starting; the first start on a machine fetches nats-server.');
+  }, SLOW_START_MS);
   const beganMs = performance.now();
   await setLimit(API_LIMIT, REQUESTS_AT_ONCE);
+  clearTimeout(explain);
   const tookS = ((performance.now() - beganMs) / 1000).toFixed(1);
   const where =
-    process.env['ASSENT_URL'] === undefined ? 'the project’s own, with a nats-server as its ledger' : 'at ASSENT_URL';
-  terminal.detail(`Ready after ${tookS} s: ${where}.`);
+    process.env['ASSENT_URL'] === undefined
+      ? `keeps its ledger in ${process.env['ASSENT_DATA'] ?? '.assent'}`
+      : 'is at ASSENT_URL';
+  terminal.detail(`Ready after ${tookS} s; it ${where}.`);
   terminal.detail(
-    `The limit “${API_LIMIT}” has ${String(REQUESTS_AT_ONCE)} slots: so many requests at once, and no more.`,
+    `The limit '${API_LIMIT}' has ${String(REQUESTS_AT_ONCE)} slots: no more requests than that at once.`,
   );
 }
 
@@ -80,7 +89,7 @@ function showOutcome({ days, quarantined, warmest, wettest, files }: Outcome): v
   const row = (name: string, text: string): void => {
     terminal.detail(`${name.padEnd(15)}${text}`);
   };
-  row('Days', `${String(days)} used, ${String(quarantined)} in quarantine`);
+  row('Days', `${days.toLocaleString('en')} used, ${String(quarantined)} in quarantine`);
   if (warmest)
     row('Warmest month', `${monthName(warmest.month)}, mean daily high ${warmest.meanHighCelsius.toFixed(1)} °C`);
   if (wettest)
@@ -88,17 +97,24 @@ function showOutcome({ days, quarantined, warmest, wettest, files }: Outcome): v
       'Wettest month',
       `${monthName(wettest.month)}, ${wettest.precipitationMm.toFixed(1)} mm on ${String(wettest.wetDays)} days`,
     );
+  row('Quarantine', nearPath(files.quarantine));
   row('Report', styled('underline', pathToFileURL(files.html).href));
-  row('Quarantine', relative(process.cwd(), files.quarantine));
+}
+
+/** From here if it lies below. */
+function nearPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') || isAbsolute(near) ? path : near;
 }
 
 /** The engine was started for this process, and ends by itself when this process is gone. */
 async function interrupted(signal: NodeJS.Signals): Promise<void> {
   stop.abort();
   terminal.endProgress();
-  terminal.line(`Stopped by ${signal}.`);
-  const { flowRun } = watcher;
-  if (flowRun !== undefined) terminal.line(`What the ledger knows of the run: npx assent why ${flowRun}`);
+  terminal.line();
+  terminal.line('Stopped.');
+  if (watcher.flowRun !== undefined)
+    terminal.line(`What the ledger knows of the run: npx assent why ${watcher.flowRun}`);
   await server.close();
   process.exit(signal === 'SIGINT' ? 130 : 143);
 }

@@ -2,19 +2,23 @@
  * What the demo writes to the terminal: headings, lines, and one line of progress that is drawn again in place. Where
  * there is no terminal, progress is a plain line now and then. NO_COLOR is respected (`styleText` does).
  */
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
 
+const INDENT = '   ';
 const ERASE_LINE = '\r\u001b[2K';
-const BAR_CELLS = 24;
+const BAR_CELLS = 20;
 /** Without a terminal, progress is said each time that another quarter is done. */
-const QUIET_SHARE = 0.25;
+const SAID_SHARE = 0.25;
 
 export const styled = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout });
 
+/** Whether the terminal takes colours, and nobody said that it must not. */
+export const isColoured = (): boolean => styled('red', ' ') !== ' ';
+
 export class Terminal {
-  readonly #live = process.stdout.isTTY;
+  /** The line of progress as it stands on the terminal. */
   #drawn = '';
   #said = 0;
 
@@ -25,23 +29,23 @@ export class Terminal {
 
   line(text = ''): void {
     this.#erase();
-    process.stdout.write(`${text}\n`);
-    if (this.#drawn !== '') process.stdout.write(this.#drawn);
+    process.stdout.write(`${text}\n${this.#drawn}`);
   }
 
-  /** Indented, as what belongs to the heading above. */
+  /** Indented, as what belongs to the heading above; on a terminal, broken where it would run out of it. */
   detail(text: string): void {
-    this.line(`   ${text}`);
+    const columns = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+    for (const line of wrapped(`${INDENT}${text}`, columns)) this.line(line.trimEnd());
   }
 
   progress(done: number, of: number, text: string): void {
-    const filled = of === 0 ? 0 : Math.round((BAR_CELLS * done) / of);
-    if (this.#live) {
+    if (process.stdout.isTTY) {
       this.#erase();
-      const bar = styled('green', '━'.repeat(filled)) + styled('dim', '━'.repeat(BAR_CELLS - filled));
-      this.#drawn = `   ${bar} ${text}`;
+      // A line that wraps could not be erased.
+      const room = Math.max(0, process.stdout.columns - INDENT.length - BAR_CELLS - 2);
+      this.#drawn = `${INDENT}${bar(of === 0 ? 0 : done / of)} ${text.slice(0, room)}`;
       process.stdout.write(this.#drawn);
-    } else if (done >= this.#said + of * QUIET_SHARE) {
+    } else if (done >= this.#said + of * SAID_SHARE) {
       this.#said = done;
       this.detail(text);
     }
@@ -57,4 +61,25 @@ export class Terminal {
   #erase(): void {
     if (this.#drawn !== '') process.stdout.write(ERASE_LINE);
   }
+}
+
+function bar(share: number): string {
+  const filled = Math.round(BAR_CELLS * share);
+  return styled('green', '█'.repeat(filled)) + styled('dim', '░'.repeat(BAR_CELLS - filled));
+}
+
+/** Broken between words; what follows is a little further in than the line that it continues. */
+function wrapped(text: string, columns: number): string[] {
+  const hanging = ' '.repeat(text.search(/\S|$/) + 4);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<=\S)(?= )/)) {
+    if (line !== '' && stripVTControlCharacters(line + word).length > columns) {
+      lines.push(line);
+      line = hanging + word.trimStart();
+    } else {
+      line += word;
+    }
+  }
+  return [...lines, line];
 }

@@ -49,12 +49,9 @@ export class Watcher {
         this.#fetched += 1;
         this.#quarantined += news.quarantined;
     }
-    this.#terminal.progress(
-      this.#fetched,
-      this.#months,
-      `${String(this.#fetched)} of ${String(this.#months)} pages, ${String(this.#failures)} failed attempts, ` +
-        `${String(this.#quarantined)} rows in quarantine`,
-    );
+    const pages = `${String(this.#fetched)} of ${String(this.#months)} pages`;
+    const troubles = `${String(this.#failures)} failed attempts, ${String(this.#quarantined)} rows set aside`;
+    this.#terminal.progress(this.#fetched, this.#months, `${pages}, ${troubles}`);
   };
 
   #say(colour: 'green' | 'yellow', text: string): void {

@@ -4,17 +4,19 @@
  */
 import { hostname } from 'node:os';
 import type { RunId } from '../../protocol/ids.ts';
-import type { Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
+import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import type { Link } from './link.ts';
 import { LogShipper } from './log-shipper.ts';
 import type { ProcessFiles } from './process-files.ts';
-import { Session } from './session.ts';
+import { Session, type Wish } from './session.ts';
 
+/** At least so often; more often where the engine's patience is short. */
 const BEAT_MS = 1000;
 /** How often a run is asked after of which nothing was heard: an order may have been lost on its way. */
 const ASK_AFTER_MS = 5000;
+const SESSION_QUIET_MS = 6 * 3_600_000;
 
 /** A run whose orders must not be missed. `heardMs` is infinite if it is asked after only when something was lost. */
 type Watched = { readonly run: RunId; readonly order: (order: Order) => void; heardMs: number };
@@ -23,8 +25,8 @@ export class Client {
   readonly link: Link;
   /** Of an engine's folder; a server elsewhere has none. */
   readonly processes: ProcessFiles | undefined;
-  readonly session: Session;
   readonly logs: LogShipper;
+  #session: Session;
   #hello: Hello;
   #atWork = 0;
   #beat: NodeJS.Timeout | undefined;
@@ -39,17 +41,7 @@ export class Client {
     this.processes = processes;
     this.#hello = hello;
     this.logs = new LogShipper(link);
-    this.session = new Session(link, {
-      ordered: (order) => {
-        this.announce(order);
-      },
-      epochChanged: () => {
-        this.#askAgain();
-      },
-      expired: () => {
-        this.#expired = true;
-      },
-    });
+    this.#session = this.#newSession();
   }
 
   /** Resolves when an arbiter is active. */
@@ -58,36 +50,52 @@ export class Client {
     try {
       const hello = (await link.ask({ v: 1, type: 'HELLO' })) as Hello;
       const client = new Client(link, hello, processes);
-      await link.listen(client.session.id, {
-        answers: (bytes) => {
-          client.#receive(bytes);
-        },
-        restored: () => {
-          client.session.restored();
-          client.#askAgain();
-        },
-      });
+      await client.#listen();
       return client;
     } finally {
       link.release();
     }
   }
 
-  /** Nothing more can be done with this one's session. */
-  get expired(): boolean {
-    return this.#expired;
+  get session(): Session {
+    return this.#session;
+  }
+
+  /**
+   * Before something new begins: the arbiter closes sessions that were silent for a day and execute nothing, so one that
+   * was silent for long is replaced.
+   */
+  async refresh(): Promise<void> {
+    if (!this.#expired && (this.#session.quietMs < SESSION_QUIET_MS || this.#watched.size > 0)) return;
+    this.#expired = false;
+    this.#session.close();
+    this.#session = this.#newSession();
+    this.processes?.withdraw();
+    if (this.#atWork > 0) this.processes?.announce(this.#session.id);
+    await this.#listen();
   }
 
   get hello(): Hello {
     return this.#hello;
   }
 
+  /** As {@link Session.ask}, for a wish that does not hang on what this session did before. */
+  async ask(wish: Wish): Promise<Answer> {
+    const answer = await this.#session.ask(wish);
+    if (answer.code !== 'SESSION_EXPIRED') return answer;
+    await this.refresh();
+    return this.#session.ask(wish);
+  }
+
   async runView(run: RunId): Promise<RunView | undefined> {
-    return runOf(await this.link.ask({ v: 1, type: 'RUN', run }));
+    const reply = (await this.link.ask({ v: 1, type: 'RUN', run })) as RunReply | undefined;
+    if (reply !== undefined) this.session.heardEpoch(reply.epoch);
+    return reply?.run;
   }
 
   async unfinished(identity: Extract<Ask, { type: 'UNFINISHED' }>['identity']): Promise<RunView | undefined> {
-    return runOf(await this.link.ask({ v: 1, type: 'UNFINISHED', identity }));
+    const reply = (await this.link.ask({ v: 1, type: 'UNFINISHED', identity })) as RunReply | undefined;
+    return reply?.run;
   }
 
   /** All calls of a flow run that have ended, and those of its subflows. */
@@ -121,9 +129,12 @@ export class Client {
     if (this.#atWork > 1) return;
     this.processes?.announce(this.session.id);
     this.#sayAlive();
-    this.#beat = setInterval(() => {
-      this.#sayAlive();
-    }, BEAT_MS).unref();
+    this.#beat = setInterval(
+      () => {
+        this.#sayAlive();
+      },
+      Math.min(BEAT_MS, this.#hello.heartbeatLimitMs / 4),
+    ).unref();
   }
 
   endWork(): void {
@@ -172,7 +183,37 @@ export class Client {
     this.#stopAsking();
   }
 
+  #newSession(): Session {
+    return new Session(this.link, {
+      ordered: (order) => {
+        this.announce(order);
+      },
+      epochChanged: () => {
+        this.#askAgain();
+      },
+      expired: () => {
+        this.#expired = true;
+      },
+    });
+  }
+
+  /** What was told to an earlier session is still heard: runs that it started may end. */
+  async #listen(): Promise<void> {
+    const session = this.#session;
+    await this.link.listen(session.id, {
+      answers: (bytes) => {
+        this.#receive(session, bytes);
+      },
+      restored: () => {
+        session.restored();
+        if (session === this.#session) this.#askAgain();
+      },
+    });
+  }
+
   async close(): Promise<void> {
+    // Whoever awaits this waits for the network.
+    this.link.hold();
     this.logs.flush();
     await this.link.flush();
     this.session.close();
@@ -182,9 +223,9 @@ export class Client {
     await this.link.close();
   }
 
-  #receive(bytes: Uint8Array): void {
+  #receive(session: Session, bytes: Uint8Array): void {
     try {
-      this.session.receive(bytes);
+      session.receive(bytes);
     } catch (error) {
       // An exception here would end the connection's reading; a broken invariant must not go unnoticed either.
       queueMicrotask(() => {
@@ -235,4 +276,4 @@ export class Client {
 }
 
 /** An arbiter that knows no such run answers without one. */
-const runOf = (reply: unknown): RunView | undefined => (reply as { readonly run?: RunView } | undefined)?.run;
+type RunReply = { readonly epoch: number; readonly run?: RunView };

@@ -20,14 +20,12 @@ export async function currentClient(): Promise<Client> {
   const opening = current;
   try {
     const client = await opening;
-    if (!client.expired) return client;
+    await client.refresh();
+    return client;
   } catch (error) {
     if (current === opening) current = undefined;
     throw error;
   }
-  // The arbiter forgot this process, which was away for too long; its runs went on elsewhere. It begins anew.
-  if (current === opening) current = undefined;
-  return currentClient();
 }
 
 /** The client's NATS connection, from which a worker takes its work. */

@@ -42,6 +42,9 @@ export async function startEngine<T>(dataDir: string, connect: (target: Target) 
   throw failed(`No engine of ${dataDir} was ready after ${String(START_LIMIT_MS / 1000)} s`, log);
 }
 
+/** The standard input of the engine that this process started last. One that has to be replaced is not needed any more. */
+let lastInput: Socket | undefined;
+
 type EngineProcess = {
   hasEnded(): boolean;
   exit(): string;
@@ -68,6 +71,8 @@ function spawnEngine(dataDir: string, log: string): EngineProcess {
     const input = child.stdin as Socket | null;
     input?.on('error', () => undefined);
     input?.unref();
+    lastInput?.destroy();
+    lastInput = input ?? undefined;
     return {
       hasEnded: () => child.exitCode !== null || child.signalCode !== null || problem !== '',
       exit: () => problem || (child.signalCode ?? `code ${String(child.exitCode)}`),

@@ -3,9 +3,13 @@
  *
  * N1 Counters start at 0 and have no gaps; a proposal keeps its counter however often it is published.
  * N2 A proposal is published again until it is answered: after 1 s, with backoff to 30 s, and whenever the link was down.
- *    `held` is a receipt: the answer is still to come, so it is asked for again every 30 s.
- * N3 Proposals leave in the order in which they were made, those of one tick in one batch.
- * N4 Each proposal is settled exactly once; what is said to an answered one is ignored.
+ *    `held` is a receipt: the answer is still to come, so it is asked for again, after 2 s at first. When another arbiter
+ *    answers, all is published again: the last one may have ruled and not lived to say so.
+ * N3 Proposals leave in the order in which they were made, those of one tick in one batch. The arbiter rules on them in
+ *    that order: when one was lost, it ignores the later ones until that one has come.
+ * N4 Until the arbiter has answered for the first time, only the first batch is on its way: counter 0 opens the session,
+ *    and a later one that came without it would be told that its session has expired.
+ * N5 Each proposal is settled exactly once; what is said to an answered one is ignored.
  */
 import { randomBytes } from 'node:crypto';
 import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
@@ -48,10 +52,13 @@ type Pending = {
   againAtMs: number;
   /** Times that it was published. */
   tries: number;
+  /** Times that it was said to be held. */
+  receipts: number;
 };
 
 const AGAIN_FIRST_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
+const HELD_FIRST_MS = 2000;
 const SWEEP_MS = 250;
 
 export class Session {
@@ -71,12 +78,26 @@ export class Session {
   #flushing = false;
   #sweep: NodeJS.Timeout | undefined;
   #epoch: number | undefined;
+  /** The arbiter has answered. */
+  #open = false;
   #closed = false;
+  #republished = 0;
+  #proposedAtMs = performance.now();
 
   constructor(outlet: Outlet, events: SessionEvents) {
     this.id = idFrom(randomBytes(16)) as SessionId;
     this.#outlet = outlet;
     this.#events = events;
+  }
+
+  /** How long nothing was proposed; 0 while something is unanswered. */
+  get quietMs(): number {
+    return this.#pending.size > 0 ? 0 : performance.now() - this.#proposedAtMs;
+  }
+
+  /** Times that a proposal was published again; for tests that must know what they met. */
+  get republished(): number {
+    return this.#republished;
   }
 
   /** `settle` hears the final answer; it must not throw. It is called in the order of the answers. */
@@ -85,7 +106,17 @@ export class Session {
     this.#next += 1;
     const body = JSON.stringify(wish);
     const bytes = Buffer.byteLength(body) + 40;
-    const pending: Pending = { counter, asker, body, bytes, settle, state: 'queued', againAtMs: 0, tries: 0 };
+    const pending: Pending = {
+      counter,
+      asker,
+      body,
+      bytes,
+      settle,
+      state: 'queued',
+      againAtMs: 0,
+      tries: 0,
+      receipts: 0,
+    };
     this.#pending.set(counter, pending);
     this.#queue.push(pending);
     this.#flushSoon();
@@ -129,12 +160,20 @@ export class Session {
     ) as AnswerMessage;
     for (const answer of message.answers) this.#answered(answer);
     for (const order of message.orders) this.order(order);
-    if (this.#epoch !== undefined && message.epoch > this.#epoch) this.#events.epochChanged();
-    this.#epoch = Math.max(this.#epoch ?? 0, message.epoch);
+    this.heardEpoch(message.epoch);
     if (this.#queue.length > 0) this.#flushSoon();
   }
 
-  /** The link was down: whatever was published may be lost, and so may the answers. */
+  /** The arbiter of this epoch answers. */
+  heardEpoch(epoch: number): void {
+    const before = this.#epoch ?? epoch;
+    this.#epoch = Math.max(before, epoch);
+    if (epoch <= before) return;
+    this.restored();
+    this.#events.epochChanged();
+  }
+
+  /** The link was down, or another arbiter answers: what was published may be lost, and so may the answers. */
   restored(): void {
     for (const pending of this.#pending.values()) pending.state = 'queued';
     this.#queue = [...this.#pending.values()];
@@ -151,26 +190,38 @@ export class Session {
   }
 
   #answered(answer: Answer): void {
+    this.#open = true;
     const pending = this.#pending.get(answer.counter);
     if (pending === undefined) return;
-    if (pending.state === 'sent') this.#inFlight -= 1;
-    if (answer.outcome === 'held') {
-      pending.state = 'held';
-      pending.againAtMs = performance.now() + AGAIN_MAX_MS;
-      if (pending.asker?.mute === true) this.#forget(pending);
-      else this.#held.add(pending);
+    if (answer.outcome === 'held' && pending.asker?.mute !== true) {
+      this.#park(pending);
       return;
     }
     this.#forget(pending);
+    if (answer.outcome === 'held') return;
     if (answer.code === 'SESSION_EXPIRED') this.#events.expired();
     pending.settle(answer);
   }
 
+  #park(pending: Pending): void {
+    this.#leave(pending);
+    pending.state = 'held';
+    pending.againAtMs = performance.now() + Math.min(HELD_FIRST_MS * 2 ** pending.receipts, AGAIN_MAX_MS);
+    pending.receipts += 1;
+    this.#held.add(pending);
+  }
+
   #forget(pending: Pending): void {
+    this.#leave(pending);
     this.#held.delete(pending);
     this.#pending.delete(pending.counter);
-    if (pending.state === 'queued') this.#queue = this.#queue.filter((other) => other !== pending);
     while (this.#done < this.#next && !this.#pending.has(this.#done)) this.#done += 1;
+  }
+
+  /** It is neither on its way nor waits to be. */
+  #leave(pending: Pending): void {
+    if (pending.state === 'sent') this.#inFlight -= 1;
+    if (pending.state === 'queued') this.#queue = this.#queue.filter((other) => other !== pending);
   }
 
   #flushSoon(): void {
@@ -190,9 +241,9 @@ export class Session {
     }, SWEEP_MS).unref();
     if (!this.#outlet.up) return;
     const nowMs = performance.now();
+    const most = this.#open ? LIMITS.sessionInFlightMax : 1;
     let sent = 0;
-    while (sent < this.#queue.length && this.#inFlight < LIMITS.sessionInFlightMax)
-      sent += this.#sendBatch(sent, nowMs);
+    while (sent < this.#queue.length && this.#inFlight < most) sent += this.#sendBatch(sent, nowMs);
     this.#queue = sent === this.#queue.length ? [] : this.#queue.slice(sent);
   }
 
@@ -206,11 +257,13 @@ export class Session {
       if (pending === undefined || (bytes > 0 && bytes + pending.bytes > LIMITS.batchBytesMax)) break;
       bytes += pending.bytes;
       pending.state = 'sent';
+      if (pending.tries > 0) this.#republished += 1;
       pending.tries += 1;
       pending.againAtMs = nowMs + Math.min(AGAIN_FIRST_MS * 2 ** (pending.tries - 1), AGAIN_MAX_MS);
       proposals.push(this.#proposal(pending));
     }
     this.#inFlight += proposals.length;
+    this.#proposedAtMs = nowMs;
     // The text that protocol/wire.ts's encodeBatch would make, from parts that were made once.
     this.#outlet.propose(this.id, Buffer.from(`{"v":1,"proposals":[${proposals.join(',')}]}`));
     return proposals.length;
@@ -230,12 +283,18 @@ export class Session {
       return;
     }
     if (!this.#outlet.up) return;
+    let lost = false;
     for (const pending of this.#pending.values()) {
-      if (pending.state === 'queued' || pending.againAtMs > nowMs) continue;
+      if (pending.state === 'queued') continue;
+      const isDue = pending.againAtMs <= nowMs;
+      lost ||= isDue && pending.state === 'sent';
+      // With one that was lost go all that were sent after it (N3).
+      if (!isDue && !(lost && pending.state === 'sent')) continue;
       if (pending.state === 'sent') this.#inFlight -= 1;
       pending.state = 'queued';
       this.#queue.push(pending);
     }
+    this.#queue.sort((one, other) => one.counter - other.counter);
     this.#flushSoon();
   }
 }

@@ -97,7 +97,7 @@ async function oneRun(durability: Durability, run: number): Promise<void> {
   if (only.has('W3')) emit(durability, run, { workload: 'W3', ...(await w3(machine, sizes.w3)) });
   if (only.has('W4')) emit(durability, run, { workload: 'W4', ...(await w4(machine, sizes.w4)) });
   if (only.has('W5')) emit(durability, run, { workload: 'W5', ...(await sequential(machine, processes, sizes.w5)) });
-  // verify(processes.dataDir);
+  verify(processes.dataDir);
   await disconnect();
   await processes.down();
   processes.remove();
@@ -114,7 +114,7 @@ async function kills(durability: Durability, run: number): Promise<void> {
       ...(await w6(machine, processes, { flows: sizes.w4, victim, executions })),
       variant: `kill-${victim}`,
     });
-    // verify(processes.dataDir);
+    verify(processes.dataDir);
     await disconnect();
     await processes.down();
     processes.remove();

@@ -31,7 +31,7 @@ export class Processes {
   }
 
   async startServer(): Promise<Connection> {
-    const args = ['server', '--data', this.dataDir, ];
+    const args = ['server', '--data', this.dataDir, '--durability', this.#durability, '--heartbeat-limit', '3s'];
     this.#server = spawn(process.execPath, [join(ROOT, 'bin/assent.js'), ...args], { stdio: 'ignore' });
     this.#machine.add('server', this.#server.pid ?? 0);
     return this.connection();
@@ -39,7 +39,9 @@ export class Processes {
 
   /** Waits until the engine has announced itself. */
   async connection(): Promise<Connection> {
-    for (const until = performance.now() + LIMIT_MS; performance.now() < until; await sleep(5)) {
+    const until = performance.now() + LIMIT_MS;
+    while (performance.now() < until) {
+      await sleep(5);
       const connection = await readConnectionFile(this.dataDir);
       if (connection !== undefined) return connection;
     }

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newPlace, PROJECT, type Place } from './example-process.ts';
+import { newPlace, PROJECT, type ExampleProcess, type Place } from './example-process.ts';
 
 let place: Place;
 beforeAll(async () => {
@@ -75,25 +75,28 @@ describe('03-resume-after-a-crash', () => {
   const example = 'examples/03-resume-after-a-crash.ts';
   const linesOf = async (file: string): Promise<string[]> => (await readFile(file, 'utf8')).trimEnd().split('\n');
 
-  /** Resolves when the file has so many lines. */
-  const hasLines = async (file: string, count: number): Promise<void> => {
+  /** Resolves when the file has so many lines; rejects if the example ends before. */
+  const hasLines = async (file: string, count: number, { ended }: ExampleProcess): Promise<void> => {
     await writeFile(file, '', { flag: 'a' });
-    const enough = async (): Promise<boolean> => (await linesOf(file)).length >= count;
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    const watcher = watch(file, () => {
-      void enough().then((is) => {
-        if (is) resolve(undefined);
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const look = async (): Promise<void> => {
+      if ((await linesOf(file)).length >= count) resolve(undefined);
+    };
+    const watcher = watch(file, () => void look().catch(reject));
+    void ended.then(({ stdout, stderr }) => {
+      reject(new Error(`it ended too soon:\n${stdout}${stderr}`));
     });
-    if (!(await enough())) await promise;
-    watcher.close();
+    await look();
+    await promise.finally(() => {
+      watcher.close();
+    });
   };
 
   test('killed in the middle and run again, it finishes the same run and repeats nothing that was finished', async () => {
     const outbox = join(place.folder, 'outbox.txt');
     const first = place.start(example, outbox);
     // The fourth is at its end: three are finished for certain, and recorded before the fourth could begin.
-    await hasLines(outbox, 4);
+    await hasLines(outbox, 4, first);
     first.child.kill('SIGKILL');
     const run = /Run (\S+) begins/.exec((await first.ended).stdout)?.[1] ?? 'none';
 

@@ -59,16 +59,19 @@ test.each(['flow', 'subflow', 'task'] as const)('cancelling a %s twice is a dupl
 });
 
 describe('a flow run starts', () => {
-  const judge = (claim: boolean, execution: { current: number; asked?: number }): unknown =>
-    followLifecycle.judge(transition('PENDING', 'RUNNING', { kind: 'flow', claim }), facts({ execution }));
+  const judge = (from: 'PENDING' | 'PAUSED', claim: boolean, execution: { current: number; asked?: number }): unknown =>
+    followLifecycle.judge(transition(from, 'RUNNING', { kind: 'flow', claim }), facts({ execution }));
 
   test('by the claim of a process', () => {
-    expect(judge(true, { current: 0 })).toEqual({ type: 'PASS' });
+    expect(judge('PENDING', true, { current: 0 })).toEqual({ type: 'PASS' });
+    expect(judge('PAUSED', true, { current: 1 })).toEqual({ type: 'PASS' });
   });
-  test('by the word of the process that executes it', () => {
-    expect(judge(false, { current: 2, asked: 2 })).toEqual({ type: 'PASS' });
+  test('after a pause, by the word of the process that executes it', () => {
+    expect(judge('PAUSED', false, { current: 2, asked: 2 })).toEqual({ type: 'PASS' });
+    expect(judge('PAUSED', false, { current: 2 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
   });
-  test.each([{ current: 2 }, { current: 0 }, { current: 0, asked: 0 }])('not by anybody else’s: %o', (execution) => {
-    expect(judge(false, execution)).toMatchObject({ type: 'REJECT', code: 'NOT_IN_LIFECYCLE' });
+  test('otherwise by nobody’s word, not even that of the execution that is current, for it may be in nobody’s hands', () => {
+    expect(judge('PENDING', false, { current: 2, asked: 2 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
+    expect(judge('PENDING', false, { current: 0, asked: 0 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
   });
 });

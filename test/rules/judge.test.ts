@@ -77,6 +77,18 @@ describe('a rewrite', () => {
     const late = rule('late', () => pass(), ['CANCELLED']);
     expect(names(hear(late, cancel))).toEqual(['cancel rewrite', 'late']);
   });
+  test('to the very state that the run is in says to all rules that it stays, which no proposal can', () => {
+    const seen: unknown[] = [];
+    const looking = rule('looking', ({ stays }) => {
+      seen.push(stays);
+      return pass();
+    });
+    const stay = rule('stay', ({ from }) => rewrite(from!, 'as it is'));
+    const policy = { name: 'toy', rules: [looking, stay] };
+    const same = transition(RUNNING, RUNNING);
+    judge(court({ flow: policy, subflow: policy, task: policy }), same, () => facts());
+    expect(seen).toEqual([undefined, true]);
+  });
   test('asks for the facts that those rules need', () => {
     const needed: string[][] = [];
     const late = { ...rule('late', () => pass(), ['CANCELLED']), needs: ['attempt'] as const };
@@ -139,6 +151,14 @@ describe('a rule that fails', () => {
     const verdict = hear(rule('nonsense', () => said as Opinion));
     expect(verdict).toMatchObject({ outcome: 'rejected', code: 'RULE_ERROR', claims: [] });
     expect(verdict.trail.at(-1)).toMatchObject({ rule: 'nonsense', opinion: 'error' });
+  });
+
+  test('by changing what it was asked about changes it for nobody else', () => {
+    const meddler = rule('meddler', (mine) => {
+      Object.assign(mine, { to: CANCELLED, report: true });
+      return pass();
+    });
+    expect(hear(meddler, noCancel)).toMatchObject({ outcome: 'accepted', to: RUNNING });
   });
 
   test('by throwing something that cannot be shown is an error like any other', () => {

@@ -8,15 +8,15 @@ testReach(keepTerminalStates, { on: ['flow', 'subflow', 'task'], from: ENDS, to:
 const pairs = ENDS.flatMap((from) => STATE_TYPES.map((to) => ({ from, to })));
 
 describe('the very state that it is in', () => {
-  test.each(ENDS)('is kept: %s', (type) => {
+  test.each(ENDS)('is kept when a rule says that the run stays as it is: %s', (type) => {
     const state = stateOf(type);
     for (const kind of ['flow', 'subflow', 'task'] as const) {
-      expect(keepTerminalStates.judge(transition(state, state, { kind }), facts())).toEqual({ type: 'PASS' });
+      expect(keepTerminalStates.judge(transition(state, state, { kind, stays: true }), facts())).toEqual({ type: 'PASS' });
     }
   });
-  test('an equal one is not the very same', () => {
-    const again = keepTerminalStates.judge(transition(stateOf('COMPLETED'), stateOf('COMPLETED')), facts());
-    expect(again).toMatchObject({ code: 'ALREADY_ENDED' });
+  test.each(ENDS)('is refused when it is asked for: %s', (type) => {
+    const state = stateOf(type);
+    expect(keepTerminalStates.judge(transition(state, state), facts())).toMatchObject({ code: 'ALREADY_ENDED' });
   });
 });
 

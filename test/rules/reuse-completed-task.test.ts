@@ -14,6 +14,6 @@ test.each([
   const known = facts({ flow: { type: 'RUNNING', round: 1 }, ran: { execution: 1, round } });
   const got = reuseCompletedTask.judge(transition(state, 'RUNNING'), known);
   expect(got.type).toBe(opinion);
-  // The very object, by which keep-terminal-states knows a reuse.
+  // The very object, by which the hearing knows that the run stays as it is.
   if (got.type === 'REWRITE') expect(got.to).toBe(state);
 });

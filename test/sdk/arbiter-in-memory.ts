@@ -122,6 +122,8 @@ export class MemoryLink implements Link {
   mute = false;
   readonly #parts: MemoryLinkParts;
   readonly #listeners = new Map<SessionId, LinkListener>();
+  readonly #onAnswered: { readonly type: Ask['type']; readonly resolve: () => void }[] = [];
+  #delay: Promise<unknown> = Promise.resolve();
 
   constructor(parts: MemoryLinkParts) {
     this.#parts = parts;
@@ -152,7 +154,22 @@ export class MemoryLink implements Link {
   }
 
   propose(session: SessionId, batch: Uint8Array): void {
-    if (!this.mute && this.up) this.#parts.store(subjects.propose('default', 'sdk', session), batch);
+    if (this.mute || !this.up) return;
+    void this.#delay.then(() => {
+      this.#parts.store(subjects.propose('default', 'sdk', session), batch);
+    });
+  }
+
+  /** Batches are on their way until then. */
+  delayProposals(until: Promise<unknown>): void {
+    this.#delay = until;
+  }
+
+  /** Resolves after the next answer to a question of this type was received. */
+  answered(type: Ask['type']): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onAnswered.push({ type, resolve });
+    });
   }
 
   beat(session: SessionId, heartbeat: Heartbeat): void {
@@ -165,7 +182,11 @@ export class MemoryLink implements Link {
   }
 
   async ask(ask: Ask): Promise<unknown> {
-    return JSON.parse(JSON.stringify(await this.#parts.ask(ask))) as unknown;
+    const answer = JSON.parse(JSON.stringify(await this.#parts.ask(ask))) as unknown;
+    setImmediate(() => {
+      for (const { type, resolve } of this.#onAnswered) if (type === ask.type) resolve();
+    });
+    return answer;
   }
 
   putBlob(digest: Digest, text: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Cancelling, fencing, resuming, and answers and orders that get lost: in memory, with the real arbiter. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { RunId } from '../../protocol/ids.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Client } from '../../sdk/client/client.ts';
@@ -162,6 +163,35 @@ test('a script that runs again resumes its crashed run: completed tasks are not 
   expect(await letters(input)).toMatchObject({ attempt: 1 });
 });
 
+test('a run that ASSENT_RESUME names goes on with the parameters that it was started with', async () => {
+  let broken = true;
+  const load = task({ name: 'load' }, (n: number) => {
+    if (broken) throw new Error('broken');
+    return n;
+  });
+  const typed = flow({ name: 'typed', parameters: z.object({ n: z.number() }) }, ({ n }) => load(n));
+  expect(await kindOf(typed({ n: 7 }))).toBe('Error: broken');
+  broken = false;
+  const run = (await workspace.rulings())[0]?.proposal;
+  process.env['ASSENT_RESUME'] = run?.kind === 'flow' ? run.run : '';
+  expect(await kindOf(flow({ name: 'other' }, () => 1)())).toBe('REJECTED');
+  process.env['ASSENT_RESUME'] = run?.kind === 'flow' ? run.run : '';
+  expect(await typed({} as { n: number })).toBe(7);
+  process.env['ASSENT_RESUME'] = 'zzzzzzzzzzzzzzzz';
+  expect(await kindOf(typed({ n: 7 }))).toBe('RUN_NOT_FOUND');
+  expect(process.env['ASSENT_RESUME']).toBeUndefined();
+});
+
+test('a session that the arbiter has closed is replaced, and the call goes on', async () => {
+  const hello = flow({ name: 'hello' }, () => 'hello');
+  expect(await hello()).toBe('hello');
+  workspace.arbiter.incarnation?.closeSilentSessions(-1);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await hello()).toBe('hello');
+  const expired = (await workspace.rulings()).filter(({ trail }) => JSON.stringify(trail).includes('SESSION_EXPIRED'));
+  expect(expired).toHaveLength(1);
+});
+
 test('a call at the same time as an equal one is a run of its own', async () => {
   const runs = new Set<string>();
   const both = gate();
@@ -224,6 +254,27 @@ test('a cancel whose order was lost is learnt when the link is back', async () =
   link.deaf = false;
   link.restore();
   expect(await outcome).toBe('CANCELLED');
+});
+
+test('a run that is seen to run before its claim is answered is this process’s own', async () => {
+  const begun = gate();
+  const outcome = flow({ name: 'seen-early' }, () => {
+    begun.open();
+    return 'mine';
+  })();
+  // The claim is ruled on, and its answer is lost.
+  link.deaf = true;
+  for (let ruled = 0; ruled === 0; ruled = (await workspace.rulings()).length)
+    await new Promise((resolve) => setImmediate(resolve));
+  const held = Promise.withResolvers<undefined>();
+  link.delayProposals(held.promise);
+  link.deaf = false;
+  // The run is asked after before the claim is proposed again.
+  link.restore();
+  await link.answered('RUN');
+  held.resolve(undefined);
+  await begun.opened;
+  expect(await outcome).toBe('mine');
 });
 
 test('a task that asks for more slots than there are is refused, with the rule’s reason', async () => {

@@ -63,8 +63,8 @@ const enginePid = async (): Promise<number> => {
 };
 
 /** An engine that nobody needs exits by itself. */
-async function engineGone(): Promise<void> {
-  const pid = await enginePid();
+async function engineGone(which?: number): Promise<void> {
+  const pid = which ?? (await enginePid());
   while (pid > 0 && isAlive(pid)) await pause(50);
 }
 
@@ -114,8 +114,9 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   async (signal) => {
     const script = run('slow.ts');
     await script.line('MIDDLE');
-    process.kill(await enginePid(), signal);
-    await engineGone();
+    const engine = await enginePid();
+    process.kill(engine, signal);
+    await engineGone(engine);
     script.child.stdin?.write('go on\n');
     expect(await script.ended).toMatchObject({ out: 'MIDDLE\nSUM 21', code: 0 });
     expect(await effects()).toEqual(['1', '2', '3', '4', '5', '6']);

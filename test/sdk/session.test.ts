@@ -71,24 +71,64 @@ function hear(message: Partial<AnswerMessage>): void {
   session.receive(Buffer.from(JSON.stringify({ v: 1, epoch: 1, answers: [], orders: [], ...message })));
 }
 
+/** A first proposal is answered. */
+function open(): void {
+  session.propose(wish(), () => undefined);
+  tick();
+  answer({ counter: 0 });
+}
+
 test('what is proposed in one tick leaves in one batch, in order, counted from 0 without gaps', () => {
   for (let i = 0; i < 3; i += 1) session.propose(wish(), () => undefined);
   expect(outlet.batches).toHaveLength(0);
   tick();
   expect(outlet.counters()).toEqual([[0, 1, 2]]);
+  answer({ counter: 0 });
   session.propose(wish(), () => undefined);
   tick();
   expect(outlet.counters()[1]).toEqual([3]);
 });
 
+test('until the first answer only the first batch is on its way, however often', () => {
+  session.propose(wish(), () => undefined);
+  tick();
+  session.propose(wish(), () => undefined);
+  tick();
+  expect(outlet.counters()).toEqual([[0]]);
+  vi.advanceTimersByTime(1300);
+  // What came later may go with it, but not without it.
+  expect(outlet.counters()).toEqual([[0], [0, 1]]);
+  session.restored();
+  tick();
+  expect(outlet.counters()[2]).toEqual([0, 1]);
+  answer({ counter: 0 });
+  session.propose(wish(), () => undefined);
+  tick();
+  expect(outlet.counters()[3]).toEqual([2]);
+});
+
+test('with a proposal that is published again go all that were sent after it', () => {
+  session.propose(wish(), () => undefined);
+  tick();
+  answer({ counter: 0 });
+  session.propose(wish(), () => undefined);
+  tick();
+  vi.advanceTimersByTime(700);
+  session.propose(wish(), () => undefined);
+  tick();
+  vi.advanceTimersByTime(600);
+  expect(outlet.counters().slice(1)).toEqual([[1], [2], [1, 2]]);
+});
+
 test('a batch holds no more proposals and no more bytes than the limits say', () => {
+  open();
   for (let i = 0; i < LIMITS.batchProposalsMax + 1; i += 1) session.propose(wish(), () => undefined);
   tick();
-  expect(outlet.batches.map((batch) => batch.length)).toEqual([LIMITS.batchProposalsMax, 1]);
+  expect(outlet.batches.slice(1).map((batch) => batch.length)).toEqual([LIMITS.batchProposalsMax, 1]);
   const text = 'x'.repeat(16_000);
   for (let i = 0; i < 60; i += 1) session.propose(wish(text), () => undefined);
   tick();
-  const sizes = outlet.batches.slice(2).map((batch) => JSON.stringify(batch).length);
+  const sizes = outlet.batches.slice(3).map((batch) => JSON.stringify(batch).length);
   expect(sizes.length).toBeGreaterThan(1);
   for (const size of sizes) expect(size).toBeLessThanOrEqual(LIMITS.batchBytesMax);
 });
@@ -127,16 +167,18 @@ test('a proposal without an answer is published again with the same counter, aft
   expect(new Set(outlet.counters().flat())).toEqual(new Set([0]));
 });
 
-test('held is a receipt: the proposal waits on, is asked after every 30 s, and is settled once', () => {
+test('held is a receipt: the proposal waits on, is asked after, less and less often, and is settled once', () => {
   const answers: Answer[] = [];
   session.propose(wish(), (one) => answers.push(one));
   tick();
   answer({ outcome: 'held' });
-  vi.advanceTimersByTime(29_000);
-  expect(outlet.batches).toHaveLength(1);
-  vi.advanceTimersByTime(2000);
-  expect(outlet.batches).toHaveLength(2);
-  answer({ outcome: 'held' });
+  for (const [index, seconds] of [2, 4, 8, 16, 30, 30].entries()) {
+    vi.advanceTimersByTime(seconds * 1000 - 300);
+    expect(outlet.batches).toHaveLength(index + 1);
+    vi.advanceTimersByTime(600);
+    expect(outlet.batches).toHaveLength(index + 2);
+    answer({ outcome: 'held' });
+  }
   answer({ outcome: 'accepted' });
   answer({ outcome: 'accepted' });
   expect(answers.map(({ outcome }) => outcome)).toEqual(['accepted']);
@@ -157,12 +199,13 @@ test('after the link was down, everything unanswered and everything held is publ
 });
 
 test('no more than the limit is on its way; held ones do not count', () => {
+  open();
   const count = LIMITS.sessionInFlightMax + 10;
   for (let i = 0; i < count; i += 1) session.propose(wish(), () => undefined);
   tick();
-  const sent = (): number => outlet.batches.flat().length;
+  const sent = (): number => outlet.batches.flat().length - 1;
   expect(sent()).toBe(LIMITS.sessionInFlightMax);
-  answer({ counter: 0, outcome: 'held' }, { counter: 1 });
+  answer({ counter: 1, outcome: 'held' }, { counter: 2 });
   tick();
   expect(sent()).toBe(LIMITS.sessionInFlightMax + 2);
 });
@@ -201,13 +244,21 @@ test('held proposals of an asker that does not care any more are dropped, and co
   expect(settled).toBe(1);
 });
 
-test('a new epoch and an expired session are noticed', () => {
+test('when another arbiter answers, what is unanswered or held is published again; an expired session is noticed', () => {
+  session.propose(wish(), () => undefined);
   session.propose(wish(), () => undefined);
   tick();
   hear({ epoch: 1 });
-  expect(epochs).toBe(0);
+  answer({ counter: 1, outcome: 'held' });
+  tick();
+  expect([epochs, outlet.batches.length]).toEqual([0, 1]);
   hear({ epoch: 2 });
+  tick();
   expect(epochs).toBe(1);
+  expect(outlet.counters()).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
   answer({ outcome: 'rejected', code: 'SESSION_EXPIRED' });
   expect(expired).toBe(1);
 });

@@ -79,6 +79,7 @@ class Pipe {
     this.#to = to;
     traffic.pipes.add(this);
     from.on('data', (chunk: Buffer) => {
+      if (this.#over) return;
       this.#waiting.push(...this.#frames.push(chunk));
       this.flow();
     });

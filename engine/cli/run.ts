@@ -1,0 +1,214 @@
+/**
+ * `assent run FILE[:flow]`: runs a flow of a file in this process, shows how it goes on, and prints its result.
+ *
+ * R1 The first Ctrl-C asks for the run to be cancelled and waits for its end; the second leaves at once.
+ * R2 Standard output has the flow's result, and what the user's own code writes there.
+ */
+import { spawn } from 'node:child_process';
+import { inspect } from 'node:util';
+import { AssentError } from '../../protocol/errors.ts';
+import type { RunId } from '../../protocol/ids.ts';
+import type { RunDetail } from '../../protocol/query.ts';
+import type { CallableFlow } from '../../sdk/flow-call.ts';
+import { Client } from './client.ts';
+import { EXIT, exitCodeOf, exitCodeOfState } from './exit-codes.ts';
+import { findRun } from './find-run.ts';
+import { tailRun, type Tail } from './live-tail.ts';
+import type { Output } from './output.ts';
+import type { Place } from './place.ts';
+import { findFlow, loadSdk, targetOf, type Sdk, type Target } from './run-file.ts';
+import { parametersOf } from './run-parameters.ts';
+import { Progress } from './run-progress.ts';
+import { stateText } from './run-text.ts';
+import { proposeCancel } from './runs-cancel.ts';
+import { inkOfNotes } from './style.ts';
+import { decodeValue } from './values.ts';
+
+export type RunOptions = {
+  readonly target: string;
+  readonly param: readonly string[];
+  readonly params: string | undefined;
+  readonly resume: string | undefined;
+};
+
+export async function runFlow(output: Output, place: Place, options: RunOptions): Promise<number> {
+  const target = targetOf(options.target);
+  const parameters = parametersOf(options.param, options.params);
+  if (needsOtherNode(target)) return runWithTypes();
+  // The SDK goes by the same rule, but does not know what the command line said.
+  if (place.type === 'FOLDER') process.env['ASSENT_DATA'] = place.dataDir;
+  const client = await Client.open(output, place);
+  const sdk = await loadSdk(target.path);
+  try {
+    const flow = await findFlow(sdk, target);
+    // A run is known by its script: here it is the file, as if it had been started itself.
+    process.argv[1] = target.path;
+    const attempt = new Attempt({ output, client, sdk, target: options.target });
+    const resumed = options.resume === undefined ? undefined : await findRun(client, options.resume);
+    if (resumed !== undefined) return await attempt.run(asResumed(flow, resumed), recordedParameters(resumed));
+    return await attempt.run(flow, parameters);
+  } finally {
+    await sdk.disconnect();
+    await client.close();
+  }
+}
+
+/** Node strips the types of .ts files by itself, or when it is told to. */
+const needsOtherNode = ({ path }: Target): boolean => /\.[cm]?ts$/.test(path) && process.features.typescript === false;
+
+function runWithTypes(): Promise<number> {
+  const flags = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'];
+  const child = spawn(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: 'inherit' });
+  // Ctrl-C reaches the child as well; this process waits for what it makes of it.
+  process.on('SIGINT', () => undefined);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      resolve(code ?? EXIT.interrupted);
+    });
+  });
+}
+
+/** The run that ASSENT_RESUME names has its parameters, which were checked when it began. */
+function asResumed(flow: CallableFlow, { run, parent, name }: RunDetail): CallableFlow {
+  if (parent !== undefined)
+    throw new AssentError('USAGE', `${run} is a call of a flow run: resume the flow run itself.`);
+  if (name !== flow.settings.name) {
+    throw new AssentError('USAGE', `${run} is a run of flow '${name}', not of '${flow.settings.name}'.`);
+  }
+  process.env['ASSENT_RESUME'] = run;
+  return { ...flow, schema: undefined };
+}
+
+function recordedParameters({ parameters }: RunDetail): unknown {
+  const value = parameters?.inline === undefined ? undefined : decodeValue(parameters.inline);
+  return typeof value === 'object' && value !== null ? value : undefined;
+}
+
+type Parts = { readonly output: Output; readonly client: Client; readonly sdk: Sdk; readonly target: string };
+
+class Attempt {
+  readonly #parts: Parts;
+  #run: RunId | undefined;
+  #progress: Progress | undefined;
+  #tail: Tail | undefined;
+  #interrupts = 0;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async run(flow: CallableFlow, parameters: unknown): Promise<number> {
+    const interrupted = (): void => {
+      this.#interrupted();
+    };
+    process.on('SIGINT', interrupted);
+    try {
+      const inputs = parameters === undefined ? [] : [parameters];
+      const value = await this.#parts.sdk.callFlow(this.#announcing(flow), inputs, true);
+      return await this.#succeeded(flow, value);
+    } catch (error) {
+      return await this.#failed(flow, error);
+    } finally {
+      this.#tail?.stop();
+      process.off('SIGINT', interrupted);
+    }
+  }
+
+  /** The same flow, whose function says at its start which run it is. */
+  #announcing(flow: CallableFlow): CallableFlow {
+    const fn = async (parameters: never): Promise<unknown> => {
+      await this.#begins(flow.settings.name);
+      return flow.fn(parameters);
+    };
+    return { ...flow, fn };
+  }
+
+  async #begins(name: string): Promise<void> {
+    if (this.#run !== undefined) return;
+    const { client, sdk } = this.#parts;
+    this.#run = sdk.flowRun().id as RunId;
+    const progress = new Progress(this.#run, name);
+    this.#progress = progress;
+    this.#tail = await tailRun(client, this.#run, (ruling) => {
+      progress.heard(ruling);
+    });
+    this.#tail.ended.catch(() => undefined);
+    if (this.#interrupts > 0) await this.#cancel(this.#run);
+  }
+
+  async #succeeded({ settings: { name } }: CallableFlow, result: unknown): Promise<number> {
+    const { output } = this.#parts;
+    const run = this.#run;
+    // A run that was resumed after its end, by its identity, is answered from the record: nothing began.
+    this.#end(`${inkOfNotes('green', 'Completed')}  ${run === undefined ? name : `${name} ${run}`}`);
+    if (output.isJson) output.document({ run, name, state: 'Completed', result: result ?? null }, () => []);
+    else if (result !== undefined) output.line(shown(result));
+    return Promise.resolve(EXIT.ok);
+  }
+
+  async #failed({ settings: { name } }: CallableFlow, error: unknown): Promise<number> {
+    const { output, client } = this.#parts;
+    if (this.#run === undefined) throw error;
+    const run = await findRun(client, this.#run).catch(() => undefined);
+    const state = run === undefined ? 'ended' : stateText(run);
+    this.#end(`${inkOfNotes('red', state)}  ${name} ${this.#run}`);
+    if (output.isJson) output.document({ run: this.#run, name, state, error: described(error) }, () => []);
+    if (error instanceof AssentError) output.note(error.message);
+    else output.note(inspect(error));
+    output.note(`What happened: assent why ${this.#run}`);
+    if (this.#interrupts > 0) return EXIT.interrupted;
+    const code = exitCodeOfState(run?.state);
+    return code === EXIT.error || code === EXIT.ok ? exitCodeOf(error) : code;
+  }
+
+  #end(text: string): void {
+    if (this.#progress === undefined) this.#parts.output.note(text);
+    else this.#progress.end(text);
+    this.#progress = undefined;
+  }
+
+  /** R1. */
+  #interrupted(): void {
+    const { output, target } = this.#parts;
+    this.#interrupts += 1;
+    const run = this.#run;
+    if (run === undefined || this.#interrupts > 1) {
+      const how = run === undefined ? '' : ` Resume it: assent run ${target} --resume ${run}`;
+      this.#end(`Left.${how}`);
+      process.exit(EXIT.interrupted);
+    }
+    output.note(`Cancelling ${run}; Ctrl-C again leaves at once.`);
+    void this.#cancel(run);
+  }
+
+  async #cancel(run: RunId): Promise<void> {
+    try {
+      const { outcome, code, why } = await proposeCancel(this.#parts.client, run, 'Ctrl-C at the terminal');
+      if (outcome === 'rejected') this.#parts.output.warn(`the cancel was refused (${code ?? ''}): ${why ?? ''}`);
+    } catch (error) {
+      this.#parts.output.warn(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** A text as it is, plain data as JSON, anything richer as Node shows it. */
+function shown(result: unknown): string {
+  if (typeof result === 'string') return result;
+  const json = isPlain(result) ? JSON.stringify(result, undefined, 2) : undefined;
+  return json ?? inspect(result, { depth: 10 });
+}
+
+function isPlain(value: unknown): boolean {
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return true;
+  if (typeof value !== 'object') return false;
+  if (Array.isArray(value)) return value.every(isPlain);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlain);
+}
+
+function described(error: unknown): object {
+  if (error instanceof AssentError) return { kind: error.kind, code: error.code, message: error.message };
+  if (error instanceof Error) return { name: error.name, message: error.message };
+  return { message: String(error) };
+}

@@ -1,0 +1,130 @@
+/** `assent runs inspect RUN`: a run and what it called. */
+import type { AnswerTo, RunDetail, RunRow } from '../../protocol/query.ts';
+import type { Value } from '../../protocol/values.ts';
+import type { Client } from './client.ts';
+import { EXIT } from './exit-codes.ts';
+import { findRun } from './find-run.ts';
+import type { Output } from './output.ts';
+import { count, durationOf, shortId, stateText, valueText } from './run-text.ts';
+import { cut, formatOfState, ink, oneLine, tableOf } from './style.ts';
+import { clockOf, spanOf } from './times.ts';
+import { errorLines, openValue } from './values.ts';
+
+const VALUE_LINES = 20;
+const MESSAGE_COLUMNS = 70;
+
+export async function inspectRun(
+  client: Client,
+  output: Output,
+  { run: start, limit }: { readonly run: string; readonly limit: number },
+): Promise<number> {
+  const run = await findRun(client, start);
+  const calls = run.kind === 'flow' ? await callsOf(client, run, limit) : [];
+  output.document(jsonOf(run, calls), () => linesOf(run, calls));
+  return EXIT.ok;
+}
+
+export async function callsOf(client: Client, { run }: RunDetail, limit: number): Promise<RunRow[]> {
+  const calls: RunRow[] = [];
+  for (let after: number | undefined = 0; after !== undefined && calls.length < limit;) {
+    const page: AnswerTo<'CALLS'> = await client.query('CALLS', {
+      run,
+      after,
+      limit: Math.min(limit - calls.length, 500),
+    });
+    calls.push(...page.calls);
+    after = page.next;
+  }
+  return calls;
+}
+
+const jsonOf = (run: RunDetail, calls: readonly RunRow[]): object => {
+  const { parameters, result, error, calls: counts, ...rest } = run;
+  const opened = (value: Value | undefined, name: string): object =>
+    value === undefined ? {} : { [name]: openValue(value) };
+  return {
+    ...rest,
+    ...opened(parameters, 'parameters'),
+    ...opened(result, 'result'),
+    ...opened(error, 'error'),
+    counts,
+    calls,
+  };
+};
+
+function linesOf(run: RunDetail, calls: readonly RunRow[]): string[] {
+  const nowMs = Date.now();
+  const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
+  return [
+    `${ink('bold', run.run)}  ${oneLine(run.name)}  ${ink(formatOfState(run.state?.type), stateText(run))}`,
+    ...tableOf(factsOf(run, what, nowMs).map(([name, text]) => [`  ${ink('dim', name)}`, text])),
+    ...valueLines('parameters', run.parameters),
+    ...valueLines('result', run.result),
+    ...errorBlock(run.error),
+    ...callLines(run, calls, nowMs),
+    '',
+    ink('dim', `assent why ${run.run}   says what the rules did, and why`),
+  ];
+}
+
+function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][] {
+  const { state, attempt, retriesUsed, retriesMax, resumes, parent } = run;
+  const facts: [string, string | undefined][] = [
+    ['kind', what],
+    ['parent', parent],
+    ['message', state?.message === undefined ? undefined : oneLine(state.message)],
+    ['due', state?.dueAtMs === undefined ? undefined : clockOf(state.dueAtMs)],
+    ['asked for by', run.by],
+    ['created', clockOf(run.createdMs)],
+    ['started', run.startedMs === undefined ? undefined : clockOf(run.startedMs)],
+    ['ended', run.endedMs === undefined ? undefined : clockOf(run.endedMs)],
+    ['took', durationOf(run, nowMs) || undefined],
+    ['attempt', attempt === 0 ? undefined : `${String(attempt)}${retriesText(retriesUsed, retriesMax)}`],
+    ['resumed', resumes === 0 ? undefined : count(resumes, 'time')],
+    ['time-out', run.timeoutMs === undefined ? undefined : spanOf(run.timeoutMs)],
+    ['slots', run.slots.map(({ limit, slots }) => `${String(slots)} of '${limit}'`).join(', ') || undefined],
+    ['worker', run.work === undefined ? undefined : `pool ${run.work.pool}, queue ${run.work.queue}`],
+    ['rulings', `${String(run.rulings)}${run.rejected === 0 ? '' : `, ${String(run.rejected)} of them rejections`}`],
+  ];
+  return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+}
+
+const retriesText = (used: number, max: number): string =>
+  max === 0 ? '' : ` (${String(used)} of ${count(max, 'retry', 'retries')} used)`;
+
+function valueLines(name: string, value: Value | undefined): string[] {
+  if (value === undefined) return [];
+  const lines = valueText(value).split('\n');
+  const shown = lines.slice(0, VALUE_LINES).map((line) => `    ${oneLine(line) === '' ? '' : line}`);
+  const more =
+    lines.length > VALUE_LINES
+      ? [ink('dim', `    … ${String(lines.length - VALUE_LINES)} more lines (-o json has all)`)]
+      : [];
+  return [`  ${ink('dim', name)}`, ...shown, ...more];
+}
+
+function errorBlock(error: Value | undefined): string[] {
+  const lines = error === undefined ? [] : errorLines(error);
+  return lines.length === 0
+    ? []
+    : [`  ${ink('dim', 'error')}`, ...lines.slice(0, VALUE_LINES).map((line) => `    ${line}`)];
+}
+
+function callLines(run: RunDetail, calls: readonly RunRow[], nowMs: number): string[] {
+  const total = Object.values(run.calls).reduce((sum, many) => sum + many, 0);
+  if (total === 0) return [];
+  const counts = Object.entries(run.calls).map(
+    ([type, many]) => `${String(many)} ${type === 'NONE' ? 'never started' : type.toLowerCase()}`,
+  );
+  const rows = calls.map((call) => [
+    `  ${cut(oneLine(call.name), 30)}`,
+    ink('dim', shortId(call.run)),
+    ink(formatOfState(call.state?.type), stateText(call)),
+    call.attempt > 1 ? `attempt ${String(call.attempt)}` : '',
+    durationOf(call, nowMs),
+    ink('dim', cut(oneLine(call.state?.message ?? ''), MESSAGE_COLUMNS)),
+  ]);
+  const more =
+    total > calls.length ? [ink('dim', `  … ${String(total - calls.length)} more (--limit ${String(total)})`)] : [];
+  return ['', `${ink('bold', count(total, 'call'))}: ${counts.join(', ')}`, ...tableOf(rows), ...more];
+}

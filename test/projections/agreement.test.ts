@@ -1,0 +1,150 @@
+/** P1 of the view: what it holds is what the arbiter's own fold holds, of whatever history. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Workspace } from '../../engine/fold/workspace.ts';
+import { Projector } from '../../engine/projections/projector.ts';
+import { recordOf } from '../../engine/projections/run-records.ts';
+import type { ViewFile } from '../../engine/projections/view-file.ts';
+import { History } from './history.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'assent-view-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const SEEDS = Number(process.env['SEEDS'] ?? 40);
+const FIRST = Number(process.env['SEED'] ?? 1);
+const STEPS = 400;
+let files = 0;
+
+const newProjector = (history: History, path = join(folder, `${String((files += 1))}.sqlite`)): Projector => {
+  const projector = new Projector({ ledger: history.log, path, say: () => undefined, flushMs: 1 });
+  projector.start();
+  return projector;
+};
+
+function expectAgreement(view: ViewFile, { workspace, rulings }: History): void {
+  expect(view.head.head).toEqual(workspace.meta.head);
+  expect(view.head.rulings).toBe(rulings.length);
+  expect(runsOfView(view)).toEqual(runsOfWorkspace(workspace));
+  expect(heldOfView(view)).toEqual(heldOfWorkspace(workspace));
+  expect(view.all('SELECT name, slots_max, used FROM limits ORDER BY name')).toEqual(limitsOfWorkspace(workspace));
+  expect(slotsOfView(view)).toEqual(slotsOfWorkspace(workspace));
+  const counted = view.one('SELECT sum(count) AS sum FROM counters')?.['sum'] ?? 0;
+  expect(counted).toBe(rulings.length);
+  expect(view.one('SELECT count(*) AS count FROM rulings')?.['count']).toBe(rulings.length);
+}
+
+/** Runs that never started are the view's own (P2). */
+const runsOfView = (view: ViewFile): unknown[] =>
+  view
+    .all("SELECT * FROM runs WHERE type <> '' ORDER BY id")
+    .map(recordOf)
+    .map(({ id, kind, name, type, state, message, sinceMs, version, attempt, retriesUsed, resumes, ...rest }) => ({
+      id,
+      kind,
+      name,
+      state: { type, name: state, message },
+      sinceMs,
+      version,
+      attempt,
+      retriesUsed,
+      resumes,
+      execution: rest.execution,
+      session: rest.session,
+      createdMs: rest.createdMs > 0,
+      startedMs: rest.startedMs,
+      endedMs: rest.endedMs,
+      slots: rest.slots,
+    }));
+
+const runsOfWorkspace = (workspace: Workspace): unknown[] =>
+  [...workspace.runs.entries()]
+    .map(([, run]) => run)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ id, kind, name, state, sinceMs, version, attempt, retriesUsed, resumes, ...rest }) => ({
+      id,
+      kind,
+      name,
+      state: { type: state.type, name: state.name, message: state.message },
+      sinceMs,
+      version,
+      attempt,
+      retriesUsed,
+      resumes,
+      execution: rest.execution,
+      session: rest.session,
+      createdMs: true,
+      startedMs: rest.startedMs,
+      endedMs: rest.endedMs,
+      slots: rest.slots,
+    }));
+
+const heldOfView = (view: ViewFile): unknown[] =>
+  view
+    .all('SELECT held.*, runs.id AS run_id FROM held JOIN runs ON runs.num = held.run ORDER BY held.id')
+    .map((row) => ({
+      id: row['id'],
+      run: row['run_id'],
+      at: { seq: row['seq'], index: row['idx'] },
+      waits: JSON.parse(String(row['waits'])) as unknown,
+      priority: row['priority'],
+    }));
+
+const heldOfWorkspace = (workspace: Workspace): unknown[] =>
+  [...workspace.held.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, { proposal, at, waits, priority }]) => ({ id, run: proposal.run, at, waits, priority }));
+
+const limitsOfWorkspace = (workspace: Workspace): unknown[] =>
+  [...workspace.limits.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { slotsMax, used }]) => ({ name, slots_max: slotsMax ?? null, used }));
+
+const slotsOfView = (view: ViewFile): unknown[] =>
+  view.all(
+    'SELECT slots.name AS name, runs.id AS run, slots.slots AS slots FROM slots JOIN runs ON runs.num = slots.run ORDER BY 2, 1',
+  );
+
+const slotsOfWorkspace = (workspace: Workspace): unknown[] =>
+  [...workspace.runs.entries()]
+    .flatMap(([run, { slots }]) => slots.map(({ limit, slots: count }) => ({ name: limit, run, slots: count })))
+    .sort((a, b) => (a.run === b.run ? (a.name < b.name ? -1 : 1) : a.run < b.run ? -1 : 1));
+
+describe('the view and the fold agree', () => {
+  const seen = { outcomes: new Set<string>(), codes: new Set<string>(), fencedBySomebody: 0 };
+
+  test.each(Array.from({ length: SEEDS }, (_, index) => FIRST + index))(
+    'on the history of seed %i, caught up with, followed, and taken up again',
+    async (seed) => {
+      const history = new History(seed).grow(STEPS / 2);
+      const path = join(folder, `seed-${String(seed)}.sqlite`);
+      let projector = newProjector(history, path);
+      expect(await projector.reached(history.seq, 5000)).toBe(true);
+      expectAgreement(projector.serving, history);
+      if (seed % 3 === 0) history.addVoid();
+      if (seed % 4 === 0) {
+        await projector.stop();
+        projector = newProjector(history, path);
+      }
+      history.epoch();
+      history.grow(STEPS / 2);
+      expect(await projector.reached(history.seq, 5000)).toBe(true);
+      expectAgreement(projector.serving, history);
+      await projector.stop();
+      for (const { outcome, trail } of history.rulings) {
+        seen.outcomes.add(outcome);
+        const last = trail.at(-1);
+        if (typeof last === 'object' && last.code !== undefined) seen.codes.add(last.code);
+      }
+    },
+  );
+
+  test('and the histories between them met what there is to meet', () => {
+    expect([...seen.outcomes].sort()).toEqual(['accepted', 'held', 'rejected', 'rewritten']);
+    const met = ['DUPLICATE', 'FENCED', 'FLOW_NOT_RUNNING', 'NOT_IN_LIFECYCLE', 'STALE'];
+    for (const code of met) expect(seen.codes).toContain(code);
+  });
+});

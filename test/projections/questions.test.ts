@@ -1,0 +1,212 @@
+/** The read model's door, on a real engine: questions over NATS, as any client asks them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startEngine, type Engine } from '../../engine/main.ts';
+import type { AnswerTo, QueryOf, QueryType, Reply } from '../../protocol/query.ts';
+import { subjects } from '../../protocol/subjects.ts';
+import { proposeRaw, type RawSession } from '../support/raw-session.ts';
+
+let dataDir: string;
+let engine: Engine;
+let session: RawSession;
+const digests = new Map<number, string>();
+const viewDigests = new Map<number, string>();
+
+type Unsaid<T extends QueryType> = Omit<QueryOf<T>, 'v' | 'type'>;
+
+async function ask<T extends QueryType>(type: T, rest: Unsaid<T>): Promise<Reply<T>> {
+  const bytes = JSON.stringify({ v: 1, type, ...rest });
+  const reply = await session.connection.request(subjects.query('default'), bytes, { timeout: 10_000 });
+  return reply.json<Reply<T>>();
+}
+
+async function answerTo<T extends QueryType>(type: T, rest: Unsaid<T>): Promise<AnswerTo<T>> {
+  const reply = await ask(type, rest);
+  if ('refused' in reply) throw new Error(reply.refused.detail);
+  return reply;
+}
+
+const RUNNING = { type: 'RUNNING', name: 'Running' };
+const RUN_A = 'aaaaaaaaaaaaaaa1';
+const RUN_B = 'aaaaaaaaaaaaaaa2';
+
+const beginFlow = (run: string, name: string): Promise<unknown> =>
+  session.ask({ kind: 'flow', run, to: RUNNING, basedOn: 0, claim: true, create: { kind: 'flow', name } });
+const task = (run: string, call: string, more: object = {}): object => ({
+  kind: 'task',
+  run: `${run}.${call}`,
+  execution: 1,
+  to: RUNNING,
+  create: { kind: 'task', name: call, parent: run, ...more },
+});
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'assent-questions-'));
+  engine = await startEngine({
+    dataDir,
+    durability: 'process',
+    onDigest: (seq, digest) => digests.set(seq, digest),
+    onViewDigest: (seq, digest) => viewDigests.set(seq, digest),
+  });
+  session = await proposeRaw(dataDir);
+});
+
+afterAll(async () => {
+  await session.close();
+  await engine.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+test('a reader that asks for a sequence reads its own writes, at once', async () => {
+  await session.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'api', slotsMax: 1 } });
+  await beginFlow(RUN_A, 'first');
+  await beginFlow(RUN_B, 'second');
+  await session.ask(task(RUN_A, 'one', { limits: [{ limit: 'api', slots: 1 }] }));
+  const held = await session.ask(task(RUN_A, 'two', { limits: [{ limit: 'api', slots: 1 }] }));
+  expect(held.outcome).toBe('held');
+  const beganMs = performance.now();
+  const answer = await answerTo('LIMITS', { atLeast: held.seq });
+  expect(performance.now() - beganMs).toBeLessThan(90); // Below the 100 ms at which an idle view is written.
+  expect(answer.seq).toBeGreaterThanOrEqual(held.seq);
+  expect(answer.active).toBe(true);
+  expect(answer.limits).toEqual([
+    {
+      limit: 'api',
+      slotsMax: 1,
+      used: 1,
+      waiting: 1,
+      holders: [{ run: `${RUN_A}.one`, name: 'one', slots: 1 }],
+    },
+  ]);
+});
+
+test('a run is found by the beginning of its id, if there is but one', async () => {
+  const one = await answerTo('RUN', { run: RUN_A.slice(0, 16) });
+  expect(one.found).toBe('ONE');
+  const both = await answerTo('RUN', { run: 'aaaa' });
+  expect(both.found === 'AMBIGUOUS' && both.candidates.map(({ run }) => run)).toEqual([RUN_A, RUN_B]);
+  expect((await answerTo('RUN', { run: 'b' })).found).toBe('NONE');
+  const call = await answerTo('RUN', { run: `${RUN_A}.tw` });
+  expect(call.found === 'ONE' && call.run).toMatchObject({ name: 'two', kind: 'task', parent: RUN_A });
+  expect(call.found === 'ONE' && call.run.state).toBeUndefined();
+  expect(call.found === 'ONE' && call.run.waits?.waits).toEqual({
+    type: 'SLOTS',
+    limits: [{ limit: 'api', slots: 1 }],
+  });
+});
+
+test('why a task waits, who holds the slot, and how the wait ended', async () => {
+  const { explanation } = await answerTo('WHY', { run: RUN_A as never });
+  expect(explanation?.waiting.map(({ run }) => run)).toEqual([`${RUN_A}.two`]);
+  expect(explanation?.limits[0]?.holders[0]?.run).toBe(`${RUN_A}.one`);
+  const done = await session.ask({
+    kind: 'task',
+    run: `${RUN_A}.one`,
+    execution: 1,
+    report: true,
+    to: { type: 'COMPLETED', name: 'Completed' },
+  });
+  const { explanation: later } = await answerTo('WHY', { run: RUN_A as never, atLeast: done.seq });
+  expect(later?.waiting).toEqual([]);
+  const [held, granted] = later?.notable ?? [];
+  expect(held).toMatchObject({ outcome: 'held', rule: 'take-slots' });
+  expect(granted).toMatchObject({ outcome: 'accepted', run: `${RUN_A}.two` });
+  expect(granted?.waitedMs).toBeGreaterThanOrEqual(0);
+});
+
+test('lists come in pages that join without a gap', async () => {
+  const last = await Promise.all(Array.from({ length: 25 }, (_, n) => session.ask(task(RUN_B, `call-${String(n)}`))));
+  const atLeast = Math.max(...last.map(({ seq }) => seq));
+  const names: string[] = [];
+  for (let after = 0; ;) {
+    const page = await answerTo('CALLS', { run: RUN_B as never, after, limit: 10, atLeast });
+    names.push(...page.calls.map(({ name }) => name));
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  expect(names.sort()).toEqual(Array.from({ length: 25 }, (_, n) => `call-${String(n)}`).sort());
+  const first = await answerTo('RULINGS', { run: RUN_B as never, limit: 20, lines: true });
+  const rest = await answerTo('RULINGS', { run: RUN_B as never, after: first.next!, limit: 20, lines: true });
+  expect([...first.rulings, ...rest.rulings]).toHaveLength(26);
+  expect(rest.next).toBeUndefined();
+  const runs = await answerTo('RUNS', { limit: 1, name: 'f*st' });
+  expect(runs.runs.map(({ run }) => run)).toEqual([RUN_A]);
+  const none = await answerTo('RUNS', { states: ['FAILED'] });
+  expect(none.runs).toEqual([]);
+});
+
+test('a page never outgrows a message', async () => {
+  const text = 'x'.repeat(14_000);
+  const inline = { digest: '0'.repeat(64), size: text.length, inline: text };
+  await beginFlow('ccccccccccccccc1', 'large');
+  const asked = Array.from({ length: 60 }, (_, n) =>
+    session.ask(task('ccccccccccccccc1', `large-${String(n)}`, { parameters: inline })),
+  );
+  const atLeast = Math.max(...(await Promise.all(asked)).map(({ seq }) => seq));
+  let rulings = 0;
+  let pages = 0;
+  for (let after = { seq: 0, index: 0 }; ; pages += 1) {
+    const page = await answerTo('RULINGS', {
+      run: 'ccccccccccccccc1' as never,
+      after,
+      limit: 1000,
+      lines: true,
+      atLeast,
+    });
+    expect(JSON.stringify(page).length).toBeLessThan(700_000);
+    rulings += page.rulings.length;
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  expect(rulings).toBe(61);
+  expect(pages).toBeGreaterThan(0);
+});
+
+test('what is no question is refused, and the door stays open', async () => {
+  for (const bytes of ['', 'rubbish', '{"v":1,"type":"RUNS","unknown":1}', '{"v":2,"type":"RUNS"}']) {
+    const reply = await session.connection.request(subjects.query('default'), bytes, { timeout: 5000 });
+    expect(reply.json<Reply<'RUNS'>>()).toMatchObject({ v: 1, refused: { kind: 'USAGE' } });
+  }
+  const status = await answerTo('STATUS', {});
+  expect(status.status.durability).toEqual({ setting: 'process', sync: 'interval', proposalsAsync: false });
+  expect(status.status.arbiter).toEqual({ role: 'ACTIVE', epoch: 1 });
+});
+
+test('every actor’s rulings, the counters of the rules, and the sessions are counted', async () => {
+  const { rulings } = await answerTo('RULINGS_BY', { actor: 'sdk', limit: 5 });
+  expect(rulings).toHaveLength(5);
+  expect(rulings[0]!.seq).toBeGreaterThanOrEqual(rulings[4]!.seq);
+  const { counters } = await answerTo('COUNTERS', {});
+  expect(counters).toContainEqual({ outcome: 'held', rule: 'take-slots', count: 1 });
+  const { sessions } = await answerTo('SESSIONS', {});
+  expect(sessions).toMatchObject([{ session: session.id, user: 'sdk' }]);
+});
+
+test('the view goes on when nats-server was killed, and its digests are the arbiter’s at every sequence', async () => {
+  const pid = engine.natsPid();
+  if (pid === undefined) throw new Error('there is no server');
+  process.kill(pid, 'SIGKILL');
+  await session.connection.status()[Symbol.asyncIterator]().next();
+  const answer = await retried(() =>
+    session.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'b', slotsMax: 2 } }),
+  );
+  const { limits, behind } = await answerTo('LIMITS', { atLeast: answer.seq });
+  expect(behind).toBeUndefined();
+  expect(limits.map(({ limit }) => limit)).toEqual(['api', 'b']);
+  const { status } = await answerTo('STATUS', {});
+  expect(status.view.behind).toBe(0);
+  const compared = [...viewDigests].filter(([seq]) => digests.has(seq));
+  expect(compared.length).toBeGreaterThan(10);
+  for (const [seq, digest] of compared) expect([seq, digest]).toEqual([seq, digests.get(seq)]);
+});
+
+/** What was published while the server was away is lost: asked again until it is answered. */
+async function retried<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const late = new Promise<'LATE'>((resolve) => setTimeout(resolve, 1000, 'LATE'));
+    const first = await Promise.race([act(), late]);
+    if (first !== 'LATE') return first;
+  }
+}

@@ -1,0 +1,106 @@
+/** What the SDK infers, and what it refuses. `npm run types` checks this file; nothing here runs. */
+import { expectTypeOf } from 'vitest';
+import { z } from 'zod';
+import { exponential, flow, serve, startRun, task, type RunHandle } from '../../sdk/index.ts';
+
+const number = async (n: number): Promise<number> => Promise.resolve(n);
+
+// A task has its function's own type …
+expectTypeOf(task(number)).toEqualTypeOf<(n: number) => Promise<number>>();
+expectTypeOf(task({ name: 'x', retries: 1 }, number)).toEqualTypeOf<(n: number) => Promise<number>>();
+
+// … but that it returns a promise.
+const length = task({ name: 'length' }, (text: string, times?: number) => text.length * (times ?? 1));
+expectTypeOf(length).toEqualTypeOf<(text: string, times?: number) => Promise<number>>();
+expectTypeOf(task(function nothing() {})).toEqualTypeOf<() => Promise<void>>();
+
+// A generic function stays generic.
+const first = task({ name: 'first' }, async <T>(list: readonly T[]): Promise<T | undefined> =>
+  Promise.resolve(list[0]),
+);
+expectTypeOf(first(['a'])).resolves.toEqualTypeOf<string | undefined>();
+expectTypeOf(first([1])).resolves.toEqualTypeOf<number | undefined>();
+
+// The inputs are checked.
+// @ts-expect-error -- a number is no text
+void length(3);
+// @ts-expect-error -- the text is missing
+void length();
+
+// A key is a function of the same inputs.
+task(
+  { name: 'keyed', key: (url, page) => `${url.toUpperCase()} ${page.toFixed()}` },
+  (url: string, page: number) => url + String(page),
+);
+// @ts-expect-error -- the key is no text
+task({ name: 'keyed', key: (url) => url.length }, (url: string) => url);
+// @ts-expect-error -- the task's input is a text
+task({ name: 'keyed', key: (url: number) => String(url) }, (url: string) => url);
+
+// Options are checked where they are written.
+task({ name: 'x', retries: 3, retryDelay: ['1s', 500], timeout: '2m', limits: { api: 2 } }, number);
+task({ name: 'x', retryDelay: exponential('1s', { max: '1m' }), limits: ['api'], await: 'ruling' }, number);
+// @ts-expect-error -- no such option
+task({ name: 'x', retry: 3 }, number);
+// @ts-expect-error -- no such unit
+task({ name: 'x', timeout: '3 weeks' }, number);
+// @ts-expect-error -- a count is no text
+task({ name: 'x', retries: '3' }, number);
+// @ts-expect-error -- only tasks have a key
+flow({ name: 'x', key: 'k' }, () => 1);
+// @ts-expect-error -- the function is missing
+task({ name: 'x' });
+
+// A flow takes nothing or one object.
+const none = flow(async function none() {
+  return Promise.resolve('done');
+});
+expectTypeOf(none()).resolves.toEqualTypeOf<string>();
+const one = flow({ name: 'one' }, ({ n }: { n: number }) => n + 1);
+expectTypeOf(one({ n: 1 })).resolves.toEqualTypeOf<number>();
+const maybe = flow({ name: 'maybe' }, (options?: { deep: boolean }) => options?.deep ?? false);
+expectTypeOf(maybe()).resolves.toEqualTypeOf<boolean>();
+expectTypeOf(maybe({ deep: true })).resolves.toEqualTypeOf<boolean>();
+expectTypeOf(one.name).toEqualTypeOf<string>();
+// @ts-expect-error -- the parameters are missing
+void one();
+// @ts-expect-error -- they are wrong
+void one({ n: 'x' });
+// @ts-expect-error -- a text is no object
+flow({ name: 'x' }, (text: string) => text);
+// @ts-expect-error -- two parameters are not one object
+flow({ name: 'x' }, (a: { n: number }, b: { n: number }) => a.n + b.n);
+
+// With a schema, a flow takes what the schema takes, and its function gets what the schema gives.
+const typed = flow(
+  {
+    name: 'typed',
+    parameters: z.object({ at: z.string().transform((text) => new Date(text)), n: z.number().default(1) }),
+  },
+  ({ at, n }) => {
+    expectTypeOf(at).toEqualTypeOf<Date>();
+    expectTypeOf(n).toEqualTypeOf<number>();
+    return at.getTime() + n;
+  },
+);
+expectTypeOf(typed({ at: '2026-01-01' })).resolves.toEqualTypeOf<number>();
+// @ts-expect-error -- the schema takes a text
+void typed({ at: new Date() });
+// @ts-expect-error -- the schema needs a field
+void typed();
+const defaults = flow({ name: 'defaults', parameters: z.object({ n: z.number().default(1) }) }, ({ n }) => n);
+expectTypeOf(defaults()).resolves.toEqualTypeOf<number>();
+
+// Runs at a distance know their flow's parameters and result.
+expectTypeOf(startRun(one, { n: 1 })).resolves.toEqualTypeOf<RunHandle<number>>();
+expectTypeOf(startRun(none)).resolves.toEqualTypeOf<RunHandle<string>>();
+expectTypeOf(startRun(typed, { at: '2026-01-01' }, { pool: 'p', key: 'k' })).resolves.toEqualTypeOf<
+  RunHandle<number>
+>();
+// @ts-expect-error -- the parameters are wrong
+void startRun(one, { n: 'x' });
+// @ts-expect-error -- they are missing
+void startRun(one);
+// @ts-expect-error -- no such option
+void startRun(one, { n: 1 }, { lane: 'fast' });
+void serve([one, none, typed], { slots: 3 });
