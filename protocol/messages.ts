@@ -37,7 +37,9 @@ export type Order = {
   readonly execution: number;
   readonly by: string;
   readonly reason?: string;
+  /** Where the ruling stands. */
   readonly seq: number;
+  readonly index: number;
 };
 
 export type AnswerMessage = {

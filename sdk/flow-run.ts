@@ -11,7 +11,7 @@
 import { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
-import type { State } from '../protocol/states.ts';
+import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
 import { Turn } from './handover.ts';
@@ -182,6 +182,12 @@ export class FlowRun implements Call {
       return { type: 'STATE', state: answer.state, version: answer.version };
     }
     if (isFence(answer)) this.#plan.parent?.execution.fence(answer.why ?? 'another execution is current');
+    const { state, version } = answer;
+    // While it waited to be tried again, it went on elsewhere: what it came to there is what counts.
+    if (this.#execution !== undefined && state !== undefined) {
+      if (isTerminal(state) && state.type !== 'CRASHED') return { type: 'STATE', state, version };
+      return { type: 'REFUSED', error: this.#fencedError('another process executes it') };
+    }
     return { type: 'REFUSED', error: new StartRefused(answer, this.#whose()) };
   }
 
@@ -278,7 +284,7 @@ export class FlowRun implements Call {
   #announce(scope: FlowScope, state: State, version: number): void {
     if (scope.parent !== undefined) return;
     const { number: execution } = scope.execution;
-    this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0 });
+    this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0, index: 0 });
   }
 
   /** A result that cannot be stored fails the run; what the ledger names must be there. */
@@ -388,12 +394,16 @@ export class FlowRun implements Call {
       this.#plan.parent.execution.fence(why);
       return;
     }
-    const error = new AssentError('FENCED', `${this.#whose()} is not this process’s any more: ${why}.`);
+    const error = this.#fencedError(why);
     this.#execution?.end();
     this.#left = true;
     this.#scope?.stop(error);
     this.#client.session.dropMute();
     this.#overrule({ type: 'REFUSED', error });
+  }
+
+  #fencedError(why: string): AssentError {
+    return new AssentError('FENCED', `${this.#whose()} is not this process’s any more: ${why}.`);
   }
 
   #whose(): string {

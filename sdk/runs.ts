@@ -185,6 +185,7 @@ export async function cancelRun(id: string, reason?: string): Promise<void> {
           execution: execution ?? 0,
           by: 'sdk',
           seq: 0,
+          index: 0,
           ...(given === undefined ? {} : { reason: given }),
         });
     },

@@ -74,7 +74,7 @@ export function orderOf(workspace: Workspace, run: Run, { proposal }: Pick<Rulin
     execution: workspace.runs.get(rootOf(run.id))?.execution ?? 0,
     by: proposal.by,
     ...(proposal.reason === undefined ? {} : { reason: proposal.reason }),
-    seq: at.seq,
+    ...at,
   };
 }
 

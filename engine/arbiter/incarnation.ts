@@ -204,7 +204,7 @@ export class Incarnation {
   #hear(matter: Matter): void {
     const { proposal, from, heldAt } = matter;
     if (from === undefined || !(this.#isKnown(proposal) || this.#isEarly(proposal))) {
-      if (from !== undefined) this.#options.judging({ seq: from.seq, index: from.index });
+      if (from !== undefined && !this.#isPoison(matter)) this.#options.judging({ seq: from.seq, index: from.index });
       this.#rule(matter, heldAt);
     }
     if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };

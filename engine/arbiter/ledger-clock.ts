@@ -24,7 +24,7 @@ export class LedgerClock {
   /** Starts at the wall clock's time, or at the ledger's last one if that is later. */
   constructor(clock: Clock, lastMs: number) {
     this.#clock = clock;
-    this.#startMs = Math.max(clock.wallMs(), lastMs);
+    this.#startMs = Math.max(Math.floor(clock.wallMs()), lastMs);
     this.#startMonotonicMs = clock.monotonicMs();
     this.#offsetMs = clock.wallMs() - this.#startMs;
   }
@@ -38,7 +38,8 @@ export class LedgerClock {
   }
 
   nowMs(): EpochMs {
-    return Math.floor(this.#startMs + this.#clock.monotonicMs() - this.#startMonotonicMs) as EpochMs;
+    // What has passed is rounded by itself: in a sum with the time of day, the error could take it back by a millisecond.
+    return (this.#startMs + Math.floor(this.#clock.monotonicMs() - this.#startMonotonicMs)) as EpochMs;
   }
 
   /** The wall clock's time, once for each time that it is seen to have stepped by more than a second. */

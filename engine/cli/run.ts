@@ -93,6 +93,7 @@ class Attempt {
   #progress: Progress | undefined;
   #tail: Tail | undefined;
   #interrupts = 0;
+  #isCancelled = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -174,17 +175,23 @@ class Attempt {
     this.#interrupts += 1;
     const run = this.#run;
     if (run === undefined || this.#interrupts > 1) {
-      const how = run === undefined ? '' : ` Resume it: assent run ${target} --resume ${run}`;
-      this.#end(`Left.${how}`);
+      this.#end(run === undefined ? 'Left before the run began.' : this.#parting(run, target));
       process.exit(EXIT.interrupted);
     }
     output.note(`Cancelling ${run}; Ctrl-C again leaves at once.`);
     void this.#cancel(run);
   }
 
+  #parting(run: RunId, target: string): string {
+    return this.#isCancelled
+      ? `Left. ${run} is being cancelled: the engine ends it when its grace is over.`
+      : `Left, and the cancel is not ruled on. To go on with the run: assent run ${target} --resume ${run}`;
+  }
+
   async #cancel(run: RunId): Promise<void> {
     try {
       const { outcome, code, why } = await proposeCancel(this.#parts.client, run, 'Ctrl-C at the terminal');
+      this.#isCancelled = outcome !== 'rejected';
       if (outcome === 'rejected') this.#parts.output.warn(`the cancel was refused (${code ?? ''}): ${why ?? ''}`);
     } catch (error) {
       this.#parts.output.warn(error instanceof Error ? error.message : String(error));

@@ -162,7 +162,11 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
   for (const { run: row } of failed) if (!groups.has(row.run)) groups.set(row.run, []);
   if (groups.size === 0) return ['The rules let everything else pass as it was asked.'];
   const beganMs = run.createdMs;
-  const blocks = [...groups].slice(0, tasksMax).flatMap(([id, rulings]) => {
+  const telling = [...groups].filter(([id, rulings]) => id === run.run || ended.has(id) || rulings.some(isTelling));
+  const patient = [...groups].filter((group) => !telling.includes(group));
+  // The run's own story first: its refusal must not drown in what its calls waited for.
+  telling.sort(([one], [other]) => Number(other === run.run) - Number(one === run.run));
+  const blocks = telling.slice(0, tasksMax).flatMap(([id, rulings]) => {
     const end = ended.get(id);
     const name = rulings[0]?.name ?? end?.run.name ?? '';
     const own = id === run.run;
@@ -171,7 +175,24 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     const last = end?.moved === undefined ? [] : [`${timeOf(end.moved, beganMs)}  ${endSentence(end.moved)}`];
     return [`  ${title}${state}`, ...shortened(rulings, beganMs), ...last.map((line) => `    ${line}`)];
   });
-  return [ink('bold', 'What the rules did'), ...blocks, ...leftOut(groups, tasksMax, failedMore)];
+  return [
+    ink('bold', 'What the rules did'),
+    ...blocks,
+    ...leftOut(telling.slice(tasksMax), failedMore),
+    ...patientLines(patient.map(([, rulings]) => rulings)),
+  ];
+}
+
+const isTelling = ({ outcome }: Explained): boolean => outcome === 'rejected' || outcome === 'rewritten';
+
+/** Calls that waited for their turn and got it, or wait still: how many, for which rule, how long. */
+function patientLines(calls: readonly (readonly Explained[])[]): string[] {
+  const byRule = Map.groupBy(calls, (rulings) => rulings.find(({ outcome }) => outcome === 'held')?.rule ?? 'a rule');
+  return [...byRule].map(([rule, held]) => {
+    const longestMs = Math.max(...held.flat().map(({ waitedMs }) => waitedMs ?? 0));
+    const longest = longestMs > 0 ? `, ${spanOf(longestMs)} at the most` : '';
+    return `  ${count(held.length, 'call')} waited for ${held.length === 1 ? 'its' : 'their'} turn (${ink('magenta', rule)})${longest}`;
+  });
 }
 
 const timeOf = ({ atMs }: Explained, beganMs: number): string => ink('dim', sinceOf(atMs, beganMs));
@@ -187,10 +208,9 @@ function shortened(rulings: readonly Explained[], beganMs: number): string[] {
   ];
 }
 
-function leftOut(groups: ReadonlyMap<string, readonly Explained[]>, tasksMax: number, failedMore: number): string[] {
-  const rest = [...groups.values()].slice(tasksMax);
+function leftOut(rest: readonly (readonly [string, readonly Explained[]])[], failedMore: number): string[] {
   const rules = new Map<string, number>();
-  for (const { rule, outcome } of rest.flat()) {
+  for (const { rule, outcome } of rest.flatMap(([, rulings]) => rulings)) {
     const key = `${outcome} by ${rule ?? 'the rules'}`;
     rules.set(key, (rules.get(key) ?? 0) + 1);
   }

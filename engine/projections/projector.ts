@@ -37,7 +37,7 @@ const QUEUE_MAX = 4096;
 const RETRY_FIRST_MS = 20;
 const RETRY_MOST_MS = 2000;
 
-type Waiter = { readonly seq: number; readonly reached: () => void };
+type Waiter = { readonly seq: number; readonly told: (isReached: boolean) => void };
 
 export class Projector {
   readonly #parts: ProjectorParts;
@@ -104,9 +104,10 @@ export class Projector {
     this.#wake();
   }
 
-  /** Resolves when the view is true for `seq`; false when it is not in time. */
+  /** Resolves when the view is true for `seq`; false when it is not in time, or cannot be. */
   async reached(seq: number, limitMs: number): Promise<boolean> {
     if (this.seq >= seq) return true;
+    if (this.#broken !== undefined) return false;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -114,9 +115,9 @@ export class Projector {
       }, limitMs);
       const waiter = {
         seq,
-        reached: () => {
+        told: (isReached: boolean) => {
           clearTimeout(timer);
-          resolve(true);
+          resolve(isReached);
         },
       };
       this.#waiters.push(waiter);
@@ -155,6 +156,7 @@ export class Projector {
     } catch (problem) {
       this.#parts.say(`the view cannot be written: ${String(problem)}`);
     }
+    for (const { told } of this.#waiters.splice(0)) told(false);
   }
 
   /** Waits until the time is over or something happens that is worth looking at. */
@@ -297,6 +299,6 @@ export class Projector {
     const ready = this.#waiters.filter((waiter) => waiter.seq <= seq);
     if (ready.length === 0) return;
     this.#waiters = this.#waiters.filter((waiter) => waiter.seq > seq);
-    for (const { reached } of ready) reached();
+    for (const { told } of ready) told(true);
   }
 }

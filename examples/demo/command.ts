@@ -1,18 +1,17 @@
 /** Asks the ledger the way everybody does: by the command line. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { isColoured } from './terminal.ts';
 
 export type Said = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 const ASSENT = fileURLToPath(new URL('../../bin/assent.js', import.meta.url));
 
-/** Runs `assent` with these arguments to its end; `stop` ends it early. Its colours are for our terminal. */
-export function assent(args: readonly string[], stop: AbortSignal): Promise<Said> {
+/** Runs `assent` with these arguments to its end; `stop` ends it early. */
+export function assent(args: readonly string[], stop: AbortSignal, coloured: boolean): Promise<Said> {
   const child = spawn(process.execPath, [ASSENT, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: stop,
-    env: isColoured() ? { ...process.env, FORCE_COLOR: '1' } : process.env,
+    env: coloured ? { ...process.env, FORCE_COLOR: '1' } : process.env,
   });
   let stdout = '';
   let stderr = '';

@@ -32,17 +32,24 @@ export class Terminal {
     process.stdout.write(`${text}\n${this.#drawn}`);
   }
 
-  /** Indented, as what belongs to the heading above; on a terminal, broken where it would run out of it. */
-  detail(text: string): void {
-    const columns = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
-    for (const line of wrapped(`${INDENT}${text}`, columns)) this.line(line.trimEnd());
+  /**
+   * Indented, as what belongs to the heading above. On a terminal it is broken where it would run out of it, and goes on
+   * so many columns further in.
+   */
+  detail(text: string, hangColumns = 0): void {
+    for (const line of wrapped(`${INDENT}${text}`, this.#columns, hangColumns)) this.line(line.trimEnd());
+  }
+
+  /** As {@link detail}, but a row that does not fit loses its last cells instead of its place. */
+  row(text: string): void {
+    this.line(wrapped(`${INDENT}${text}`, this.#columns, 0)[0]?.trimEnd());
   }
 
   progress(done: number, of: number, text: string): void {
     if (process.stdout.isTTY) {
       this.#erase();
       // A line that wraps could not be erased.
-      const room = Math.max(0, process.stdout.columns - INDENT.length - BAR_CELLS - 2);
+      const room = Math.max(0, this.#columns - INDENT.length - BAR_CELLS - 2);
       this.#drawn = `${INDENT}${bar(of === 0 ? 0 : done / of)} ${text.slice(0, room)}`;
       process.stdout.write(this.#drawn);
     } else if (done >= this.#said + of * SAID_SHARE) {
@@ -58,6 +65,10 @@ export class Terminal {
     this.#said = 0;
   }
 
+  get #columns(): number {
+    return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+  }
+
   #erase(): void {
     if (this.#drawn !== '') process.stdout.write(ERASE_LINE);
   }
@@ -68,9 +79,9 @@ function bar(share: number): string {
   return styled('green', '█'.repeat(filled)) + styled('dim', '░'.repeat(BAR_CELLS - filled));
 }
 
-/** Broken between words; what follows is a little further in than the line that it continues. */
-function wrapped(text: string, columns: number): string[] {
-  const hanging = ' '.repeat(text.search(/\S|$/) + 4);
+/** Broken between words. What follows is as far in as the line that it continues, and the hang more. */
+function wrapped(text: string, columns: number, hangColumns: number): string[] {
+  const hanging = ' '.repeat(text.search(/\S|$/) + hangColumns);
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/(?<=\S)(?= )/)) {

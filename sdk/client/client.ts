@@ -266,7 +266,7 @@ export class Client {
     const view = await this.runView(run).catch(() => undefined);
     if (view === undefined || (this.#watched.get(run) !== watched && this.#awaited.get(run) !== watched)) return;
     const { state, version, execution } = view;
-    watched.order({ run, state, version, execution, by: 'engine', seq: 0 });
+    watched.order({ run, state, version, execution, by: 'engine', seq: 0, index: 0 });
   }
 
   async #greetAgain(): Promise<void> {

@@ -15,6 +15,7 @@ import { randomBytes } from 'node:crypto';
 import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, AnswerMessage, Order, ProposalDraft } from '../../protocol/messages.ts';
+import type { Position } from '../../protocol/rulings.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A proposal before it has a counter. */
@@ -55,6 +56,9 @@ type Pending = {
   /** Times that it was said to be held. */
   receipts: number;
 };
+
+const isBefore = (one: Position, other: Position): boolean =>
+  one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
 
 const AGAIN_FIRST_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
@@ -158,8 +162,19 @@ export class Session {
     const message = JSON.parse(
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
     ) as AnswerMessage;
-    for (const answer of message.answers) this.#answered(answer);
-    for (const order of message.orders) this.order(order);
+    // In the order of the ledger: which of several ends was first may be what the flow decides by.
+    const { answers, orders } = message;
+    for (let a = 0, o = 0; a < answers.length || o < orders.length;) {
+      const answer = answers[a];
+      const order = orders[o];
+      if (order === undefined || (answer !== undefined && isBefore(answer, order))) {
+        a += 1;
+        if (answer !== undefined) this.#answered(answer);
+      } else {
+        o += 1;
+        this.order(order);
+      }
+    }
     this.heardEpoch(message.epoch);
     if (this.#queue.length > 0) this.#flushSoon();
   }

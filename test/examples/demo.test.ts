@@ -26,7 +26,6 @@ test('it ends well within a minute, shows a retry and a refusal from the ledger,
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(performance.now() - beganMs).toBeLessThan(60_000);
   await allEnded(engine);
-  await allEnded(await groupOf(demo));
 
   // The pipeline itself: the numbers are those of the data set, less the ten rows that seed 7 damages.
   expect(stdout).toContain('48 of 48 pages, 7 failed attempts, 10 rows set aside');
@@ -43,12 +42,18 @@ test('it ends well within a minute, shows a retry and a refusal from the ledger,
   expect(after(stdout, `$ npx assent why ${run}.fetch-page-`)).toContain('retry-failed-task');
   expect(after(stdout, `$ npx assent runs cancel ${run} --reason "too late"`)).toContain('ALREADY_ENDED');
   expect(after(stdout, `$ npx assent why ${run}\n`)).toContain('keep-terminal-states');
+  expect(after(stdout, '$ npx assent audit verify')).toMatch(/\d+ rulings in \d+ segments verified/);
   expect(stdout).not.toContain('\u001b');
 
   const page = await readFile(join(place.folder, 'report', 'index.html'), 'utf8');
   expect(page).toContain(`Written by flow run <code>${run}</code>`);
   const rows = (await readFile(join(place.folder, 'report', 'quarantine.jsonl'), 'utf8')).trimEnd().split('\n');
   expect(rows).toHaveLength(10);
+
+  // Another engine starts on what the first one left, and knows it all.
+  const logs = await place.start('bin/assent.js', 'runs', 'logs', run).ended;
+  expect(logs.code).toBe(0);
+  expect(logs.stdout.match(/a row goes to quarantine/g)).toHaveLength(10);
 });
 
 test('Ctrl-C in the middle of the flow ends it at once, and leaves no process behind', async () => {
@@ -77,7 +82,3 @@ function after(text: string, mark: string): string {
     ? (/^[^]*?(?=\n +\$ |\n\d {2}|$(?![^]))/.exec(rest)?.[0] ?? rest)
     : `nothing after ${mark}`;
 }
-
-/** The demo's own process, which leads its group. */
-const groupOf = ({ child }: ExampleProcess): Promise<number[]> =>
-  Promise.resolve(child.pid === undefined ? [] : [child.pid]);

@@ -36,7 +36,7 @@ export interface Place {
 const ENGINE_LEAVES_WITHIN_MS = 20_000;
 
 export async function newPlace(): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'assent-examples-'));
+  const folder = await mkdtemp(join(tmpdir(), 'assent-example-run-'));
   const data = join(folder, '.assent');
   const started: ExampleProcess[] = [];
   const startWith = (env: NodeJS.ProcessEnv, file: string, ...args: string[]): ExampleProcess => {

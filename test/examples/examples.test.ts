@@ -29,11 +29,11 @@ describe('01-github-stars', () => {
   });
   afterAll(() => api.close());
 
+  const apiUrl = (): string => `http://127.0.0.1:${String((api.address() as AddressInfo).port)}`;
   const run = (repository: string, apiFailures: number): ReturnType<Place['start']>['ended'] => {
     asked = [];
     failures = apiFailures;
-    const url = `http://127.0.0.1:${String((api.address() as AddressInfo).port)}`;
-    return place.startWith({ GITHUB_API_URL: url }, example, repository).ended;
+    return place.startWith({ GITHUB_API_URL: apiUrl() }, example, repository).ended;
   };
 
   test('has its answer although the API fails twice first', async () => {
@@ -46,6 +46,17 @@ describe('01-github-stars', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('Error: GitHub answered 503');
     expect(asked).toHaveLength(4);
+  });
+
+  test('runs by the command line too, its parameters from there and its result on standard output', async () => {
+    asked = [];
+    failures = 1;
+    const { code, stdout } = await place.start(
+      'bin/assent.js',
+      ...['run', example, '--param', 'repository=nodejs/node', '--param', `api=${apiUrl()}`],
+    ).ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '4321\n' });
+    expect(asked).toHaveLength(2);
   });
 
   test('refuses a wrong parameter before anything is asked', async () => {

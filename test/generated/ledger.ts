@@ -108,3 +108,16 @@ export function folded(lines: readonly Line[]): Workspace {
   for (const step of steps(lines)) workspace = step.workspace;
   return workspace;
 }
+
+/** For whoever reads of a failure: one ruling a line. */
+export function linesText(lines: readonly Line[]): string {
+  return lines.map(({ ruling }) => lineText(ruling)).join('\n');
+}
+
+function lineText({ proposal, outcome, trail, atMs, state }: Ruling): string {
+  if (proposal.kind === 'workspace') return `${outcome} ${proposal.event.type}`;
+  const said = trail.flatMap((entry) => (typeof entry === 'string' ? [] : [`${entry.rule}: ${entry.why}`]));
+  const execution = proposal.execution === undefined ? '' : ` in execution ${String(proposal.execution)}`;
+  const to = state === undefined ? proposal.to.name : `${proposal.to.name} as ${state.name}`;
+  return `${String(atMs % 100_000)} ${outcome} ${proposal.id}${execution}: ${proposal.run} ${to} ${said.join('; ')}`;
+}

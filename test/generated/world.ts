@@ -14,7 +14,7 @@ import { bound, limitName, parametersOf } from './bound.ts';
 import { effectProblems, leftovers, ledgerProblems } from './checks.ts';
 import { CuttableLink, pidOfNobody, type Cut } from './cuttable-link.ts';
 import { Explanation, outcomeText, type Outcome } from './explanation.ts';
-import { folded, type Ledger, type Line } from './ledger.ts';
+import { folded, linesText, type Ledger, type Line } from './ledger.ts';
 import { Outside } from './outside.ts';
 import type { Program } from './program.ts';
 import { chanceOf } from './values.ts';
@@ -63,6 +63,9 @@ export async function runWorld(universe: Universe, program: Program, plan: Plan)
   const world = new World(universe, program, plan);
   try {
     return await world.run();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new Error(`${detail}\n${linesText(universe.ledger.of(plan.name))}`, { cause: error });
   } finally {
     await world.close();
   }

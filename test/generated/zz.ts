@@ -11,7 +11,7 @@ const programs = fc.sample(anyProgram.filter((p) => p.isOpen === open), { numRun
 let n = 0, bad = 0, worlds = 0;
 const t = performance.now();
 let heard = 0, completed = 0;
-for (const program of programs) {
+for (const program of programs.slice(Number(process.argv[5] ?? 0), Number(process.argv[6] ?? 1e9))) {
   const name = `w${n++}`;
   await setWorldLimit(u, program, name);
   const go = async (name: string, seed: number, lives: Life[]) => {

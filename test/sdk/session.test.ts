@@ -220,6 +220,7 @@ test('orders reach whoever follows the run, and nobody else', () => {
     execution: 1,
     by: 'cli',
     seq: 2,
+    index: 0,
   };
   hear({ orders: [order, { ...order, run: 'bbbbbbbbbbbbbbbb' as RunId }] });
   session.unfollow(RUN);
