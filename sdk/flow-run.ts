@@ -14,19 +14,10 @@ import type { Answer, Order } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
+import { reportOf, type Own } from './flow-report.ts';
 import { Turn } from './handover.ts';
 import type { Settings } from './options.ts';
-import {
-  cancelled,
-  cancelledWith,
-  completedWith,
-  errorOf,
-  failedWith,
-  isFence,
-  isRetriable,
-  refusedError,
-  type Report,
-} from './outcomes.ts';
+import { cancelled, errorOf, failedWith, isFence, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
 import { Execution, FlowScope, scopes, type Call } from './scope.ts';
 
@@ -64,7 +55,6 @@ type Ruled =
       readonly reason?: string | undefined;
     }
   | { readonly type: 'REFUSED'; readonly error: unknown };
-type Own = { readonly value: unknown } | { readonly error: unknown };
 
 /** The wish to start was refused: nothing ran. */
 export class StartRefused extends Error {
@@ -262,7 +252,10 @@ export class FlowRun implements Call {
   }
 
   async #report(scope: FlowScope, own: Own): Promise<Ruled> {
-    const { report, own: reported } = await this.#stored(this.#reportOf(scope, own));
+    const { settings } = this.#plan.flow;
+    const { client, attempt } = scope;
+    const ending = { client, settings, attempt, whose: this.#whose(), cancelled: this.#cancelled };
+    const { report, own: reported } = await reportOf(ending, own);
     this.#turn.doubt();
     const answer = await this.#ask(this.#endWish(scope, report.state), ({ state }) => state?.type !== 'SCHEDULED');
     if (isFence(answer)) {
@@ -287,38 +280,12 @@ export class FlowRun implements Call {
     this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0, index: 0 });
   }
 
-  /** A result that cannot be stored fails the run; what the ledger names must be there. */
-  async #stored(made: { report: Report; own: Own }): Promise<{ report: Report; own: Own }> {
-    try {
-      await made.report.stored;
-      return made;
-    } catch (error) {
-      return { report: failedWith(this.#client, error, true), own: { error } };
-    }
-  }
-
   #standing(state: State, reported: State, { version }: Answer, own: Own): Ruled {
     return { type: 'STATE', state, version, ...(state.type === reported.type ? { own } : {}) };
   }
 
   #endWish(scope: FlowScope, to: State): Wish {
     return { kind: 'flow', run: this.#plan.run, to, report: true, execution: scope.execution.number };
-  }
-
-  #reportOf(scope: FlowScope, own: Own): { report: Report; own: Own } {
-    if (this.#cancelled !== undefined) {
-      const evidence = 'value' in own ? { result: own.value } : { error: own.error };
-      return { report: cancelledWith(this.#client, evidence), own: { error: this.#cancelled } };
-    }
-    if ('error' in own) {
-      const retriable = isRetriable(own.error, this.#plan.flow.settings, scope.attempt);
-      return { report: failedWith(this.#client, own.error, retriable), own };
-    }
-    try {
-      return { report: completedWith(this.#client, own.value, this.#whose()), own };
-    } catch (error) {
-      return { report: failedWith(this.#client, error, false), own: { error } };
-    }
   }
 
   async #meaning(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {

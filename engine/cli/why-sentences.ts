@@ -163,7 +163,7 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
   if (groups.size === 0) return ['The rules let everything else pass as it was asked.'];
   const beganMs = run.createdMs;
   const telling = [...groups].filter(([id, rulings]) => id === run.run || ended.has(id) || rulings.some(isTelling));
-  const patient = [...groups].filter((group) => !telling.includes(group));
+  const patient = [...groups].filter((group) => !telling.includes(group) && group[1].some(isHeld));
   // The run's own story first: its refusal must not drown in what its calls waited for.
   telling.sort(([one], [other]) => Number(other === run.run) - Number(one === run.run));
   const blocks = telling.slice(0, tasksMax).flatMap(([id, rulings]) => {
@@ -183,6 +183,7 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
   ];
 }
 
+const isHeld = ({ outcome }: Explained): boolean => outcome === 'held';
 const isTelling = ({ outcome }: Explained): boolean => outcome === 'rejected' || outcome === 'rewritten';
 
 /** Calls that waited for their turn and got it, or wait still: how many, for which rule, how long. */
