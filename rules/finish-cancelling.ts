@@ -3,6 +3,7 @@
  * | ---------- | --------------------------------------------------------- |
  * | COMPLETED  | REWRITE to CANCELLED, the result kept as evidence         |
  * | FAILED     | REWRITE to CANCELLED, the error kept as evidence          |
+ * | CRASHED    | REWRITE to CANCELLED: what was asked for has happened     |
  */
 import type { State } from '../protocol/states.ts';
 import { defineRule, rewrite } from './rule.ts';
@@ -12,11 +13,10 @@ export const finishCancelling = defineRule({
   summary: 'A run that ends while it is being cancelled is cancelled, whatever it says of itself.',
   on: ['flow', 'subflow', 'task'],
   from: ['CANCELLING'],
-  to: ['FAILED', 'COMPLETED'],
+  to: ['FAILED', 'COMPLETED', 'CRASHED'],
   needs: [],
   may: ['rewrite'],
-  judge: ({ to }) =>
-    rewrite(cancelledWith(to), `it was being cancelled when it ${to.type === 'COMPLETED' ? 'completed' : 'failed'}`),
+  judge: ({ to }) => rewrite(cancelledWith(to), `it was being cancelled when it ${to.type.toLowerCase()}`),
 });
 
 /** The cancelled state that keeps what was reported as evidence. */
@@ -25,6 +25,6 @@ export function cancelledWith(to: State): State {
     type: 'CANCELLED',
     name: 'Cancelled',
     ...(to.type === 'COMPLETED' && to.result !== undefined ? { result: to.result } : {}),
-    ...(to.type === 'FAILED' && to.error !== undefined ? { error: to.error } : {}),
+    ...((to.type === 'FAILED' || to.type === 'CRASHED') && to.error !== undefined ? { error: to.error } : {}),
   };
 }

@@ -28,7 +28,15 @@ const isText = (value: unknown): boolean => typeof value === 'string' && value.l
 const isName = (value: unknown): boolean => isText(value) && value !== '';
 const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
 
-const STATE_FIELDS: ReadonlySet<string> = new Set(['type', 'name', 'message', 'dueAtMs', 'result', 'error', 'retriable']);
+const STATE_FIELDS: ReadonlySet<string> = new Set([
+  'type',
+  'name',
+  'message',
+  'dueAtMs',
+  'result',
+  'error',
+  'retriable',
+]);
 
 function isState(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

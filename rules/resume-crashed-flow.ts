@@ -1,9 +1,9 @@
 /**
- * | a worker can find it | resumed so far | opinion                                                        |
- * | -------------------- | -------------- | -------------------------------------------------------------- |
- * | no                   | any            | PASS: whoever starts it again resumes it                       |
- * | yes                  | 20 times       | PASS: it seems to take its process down with it                |
- * | yes                  | fewer          | REWRITE to AwaitingResume, due now: the next worker goes on    |
+ * | a worker can find it | resumed so far | opinion                                                                    |
+ * | -------------------- | -------------- | -------------------------------------------------------------------------- |
+ * | no                   | any            | PASS: whoever starts it again resumes it                                   |
+ * | yes                  | 20 times       | PASS: it seems to take its process down with it                            |
+ * | yes                  | fewer          | REWRITE to AwaitingResume, due now or when its retry was: the next goes on |
  */
 import { defineRule, pass, rewrite } from './rule.ts';
 
@@ -14,14 +14,15 @@ export const resumeCrashedFlow = defineRule({
   name: 'resume-crashed-flow',
   summary: 'A flow run whose worker died goes on in the next worker; what it completed is not repeated.',
   on: ['flow'],
-  from: ['RUNNING'],
+  from: ['RUNNING', 'SCHEDULED'],
   to: ['CRASHED'],
   needs: ['resume'],
   may: ['rewrite'],
-  judge: ({ to }, { resume, nowMs }) => {
+  judge: ({ from, to }, { resume, nowMs }) => {
     if (!resume.byWorker) return pass();
     if (resume.used >= RESUMES_MAX) return pass(undefined, `it was resumed ${String(resume.used)} times already`);
     const why = to.message ?? 'its process died';
-    return rewrite({ type: 'SCHEDULED', name: 'AwaitingResume', dueAtMs: nowMs, message: why }, why);
+    const dueAtMs = from?.type === 'SCHEDULED' && from.dueAtMs > nowMs ? from.dueAtMs : nowMs;
+    return rewrite({ type: 'SCHEDULED', name: 'AwaitingResume', dueAtMs, message: why }, why);
   },
 });

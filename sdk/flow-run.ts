@@ -109,6 +109,8 @@ export class FlowRun implements Call {
         if (ruled.state.type !== 'SCHEDULED' || this.#left) return await this.#meaning(ruled);
         basedOn = ruled.version;
         await this.#scope?.quiet(GRACE_MS);
+        // Whatever the last attempt has left to say is void; it would only be told that another execution is current.
+        if (parent === undefined) this.#scope?.silence();
       }
     } finally {
       await this.#turn.comes();

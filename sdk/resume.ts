@@ -86,7 +86,8 @@ async function untilNobodys(client: Client, first: RunView): Promise<RunView | u
         await reportCrash(client, view, owner);
         break;
       case 'UNKNOWN':
-        if (performance.now() > untilMs) return undefined;
+        // Whoever executes it will be heard, or will be ruled crashed; if there is nobody, neither.
+        if (view.process === undefined && performance.now() > untilMs) return undefined;
         if (view === first)
           runLogger().info(`run ${view.run} is unfinished: waiting until it is known whether its process lives`);
         await pause(Math.min(LOOK_AGAIN_MS, client.hello.heartbeatLimitMs / 4));

@@ -12,7 +12,7 @@ let outside: Logger | undefined;
 /**
  * The logger of the run in which this code runs. Its lines carry the flow run, the task run and the task, and can be
  * read with `assent runs logs`. Outside of a run its lines go to standard error alone. The environment variable
- * ASSENT_LOG sets the level; default: info.
+ * ASSENT_LOG sets the level; default: info. With `quiet` the lines are kept and not shown.
  *
  * @example
  * import { flow, runLogger, task } from 'assent';
@@ -53,7 +53,8 @@ const loggerTo = (write: (line: string) => void, fields: Record<string, string>)
   pino({ level: levelOf(), base: fields }, { write });
 
 function show(line: string): void {
-  if (process.env['ASSENT_LOG'] === undefined && !process.stderr.isTTY) return;
+  const wanted = process.env['ASSENT_LOG'];
+  if (wanted === 'quiet' || (wanted === undefined && !process.stderr.isTTY)) return;
   process.stderr.write(`${shown(line)}\n`);
 }
 

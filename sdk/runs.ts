@@ -124,6 +124,8 @@ class Handle {
     if (this.#end === undefined) await this.#ended();
     const { state, reason } = this.#end ?? { state: { type: 'PENDING', name: 'Pending' }, reason: undefined };
     if (state.type === 'COMPLETED') return this.#client.read(state.result);
+    if (state.type === 'CRASHED')
+      throw new AssentError('FLOW_FAILED', `${this.#whose} crashed: ${state.message ?? ''}.`);
     throw await errorOf(this.#client, state, this.#whose, reason);
   }
 
@@ -146,8 +148,8 @@ class Handle {
   }
 
   #hear(state: State, reason: string | undefined): void {
-    // A crashed run may be resumed; it has not ended.
-    if (!isTerminal(state) || state.type === 'CRASHED' || this.#end !== undefined) return;
+    // One whose worker died is SCHEDULED for the next; CRASHED is one that no worker will go on with.
+    if (!isTerminal(state) || this.#end !== undefined) return;
     this.#end = { state, reason };
     this.#client.unawait(this.#run);
     this.#wake();

@@ -26,11 +26,11 @@ import {
   isFence,
   isRetriable,
   refusedError,
-  RUNNING,
   type Report,
 } from './outcomes.ts';
 import { reuse, type Ended } from './reuse.ts';
 import { scopes, TaskScope, type Call, type FlowScope } from './scope.ts';
+import { startOf } from './task-start.ts';
 
 export type TaskDefinition = {
   readonly settings: Settings;
@@ -60,6 +60,8 @@ export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly
   return promise;
 }
 
+/** A start that is not answered: what is ordered meanwhile may be older than the answer, or later. */
+type Asking = { later: Order | undefined };
 type Caller = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
 
 class TaskCall implements Call {
@@ -70,10 +72,13 @@ class TaskCall implements Call {
   readonly #caller: Caller;
   /** The attempt whose function runs; undefined before, between and after attempts. */
   #running: TaskScope | undefined;
+  /** Its function has settled, and what it gave is being stored. */
+  #storing = false;
   /** The run's version as it was last heard of. */
   #version = 0;
-  /** Starts that were proposed. An answer about one that another has followed is out of date. */
+  /** Starts that were proposed; what is answered to the report of an earlier attempt is out of date. */
   #starts = 0;
+  #asking: Asking | undefined;
   /** The caller has its outcome; it will have it when it is its turn; and it may have it before it is ruled on. */
   #done = false;
   #isHanded = false;
@@ -103,7 +108,7 @@ class TaskCall implements Call {
   }
 
   get settled(): Promise<void> {
-    if (this.#running === undefined) return Promise.resolve();
+    if (this.#running === undefined && !this.#storing) return Promise.resolve();
     return new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -142,30 +147,13 @@ class TaskCall implements Call {
   #reuse(ended: Ended): void {
     this.#done = true;
     const report = (to: State): Wish => this.#reportWish(to);
-    reuse({ flow: this.#flow, ended, start: this.#startWish(), report, whose: this.#whose() }).then(
-      this.#caller.resolve,
-      this.#caller.reject,
-    );
-  }
-
-  #startWish(): Wish {
-    const { name, retry, timeoutMs, limits, priority } = this.#task.settings;
-    return {
-      kind: 'task',
-      run: this.run,
-      to: RUNNING,
-      execution: this.#flow.execution.number,
-      create: {
-        kind: 'task',
-        name,
-        parent: this.#flow.run,
-        call: this.#identity.call,
-        ...(retry === undefined ? {} : { retry }),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        ...(limits === undefined ? {} : { limits }),
-        ...(priority === undefined ? {} : { priority }),
-      },
-    };
+    reuse({
+      flow: this.#flow,
+      ended,
+      start: startOf(this.#flow, this.#identity, this.#task.settings),
+      report,
+      whose: this.#whose(),
+    }).then(this.#caller.resolve, this.#caller.reject);
   }
 
   #reportWish(to: State): Wish {
@@ -181,11 +169,17 @@ class TaskCall implements Call {
   }
 
   #proposeStart(): void {
-    const start = (this.#starts += 1);
-    this.#propose(this.#startWish(), (answer) => {
+    const asking: Asking = { later: undefined };
+    this.#asking = asking;
+    this.#starts += 1;
+    this.#propose(startOf(this.#flow, this.#identity, this.#task.settings), (answer) => {
+      this.#asking = undefined;
       if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
-      // While this answer was lost, an order said what came after it.
-      if (start === this.#starts) this.#started(answer);
+      const { later } = asking;
+      // The attempt may be over before its start is heard of: the answer was lost, and came again.
+      const isOver = later !== undefined && later.version > answer.version && later.state.type !== 'CANCELLING';
+      if (!isOver) this.#started(answer);
+      if (later !== undefined) this.#ordered(later);
     });
   }
 
@@ -252,7 +246,7 @@ class TaskCall implements Call {
   #ends(scope: TaskScope): boolean {
     if (this.#running !== scope) return false;
     this.#running = undefined;
-    this.#settle?.();
+    this.#storing = true;
     return true;
   }
 
@@ -264,13 +258,21 @@ class TaskCall implements Call {
           this.#proposeEnd(state, own);
         },
         (error: unknown) => {
+          this.#isOver();
           this.#failInTurn(error);
         },
       );
     }
   }
 
+  /** Its next attempt may begin: what there is to say of this one is said first. */
+  #isOver(): void {
+    this.#storing = false;
+    this.#settle?.();
+  }
+
   #proposeEnd(state: State, own: Own): void {
+    this.#isOver();
     const start = this.#starts;
     this.#propose(this.#reportWish(state), (answer) => {
       this.#ended(answer, state, { ...own, isCurrent: start === this.#starts });
@@ -316,8 +318,13 @@ class TaskCall implements Call {
     }
   }
 
-  #ordered({ state, version, reason }: Order): void {
+  #ordered(order: Order): void {
+    const { state, version, reason } = order;
     if (version <= this.#version || this.#done || this.#isHanded) return;
+    if (this.#asking !== undefined) {
+      if (version > (this.#asking.later?.version ?? 0)) this.#asking.later = order;
+      return;
+    }
     this.#version = version;
     if (state.type === 'CANCELLING') {
       this.#stopped = cancelled(this.#whose(), reason ?? state.message);

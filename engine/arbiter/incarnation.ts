@@ -11,7 +11,7 @@
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, Order } from '../../protocol/messages.ts';
-import { ENGINE, sessionOf, type Proposal } from '../../protocol/proposals.ts';
+import { ENGINE, rootOf, sessionOf, type Proposal } from '../../protocol/proposals.ts';
 import { decodeEntry, decodeSegment } from '../../protocol/segment.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { Court } from '../../rules/judge.ts';
@@ -243,8 +243,8 @@ export class Incarnation {
     const entry = decodeEntry(line);
     if (entry.type !== 'RULING') return;
     // The answer tells the run as it now is (A1): if that is not settled yet, the asker will ask again.
-    const run = entry.proposal.kind === 'workspace' ? undefined : workspace.runs.get(entry.proposal.run);
-    if (run !== undefined && run.last.seq > this.#settledSeq) return;
+    const about = entry.proposal.kind === 'workspace' ? [] : [entry.proposal.run, rootOf(entry.proposal.run)];
+    if (about.some((id) => (workspace.runs.get(id)?.last.seq ?? 0) > this.#settledSeq)) return;
     outbox.answer(session, { v: 1, epoch, answers: [recordedAnswerOf(workspace, entry, at)], orders: [] });
   }
 

@@ -92,14 +92,16 @@ function advance(workspace: Workspace, before: Run, move: Move, slots: readonly 
   if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
   // A reuse: the run stays as it ended, and when it did.
   if (isTerminal(before.state) && before.endedMs !== undefined) return { ...base, sinceMs: before.sinceMs };
-  const again = state.type === 'SCHEDULED' && before.state.type === 'RUNNING' && ruling.outcome === 'rewritten';
+  const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
   const fenced = fences(before, proposal);
-  const failed = (again && !fenced) || (state.type === 'FAILED' && isUnderWay(before));
+  const resumes = again && fenced;
+  const retries = again && !fenced && before.state.type === 'RUNNING';
+  const failed = retries || (state.type === 'FAILED' && isUnderWay(before));
   const { session: _, ...unowned } = base;
   return {
-    ...(again && fenced ? unowned : base),
-    ...(again && fenced ? { resumes: before.resumes + 1 } : {}),
-    ...(again && !fenced ? { retriesUsed: before.retriesUsed + 1 } : {}),
+    ...(resumes ? unowned : base),
+    ...(resumes ? { resumes: before.resumes + 1 } : {}),
+    ...(retries ? { retriesUsed: before.retriesUsed + 1 } : {}),
     ...(failed ? { round: before.round + 1 } : {}),
     ...(isTerminal(state) ? { endedMs: ruling.atMs, end: at } : {}),
     ...(fenced ? { execution: before.execution + 1 } : {}),
@@ -176,7 +178,7 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (now.kind !== 'flow') return;
   if (now.parent === undefined) followSession(workspace, was, now);
   workspace.touched.flows.add(now.id);
-  rememberIdentity(workspace, now);
+  rememberIdentity(workspace, was, now);
   if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id);
   if (ended) {
     withdrawHeld(workspace, now.id, ({ run }) => run === now.id || run.startsWith(`${now.id}.`));
@@ -213,9 +215,11 @@ function followSession(workspace: Workspace, was: Run | undefined, now: Run): vo
 }
 
 /** A crashed run can be resumed by whoever starts the same flow again; one that ended otherwise cannot. */
-function rememberIdentity(workspace: Workspace, { identity, state, id }: Run): void {
+function rememberIdentity(workspace: Workspace, was: Run | undefined, { identity, state, id }: Run): void {
   if (identity === undefined) return;
+  const known = workspace.identities.get(identity);
   const unfinished = !isTerminal(state) || state.type === 'CRASHED';
-  if (unfinished) workspace.identities.set(identity, id);
-  else if (workspace.identities.get(identity) === id) workspace.identities.delete(identity);
+  // The newest one stays: what happens to an older one does not bring it back.
+  if (unfinished && (was === undefined || known === undefined)) workspace.identities.set(identity, id);
+  else if (!unfinished && known === id) workspace.identities.delete(identity);
 }

@@ -101,6 +101,7 @@ export class Projector {
   /** The connection was lost and is back: the ledger may not be the one that was folded. */
   disturb(): void {
     this.#disturbed = true;
+    this.#broken = undefined;
     this.#wake();
   }
 
@@ -187,7 +188,6 @@ export class Projector {
     const { serving } = this.#views;
     if (serving !== this.#views.target && !(await stillStands(ledger, serving.head.head))) this.#views.startAnew();
     this.#broken = undefined;
-    this.#caughtUp = false;
     this.#fold = new ViewFold(this.#views.target);
     this.#seq = this.#views.target.head.head.seq;
     const withDigests = this.#parts.folded !== undefined;

@@ -195,14 +195,18 @@ export class ViewFold {
     run.state = state.name;
     run.message = state.message;
     run.dueAtMs = state.type === 'SCHEDULED' ? state.dueAtMs : undefined;
-    run.sinceMs = ruling.atMs;
-    run.moved = at;
+    // A reuse: the run stays as it ended, and when it did.
+    const isReuse = isTerminal(fromType === '' ? undefined : { type: fromType }) && state.type !== 'RUNNING';
+    if (!isReuse) {
+      run.sinceMs = ruling.atMs;
+      run.moved = at;
+    }
     if (state.type === 'RUNNING') enter(run, ruling, proposal);
-    else leave(run, ruling, proposal, fromType);
+    else if (!isReuse) leave(run, ruling, proposal, fromType);
     this.#runs.touch(run);
     if (run.kind !== 'flow') return;
     const wentOn = fromType !== '' && run.execution !== executionBefore;
-    if (wentOn && state.type !== 'RUNNING') this.#releaseUnder(run);
+    if (wentOn) this.#releaseUnder(run);
     if (isTerminal(state)) this.#held.withdraw(run, 'ALL_UNDER');
     else if (wentOn) this.#held.withdraw(run, 'OTHER_EXECUTIONS');
   }

@@ -17,16 +17,14 @@ const REQUESTS_AT_ONCE = 6;
 /** A start that takes longer than this is explained. */
 const SLOW_START_MS = 2000;
 
-const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '7' }, report: { type: 'string', default: 'demo-report' } },
-});
+const { seed, report } = options();
 const terminal = new Terminal();
 const watcher = new Watcher(terminal);
 const stop = new AbortController();
-const server = await startDataServer({ seed: Number(values.seed) });
+const server = await startDataServer({ seed });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void interrupted(signal));
 // The runs' log lines would tear the line of progress; they can be read with `assent runs logs`.
-process.stderr.isTTY = false;
+process.env['ASSENT_LOG'] = 'quiet';
 // Whoever reads along (`| head`) may leave before the end.
 process.stdout.once('error', () => process.exit(1));
 
@@ -42,6 +40,19 @@ try {
   await server.close();
 }
 
+function options(): { readonly seed: number; readonly report: string } {
+  try {
+    const { values } = parseArgs({
+      options: { seed: { type: 'string', default: '7' }, report: { type: 'string', default: 'demo-report' } },
+    });
+    if (!/^\d+$/.test(values.seed)) throw new TypeError(`--seed takes a whole number, not '${values.seed}'`);
+    return { seed: Number(values.seed), report: values.report };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  }
+}
+
 function introduce({ url, days, months, plan }: DataServer): void {
   const faults = [...plan.answers.values()].flat();
   const times = (fault: string): string => `${String(faults.filter((each) => each === fault).length)} ×`;
@@ -51,7 +62,7 @@ function introduce({ url, days, months, plan }: DataServer): void {
     `${url} serves ${days.toLocaleString('en')} days of real records, a page for each of ${String(months.length)} months.`,
   );
   terminal.detail(
-    `It fails as APIs do; with seed ${values.seed}: ${times('error')} status 500, ${times('slow')} too slow, ` +
+    `It fails as APIs do; with seed ${String(seed)}: ${times('error')} status 500, ${times('slow')} too slow, ` +
       `${times('truncated')} cut off, and ${String(plan.rows.size)} malformed rows.`,
   );
 }
@@ -79,7 +90,7 @@ async function startEngine(): Promise<void> {
 async function runFlow(): Promise<Outcome> {
   terminal.heading('3  The flow');
   terminal.detail('Fetch all pages in parallel, set malformed rows aside, sum up each month, write a report.');
-  const outcome = await seattleWeather({ source: server.url, folder: resolve(values.report) });
+  const outcome = await seattleWeather({ source: server.url, folder: resolve(report) });
   terminal.endProgress();
   return outcome;
 }

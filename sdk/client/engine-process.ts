@@ -16,7 +16,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import { engineOf, type Target } from './target.ts';
 
 /** How long an engine may take to announce itself; the first start may fetch nats-server. */
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 120_000;
 const LOOK_AGAIN_MS = 20;
 const TRY_AGAIN_MS = 1500;
 const LOG_LINES_SHOWN = 12;

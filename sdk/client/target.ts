@@ -2,7 +2,7 @@
  * Where the workspace is: the server that ASSENT_URL names, or the engine of the project's data folder, which is started
  * when none runs.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { AssentError } from '../../protocol/errors.ts';
@@ -79,13 +79,23 @@ type Announcement = {
   readonly credentials: { readonly sdk: { readonly user: string; readonly password: string } };
 };
 
-/** Whether a process of this machine exists. */
+/** Whether a process of this machine exists and can still act: one that has ended and was not reaped yet cannot. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     // EPERM: it exists, and is another user's.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Where there is no /proc, nobody knows, and the beats decide. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
   }
 }

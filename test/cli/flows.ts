@@ -36,3 +36,19 @@ const waiting = task(
     }),
 );
 export const slow = flow({ name: 'slow' }, () => waiting());
+
+/** It does not listen to its signal. */
+const deaf = task({ name: 'deaf' }, () => new Promise((resolve) => setTimeout(resolve, 30_000)));
+export const stubborn = flow({ name: 'stubborn' }, () => deaf());
+
+const first = task({ name: 'first' }, () => {
+  console.log('the first task runs');
+  return 1;
+});
+const second = task({ name: 'second' }, (one: number) => one + 1);
+export const dies = flow({ name: 'dies' }, async () => {
+  const one = await first();
+  // A crash between two tasks: nothing of this process says goodbye.
+  if (process.env['DIE'] === 'yes') process.kill(process.pid, 'SIGKILL');
+  return second(one);
+});

@@ -52,15 +52,15 @@ export function bound(program: Program, place: Place): (parameters: Parameters) 
     }),
   );
   const calls: Calls = {
-    task: (index, inputs) => tasks[index]?.(...inputs) ?? Promise.reject(new Error(`there is no task ${String(index)}`)),
+    task: (index, inputs) =>
+      tasks[index]?.(...inputs) ?? Promise.reject(new Error(`there is no task ${String(index)}`)),
     flow: (index, parameters) => subflow(index)(parameters),
     shaky,
     repair,
   };
   const subflow = (index: number): ((parameters: object) => Promise<unknown>) =>
-    flow(
-      { name: flowName(index), retries: program.flows[index]?.retries ?? 0, retryDelay: 3 },
-      (parameters: object) => runFlow(program, index, parameters, calls),
+    flow({ name: flowName(index), retries: program.flows[index]?.retries ?? 0, retryDelay: 3 }, (parameters: object) =>
+      runFlow(program, index, parameters, calls),
     );
   return flow(
     { name: mainName(place.world), retries: program.flows[0].retries, retryDelay: 3 },
@@ -81,7 +81,8 @@ function boundTask(plan: TaskPlan, name: string, place: Place): BoundTask {
     ...(awaitsRuling ? { await: 'ruling' as const } : {}),
   };
   const act = (inputs: readonly unknown[]): unknown => outcome(plan, name, inputs, place.number);
-  if (sync && end !== 'HANGS') return task(options, (...inputs: unknown[]) => inBody(place, () => act(inputs))) as BoundTask;
+  if (sync && end !== 'HANGS')
+    return task(options, (...inputs: unknown[]) => inBody(place, () => act(inputs))) as BoundTask;
   return task(options, async (...inputs: unknown[]) => {
     begin(place);
     await pause(place.latencyMs());
@@ -122,7 +123,8 @@ function outcome(plan: TaskPlan, name: string, inputs: readonly unknown[], by: n
   const { attempt } = taskRun();
   if (attempt <= plan.failures) throw errorOf(name, `attempt ${String(attempt)} fails`, inputs);
   const [first] = inputs;
-  if (typeof first === 'number' && first < plan.failsBelow) throw errorOf(name, `${String(first)} is too small`, inputs);
+  if (typeof first === 'number' && first < plan.failsBelow)
+    throw errorOf(name, `${String(first)} is too small`, inputs);
   if (plan.end === 'FAILS') throw errorOf(name, 'it always fails', inputs);
   const shape = shapeOf(plan.shape, numberOf([name, inputs]) % 1000);
   if (plan.bare) return shape;

@@ -44,7 +44,8 @@ function fenceProblems({ ruling, workspace, before }: Step): string[] {
 
 /** K2. */
 function repetitions({ ruling, before, after }: Step, completed: Set<string>): string[] {
-  if (after?.kind !== 'task' || before === undefined || ruling.outcome === 'rejected' || ruling.outcome === 'held') return [];
+  if (after?.kind !== 'task' || before === undefined || ruling.outcome === 'rejected' || ruling.outcome === 'held')
+    return [];
   if (!completed.has(after.id)) {
     if (after.state.type === 'COMPLETED') completed.add(after.id);
     return [];
@@ -83,7 +84,11 @@ export function leftovers(lines: readonly Line[], world: string): string[] {
   return problems;
 }
 
-export async function effectProblems(lines: readonly Line[], effects: readonly Effect[], read: Read): Promise<string[]> {
+export async function effectProblems(
+  lines: readonly Line[],
+  effects: readonly Effect[],
+  read: Read,
+): Promise<string[]> {
   const problems: string[] = [];
   const grants = new Map<string, number>();
   const completions = new Map<RunId, { grant: string; result: Value | undefined }>();

@@ -11,6 +11,7 @@
 import { hostname } from 'node:os';
 import type { Digest, SessionId } from '../../protocol/ids.ts';
 import type { Answer, AnswerMessage, Ask, Batch, Heartbeat, Order } from '../../protocol/messages.ts';
+import type { Position } from '../../protocol/rulings.ts';
 import type { Link, LinkListener } from '../../sdk/client/link.ts';
 
 export type Fate = 'DEAD' | 'STOPPED' | 'PARTED';
@@ -164,12 +165,15 @@ export class CuttableLink implements Link {
 
   async putBlob(digest: Digest, text: string): Promise<void> {
     await this.#passable();
+    const t = setTimeout(() => { console.log('SLOW put', digest); }, 3000);
     await this.#inner.putBlob(digest, text);
+    clearTimeout(t);
   }
 
   async getBlob(digest: Digest): Promise<string> {
     await this.#passable();
-    return this.#inner.getBlob(digest);
+    const t = setTimeout(() => { console.log('SLOW get', digest); }, 3000);
+    try { return await this.#inner.getBlob(digest); } finally { clearTimeout(t); }
   }
 
   hold(): void {
@@ -210,6 +214,7 @@ export class CuttableLink implements Link {
   #tell({ epoch, answers, orders }: AnswerMessage): void {
     this.#epoch = epoch;
     const all: Heard[] = [...answers.map((answer) => ({ answer })), ...orders.map((order) => ({ order }))];
+    all.sort((one, other) => compare(placeOf(one), placeOf(other)));
     const room = this.#phase === 'LIVE' ? Math.max(0, this.#cut.at - this.#heard) : all.length;
     const now = all.slice(0, room);
     this.#heard += now.length;
@@ -256,6 +261,8 @@ export class CuttableLink implements Link {
   }
 }
 
+const placeOf = (heard: Heard): Position => ('answer' in heard ? heard.answer : heard.order);
+const compare = (one: Position, other: Position): number => one.seq - other.seq || one.index - other.index;
+
 /** Above what any system numbers its processes by. */
 export const pidOfNobody = (number: number): number => 5_000_000 + number;
-

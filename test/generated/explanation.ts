@@ -162,7 +162,11 @@ export class Explanation {
     return runFlow(this.#program, index, parameters, {
       task: (task, inputs) => {
         const { key } = this.#program.tasks[task] ?? { key: 'NONE' };
-        return call(taskName(task), inputs, key === 'NONE' ? undefined : key === 'FIXED' ? 'fixed' : fingerprint(inputs));
+        return call(
+          taskName(task),
+          inputs,
+          key === 'NONE' ? undefined : key === 'FIXED' ? 'fixed' : fingerprint(inputs),
+        );
       },
       flow: (called, given) => {
         const { run } = counter.next(flowName(called), [given]);

@@ -137,14 +137,21 @@ class Interpreter {
   /** Which of several errors comes first depends on which call ends first; so a program that is not open does not look. */
   #caught(error: unknown): unknown {
     if (!this.#program.isOpen) return 'an error';
-    const { name, message, code, cause } = error as { name?: unknown; message?: unknown; code?: unknown; cause?: unknown };
+    const { name, message, code, cause } = error as {
+      name?: unknown;
+      message?: unknown;
+      code?: unknown;
+      cause?: unknown;
+    };
     return { name, message, code, cause };
   }
 
   #call(call: Call, seen: readonly unknown[], first: readonly unknown[] = []): Promise<unknown> {
     const inputs = [...first, ...call.inputs.map((input) => this.#value(input, seen))];
     const { kind, index } = calleeOf(this.#program, this.#flow, call);
-    return kind === 'TASK' ? this.#calls.task(index, inputs) : this.#calls.flow(index, { inputs, since: new Date(index) });
+    return kind === 'TASK'
+      ? this.#calls.task(index, inputs)
+      : this.#calls.flow(index, { inputs, since: new Date(index) });
   }
 
   #value(expression: Expression, seen: readonly unknown[]): unknown {

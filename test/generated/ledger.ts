@@ -89,7 +89,11 @@ export class Ledger {
 }
 
 /** One ruling's effect: the run as it was, and as it is after it. */
-export type Step = Line & { readonly before: Run | undefined; readonly after: Run | undefined; readonly workspace: Workspace };
+export type Step = Line & {
+  readonly before: Run | undefined;
+  readonly after: Run | undefined;
+  readonly workspace: Workspace;
+};
 
 /** Folds a world's lines one by one. */
 export function* steps(lines: readonly Line[]): Generator<Step> {

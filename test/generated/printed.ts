@@ -18,7 +18,11 @@ export function printed(program: Program): string {
     const options = [`name: '${flowName(index)}'`, ...(plan.retries === 0 ? [] : [`retries: ${String(plan.retries)}`])];
     const repair = ['try { shaky() } catch (error) { await repair(); throw error; }'];
     const lines = [...(plan.isRepaired ? repair : []), ...new Printer(program, index).block(plan.body, 1)];
-    return [`const ${flowName(index)} = flow({ ${options.join(', ')} }, async (v0) => {`, ...indented(lines), '});'].join('\n');
+    return [
+      `const ${flowName(index)} = flow({ ${options.join(', ')} }, async (v0) => {`,
+      ...indented(lines),
+      '});',
+    ].join('\n');
   });
   return [`// ${order}`, ...tasks, ...flows.reverse()].join('\n');
 }
@@ -38,7 +42,9 @@ function printedTask(plan: TaskPlan, name: string, slots: number): string {
     ...(plan.failsBelow === 0 ? [] : [`if (inputs[0] < ${String(plan.failsBelow)}) throw error;`]),
     ...(plan.end === 'FAILS' ? ['throw error;'] : []),
     ...(plan.end === 'HANGS' ? ['await aborted(signal);'] : []),
-    ...(plan.end === 'COMPLETES' ? [plan.bare ? `return shape${String(plan.shape)};` : `return { stamp, shape: shape${String(plan.shape)} };`] : []),
+    ...(plan.end === 'COMPLETES'
+      ? [plan.bare ? `return shape${String(plan.shape)};` : `return { stamp, shape: shape${String(plan.shape)} };`]
+      : []),
   ];
   return `const ${name} = task({ ${options.join(', ')} }, ${isSync(plan) ? '' : 'async '}(...inputs) => { ${body.join(' ')} });`;
 }
@@ -69,12 +75,18 @@ class Printer {
       case 'ALL':
       case 'SETTLED':
       case 'RACE':
-        return [`const ${name} = await Promise.${METHODS[statement.type]}([`, ...this.#branches(statement.branches, seen), ']);'];
+        return [
+          `const ${name} = await Promise.${METHODS[statement.type]}([`,
+          ...this.#branches(statement.branches, seen),
+          ']);',
+        ];
       case 'FILL':
         return [
           `const ${name}filled = new ${statement.into}; // filled in the order in which the branches end`,
           `await Promise.all([`,
-          ...this.#branches(statement.branches, seen).map((line) => line.replace(/^ {2}\}\)\(\),$/, `  })().then(put(${name}filled)),`)),
+          ...this.#branches(statement.branches, seen).map((line) =>
+            line.replace(/^ {2}\}\)\(\),$/, `  })().then(put(${name}filled)),`),
+          ),
           ']);',
           `const ${name} = await ${this.#call(statement.pass, seen + 1, [`${name}filled`], name)};`,
         ];
@@ -111,15 +123,24 @@ class Printer {
   }
 
   #branches(branches: readonly Block[], seen: number): string[] {
-    return branches.flatMap((branch) => ['  (async () => {', ...indented(indented(this.block(branch, seen))), '  })(),']);
+    return branches.flatMap((branch) => [
+      '  (async () => {',
+      ...indented(indented(this.block(branch, seen))),
+      '  })(),',
+    ]);
   }
 
   /** `last`: the name of the last value in sight, where it is not the usual one. */
   #call(call: Call, seen: number, first: readonly string[] = [], last?: string): string {
     const inputs = [...first, ...call.inputs.map((input) => this.#value(input, seen))];
     const { kind, index } = calleeOf(this.#program, this.#flow, call);
-    const text = kind === 'TASK' ? `${taskName(index)}(${inputs.join(', ')})` : `${flowName(index)}({ inputs: [${inputs.join(', ')}] })`;
-    return last === undefined ? text : text.replaceAll(new RegExp(`\\bv${String(seen - 1)}\\b(?!filled)`, 'g'), `${last}filled`);
+    const text =
+      kind === 'TASK'
+        ? `${taskName(index)}(${inputs.join(', ')})`
+        : `${flowName(index)}({ inputs: [${inputs.join(', ')}] })`;
+    return last === undefined
+      ? text
+      : text.replaceAll(new RegExp(`\\bv${String(seen - 1)}\\b(?!filled)`, 'g'), `${last}filled`);
   }
 
   #value(expression: Expression, seen: number): string {

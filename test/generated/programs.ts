@@ -101,9 +101,7 @@ const flow: fc.Arbitrary<FlowPlan> = fc.record({
 const all: fc.Arbitrary<Program> = fc.record({
   isOpen: fc.boolean(),
   slots: fc.integer({ min: 1, max: 2 }),
-  tasks: fc
-    .array(task, { minLength: 1, maxLength: 5 })
-    .map((tasks) => tasks as unknown as Program['tasks']),
+  tasks: fc.array(task, { minLength: 1, maxLength: 5 }).map((tasks) => tasks as unknown as Program['tasks']),
   flows: fc.array(flow, { minLength: 1, maxLength: 3 }).map((flows) => flows as unknown as Program['flows']),
 });
 

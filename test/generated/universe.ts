@@ -26,7 +26,10 @@ export async function startUniverse(settings: EngineOptions['settings'] = {}): P
   link.hold();
   const { workspace } = engine;
   const reading = await connectEngine(engine.clientAddress, 'reader of the ledger');
-  const log = jetstreamLog(reading.connection, { stream: streams.ledger(workspace), subject: subjects.ledger(workspace) });
+  const log = jetstreamLog(reading.connection, {
+    stream: streams.ledger(workspace),
+    subject: subjects.ledger(workspace),
+  });
   const ledger = await Ledger.follow(log);
   const reader = await Client.open(link);
   return {

@@ -27,7 +27,8 @@ export function textOf(value: unknown, stamps: Stamps = 'shown', around: readonl
     return `${value.name}(${[value.message, code, cause].map(inner).join(', ')})`;
   }
   if (value instanceof Date) return `Date(${String(value.getTime())})`;
-  if (value instanceof Map) return `Map{${[...value].map(([key, item]) => `${inner(key)}=>${inner(item)}`).join(', ')}}`;
+  if (value instanceof Map)
+    return `Map{${[...value].map(([key, item]) => `${inner(key)}=>${inner(item)}`).join(', ')}}`;
   if (value instanceof Set) return `Set{${[...value].map(inner).join(', ')}}`;
   if (value instanceof RegExp || value instanceof URL) return `${value.constructor.name}(${String(value)})`;
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${Buffer.from(value.buffer).toString('hex')})`;
@@ -47,7 +48,11 @@ export const numberOf = (value: unknown): number => Number.parseInt(fingerprint(
 /** One to three pieces of a value, for a loop. */
 export function piecesOf(value: unknown): readonly unknown[] {
   const number = numberOf(value);
-  return Array.from({ length: 1 + (number % 3) }, (_, piece) => ({ piece, of: number, from: new Date(number + piece) }));
+  return Array.from({ length: 1 + (number % 3) }, (_, piece) => ({
+    piece,
+    of: number,
+    from: new Date(number + piece),
+  }));
 }
 
 /** Longer than what stands inline in the ledger: it goes to the object store. */
@@ -56,10 +61,11 @@ const LARGE = 20_000;
 const SHAPES: readonly ((n: number) => unknown)[] = [
   (n) => n,
   (n) => new Date(1_600_000_000_000 + n),
-  (n) => new Map<unknown, unknown>([
-    ['n', n],
-    [n, { deep: new Set([1n, 2n]) }],
-  ]),
+  (n) =>
+    new Map<unknown, unknown>([
+      ['n', n],
+      [n, { deep: new Set([1n, 2n]) }],
+    ]),
   (n) => new Set<unknown>([n, 'x', { y: [n] }]),
   (n) => BigInt(n) ** 5n,
   (n) => ({ nested: { list: [1, undefined, null, Number.NaN, -0, Number.POSITIVE_INFINITY], when: new Date(n) } }),

@@ -101,9 +101,9 @@ class World {
     await ledger.until('the run ends', LIMIT_MS, () => this.#isOver());
     for (const { link } of this.#processes) link.wake();
     await this.#hearZombies();
-    await ledger.until('everything of the run ends', LIMIT_MS, () => leftovers(ledger.of(name), name).length === 0).catch(
-      () => undefined,
-    );
+    await ledger
+      .until('everything of the run ends', LIMIT_MS, () => leftovers(ledger.of(name), name).length === 0)
+      .catch(() => undefined);
     const outcome = await this.#judge();
     return {
       outcome,
@@ -147,9 +147,11 @@ class World {
     const wakesAt = sleeper?.life.wakesAt;
     if (sleeper === undefined || successor === undefined || wakesAt === undefined) return;
     const { link } = successor;
-    void link.until(() => link.heardOfRun >= wakesAt).then(() => {
-      sleeper.link.wake();
-    });
+    void link
+      .until(() => link.heardOfRun >= wakesAt)
+      .then(() => {
+        sleeper.link.wake();
+      });
   }
 
   /** Every process that is not dead hears that it must stop, or how the run ended. */
@@ -204,7 +206,8 @@ class World {
     const explained = await explanation.of(root.id);
     this.#problems.push(...explanation.problems);
     const texts = [outcome, explained].map((one) => (one === undefined ? 'nothing' : outcomeText(one)));
-    if (texts[0] !== texts[1]) this.#problems.push(`K0 the run ended as ${String(texts[0])}, explained is ${String(texts[1])}`);
+    if (texts[0] !== texts[1])
+      this.#problems.push(`K0 the run ended as ${String(texts[0])}, explained is ${String(texts[1])}`);
     for (const [id] of folded(lines).runs.entries()) {
       if (!explanation.called.has(id as RunId)) this.#problems.push(`K0 ${id} is a call that nothing explains`);
     }

@@ -7,7 +7,7 @@ import { facts, testReach, transition } from './fixtures.ts';
 testReach(finishCancelling, {
   on: ['flow', 'subflow', 'task'],
   from: ['CANCELLING'],
-  to: ['FAILED', 'COMPLETED'],
+  to: ['FAILED', 'COMPLETED', 'CRASHED'],
 });
 
 const value = { digest: 'd'.repeat(64), size: 1, inline: '1' } as unknown as Value;
@@ -17,6 +17,7 @@ test.each<{ reported: State; kept: object }>([
   { reported: { type: 'COMPLETED', name: 'Completed' }, kept: {} },
   { reported: { type: 'FAILED', name: 'Failed', error: value, retriable: true }, kept: { error: value } },
   { reported: { type: 'FAILED', name: 'Failed' }, kept: {} },
+  { reported: { type: 'CRASHED', name: 'Crashed', error: value }, kept: { error: value } },
 ])('a run that is being cancelled and reports $reported.type is cancelled; evidence: $kept', ({ reported, kept }) => {
   const opinion = finishCancelling.judge(transition('CANCELLING', reported), facts());
   expect(opinion).toMatchObject({ type: 'REWRITE' });

@@ -37,7 +37,10 @@ describe('RUNNING once more', () => {
   const judge = (kind: 'flow' | 'subflow' | 'task', ran: number | undefined): unknown =>
     followLifecycle.judge(
       transition('RUNNING', 'RUNNING', { kind }),
-      facts({ execution: { current: 2, asked: 2 }, ...(ran === undefined ? {} : { ran: { execution: ran, round: 0 } }) }),
+      facts({
+        execution: { current: 2, asked: 2 },
+        ...(ran === undefined ? {} : { ran: { execution: ran, round: 0 } }),
+      }),
     );
 
   test.each(['subflow', 'task'] as const)('a %s in the same execution is a duplicate', (kind) => {

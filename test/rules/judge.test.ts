@@ -9,7 +9,11 @@ const CANCELLED = stateOf('CANCELLED');
 const FAILED = stateOf('FAILED');
 const asked = transition('PENDING', RUNNING);
 
-function rule(name: string, opinion: (asked: Transition) => Opinion, to: Rule['to'] = ['RUNNING', 'CANCELLED', 'FAILED']): Rule {
+function rule(
+  name: string,
+  opinion: (asked: Transition) => Opinion,
+  to: Rule['to'] = ['RUNNING', 'CANCELLED', 'FAILED'],
+): Rule {
   return defineRule({
     name,
     summary: name,
@@ -137,7 +141,10 @@ describe('a rule that fails', () => {
     { what: 'a rewrite to nothing', said: { type: 'REWRITE', why: 'so' } },
     { what: 'a rewrite to an unknown state', said: { type: 'REWRITE', to: { type: 'GONE', name: 'Gone' }, why: 'so' } },
     { what: 'a rewrite without a reason', said: { type: 'REWRITE', to: FAILED } },
-    { what: 'a rewrite to a SCHEDULED that is never due', said: { type: 'REWRITE', to: { type: 'SCHEDULED', name: 'S', dueAtMs: Number.NaN }, why: 'so' } },
+    {
+      what: 'a rewrite to a SCHEDULED that is never due',
+      said: { type: 'REWRITE', to: { type: 'SCHEDULED', name: 'S', dueAtMs: Number.NaN }, why: 'so' },
+    },
     { what: 'a hold for nothing', said: { type: 'HOLD', why: 'so' } },
     { what: 'a hold for an unknown thing', said: { type: 'HOLD', waits: { type: 'RAIN' }, why: 'so' } },
     { what: 'a hold until never', said: { type: 'HOLD', waits: { type: 'TIME', dueAtMs: Number.NaN }, why: 'so' } },
@@ -145,8 +152,14 @@ describe('a rule that fails', () => {
     { what: 'a rejection without a code', said: { type: 'REJECT', why: 'so' } },
     { what: 'claims that are no list', said: { type: 'PASS', claims: 'all' } },
     { what: 'a claim of an unknown thing', said: { type: 'PASS', claims: [{ type: 'MONEY' }] } },
-    { what: 'a timer that never rings', said: { type: 'PASS', claims: [{ type: 'TIMER', timer: 'timeout', dueAtMs: Number.POSITIVE_INFINITY }] } },
-    { what: 'less than no slots', said: { type: 'PASS', claims: [{ type: 'SLOTS', slots: [{ limit: 'db', slots: -1 }] }] } },
+    {
+      what: 'a timer that never rings',
+      said: { type: 'PASS', claims: [{ type: 'TIMER', timer: 'timeout', dueAtMs: Number.POSITIVE_INFINITY }] },
+    },
+    {
+      what: 'less than no slots',
+      said: { type: 'PASS', claims: [{ type: 'SLOTS', slots: [{ limit: 'db', slots: -1 }] }] },
+    },
   ])('by saying $what is an error in the trail, and the proposal is rejected', ({ said }) => {
     const verdict = hear(rule('nonsense', () => said as Opinion));
     expect(verdict).toMatchObject({ outcome: 'rejected', code: 'RULE_ERROR', claims: [] });

@@ -11,7 +11,9 @@ describe('the very state that it is in', () => {
   test.each(ENDS)('is kept when a rule says that the run stays as it is: %s', (type) => {
     const state = stateOf(type);
     for (const kind of ['flow', 'subflow', 'task'] as const) {
-      expect(keepTerminalStates.judge(transition(state, state, { kind, stays: true }), facts())).toEqual({ type: 'PASS' });
+      expect(keepTerminalStates.judge(transition(state, state, { kind, stays: true }), facts())).toEqual({
+        type: 'PASS',
+      });
     }
   });
   test.each(ENDS)('is refused when it is asked for: %s', (type) => {

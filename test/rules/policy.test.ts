@@ -60,6 +60,8 @@ describe('a task’s value may be used before its completion is ruled on', () =>
   });
   test('under a rule that only ever passes, or that governs something else', () => {
     expect(withRule(defineRule({ ...late, to: ['COMPLETED'], may: [], judge: () => pass() }))).toBe(true);
-    expect(withRule(defineRule({ ...late, to: ['FAILED'], may: ['reject'], judge: () => reject('NO', 'no') }))).toBe(true);
+    expect(withRule(defineRule({ ...late, to: ['FAILED'], may: ['reject'], judge: () => reject('NO', 'no') }))).toBe(
+      true,
+    );
   });
 });

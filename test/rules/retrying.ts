@@ -18,7 +18,13 @@ export function testRetrying(rule: Rule, kind: RunKind): void {
       { error: 'retriable, without a budget', to: failed(), used: 0, retriesMax: 0, opinion: 'PASS' },
       { error: 'retriable, the budget is spent', to: failed(), used: 3, retriesMax: 3, opinion: 'PASS' },
       { error: 'retriable, the last of the budget', to: failed(), used: 2, retriesMax: 3, opinion: 'REWRITE' },
-      { error: 'retriable by its own word', to: failed({ retriable: true }), used: 0, retriesMax: 1, opinion: 'REWRITE' },
+      {
+        error: 'retriable by its own word',
+        to: failed({ retriable: true }),
+        used: 0,
+        retriesMax: 1,
+        opinion: 'REWRITE',
+      },
     ])('a failure that is $error gets $opinion', ({ to, used, retriesMax, opinion }) => {
       expect(judge(to, { used, retriesMax, delaysMs: [], jitter: 0 }).type).toBe(opinion);
     });
@@ -36,19 +42,29 @@ export function testRetrying(rule: Rule, kind: RunKind): void {
 
     test('chance stretches the delay by the jitter at most, and never shortens it', () => {
       fc.assert(
-        fc.property(fc.nat(100_000), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 0.999, noNaN: true }), (base, jitter, chance) => {
-          const opinion = judge(failed(), { used: 0, retriesMax: 1, delaysMs: [base], jitter }, chance);
-          if (opinion.type !== 'REWRITE' || opinion.to.type !== 'SCHEDULED') throw new Error(opinion.type);
-          const delayMs = opinion.to.dueAtMs - NOW_MS;
-          expect(delayMs).toBeGreaterThanOrEqual(base);
-          expect(delayMs).toBeLessThanOrEqual(Math.ceil(base * (1 + jitter)));
-        }),
+        fc.property(
+          fc.nat(100_000),
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          fc.double({ min: 0, max: 0.999, noNaN: true }),
+          (base, jitter, chance) => {
+            const opinion = judge(failed(), { used: 0, retriesMax: 1, delaysMs: [base], jitter }, chance);
+            if (opinion.type !== 'REWRITE' || opinion.to.type !== 'SCHEDULED') throw new Error(opinion.type);
+            const delayMs = opinion.to.dueAtMs - NOW_MS;
+            expect(delayMs).toBeGreaterThanOrEqual(base);
+            expect(delayMs).toBeLessThanOrEqual(Math.ceil(base * (1 + jitter)));
+          },
+        ),
       );
     });
 
     test('the failure itself stays with the run that waits for its retry', () => {
       const error = { digest: 'e'.repeat(64), size: 3, inline: '"x"' };
-      const opinion = judge(failed({ message: 'no route', error }), { used: 0, retriesMax: 1, delaysMs: [], jitter: 0 });
+      const opinion = judge(failed({ message: 'no route', error }), {
+        used: 0,
+        retriesMax: 1,
+        delaysMs: [],
+        jitter: 0,
+      });
       expect(opinion).toMatchObject({ to: { message: 'no route', error } });
     });
   });

@@ -3,7 +3,11 @@ import { STATE_TYPES } from '../../protocol/states.ts';
 import { stoppedFlowStartsNoTask } from '../../rules/stopped-flow-starts-no-task.ts';
 import { facts, FROM_TYPES, testReach, transition } from './fixtures.ts';
 
-testReach(stoppedFlowStartsNoTask, { on: ['task', 'subflow'], from: FROM_TYPES, to: ['SCHEDULED', 'PENDING', 'RUNNING'] });
+testReach(stoppedFlowStartsNoTask, {
+  on: ['task', 'subflow'],
+  from: FROM_TYPES,
+  to: ['SCHEDULED', 'PENDING', 'RUNNING'],
+});
 
 test.each(STATE_TYPES)('a call begins while its flow run is %s', (type) => {
   for (const to of ['SCHEDULED', 'PENDING', 'RUNNING'] as const) {
@@ -22,5 +26,7 @@ test('a call that has begun may be put off whatever its flow run is, but not run
 
 test('a call of nobody does not start', () => {
   const { flow: _, ...known } = facts();
-  expect(stoppedFlowStartsNoTask.judge(transition('NONE', 'RUNNING'), known)).toMatchObject({ code: 'FLOW_NOT_RUNNING' });
+  expect(stoppedFlowStartsNoTask.judge(transition('NONE', 'RUNNING'), known)).toMatchObject({
+    code: 'FLOW_NOT_RUNNING',
+  });
 });

@@ -15,8 +15,16 @@ describe('of one limit', () => {
     { what: 'the limit is not set', slots: [slot({ used: 7 })], got: { type: 'PASS' } },
     { what: 'more is asked for than there is', slots: [slot({ slotsMax: 2, wanted: 3 })], got: { code: 'NEVER_FITS' } },
     { what: 'there are none at all', slots: [slot({ slotsMax: 0 })], got: { type: 'HOLD' } },
-    { what: 'an ancestor holds it', slots: [slot({ slotsMax: 1, used: 1, heldByAncestors: 1 })], got: { code: 'DEADLOCK' } },
-    { what: 'an ancestor holds one of two', slots: [slot({ slotsMax: 2, used: 1, heldByAncestors: 1 })], got: { type: 'PASS' } },
+    {
+      what: 'an ancestor holds it',
+      slots: [slot({ slotsMax: 1, used: 1, heldByAncestors: 1 })],
+      got: { code: 'DEADLOCK' },
+    },
+    {
+      what: 'an ancestor holds one of two',
+      slots: [slot({ slotsMax: 2, used: 1, heldByAncestors: 1 })],
+      got: { type: 'PASS' },
+    },
     {
       what: 'an ancestor holds one of two, a stranger the other',
       slots: [slot({ slotsMax: 2, used: 2, heldByAncestors: 1 })],

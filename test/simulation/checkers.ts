@@ -67,7 +67,8 @@ function* lost({ heard, rewoundTo }: World, { rulings }: History): Generator<str
     const ruling = standing.get(`${String(answer.seq)} ${String(answer.index)}`);
     const who = `${session}:${String(answer.counter)}`;
     if (ruling === undefined) yield `${who} was answered from ${String(answer.seq)}/${String(answer.index)}, where nothing counts`;
-    else if (ruling.proposal.id !== who || ruling.outcome !== answer.outcome) {
+    // What was granted to an execution that is fenced by now is told as the fence that it is.
+    else if (ruling.proposal.id !== who || (ruling.outcome !== answer.outcome && answer.code !== 'FENCED')) {
       yield `${who} was told ${answer.outcome}, the ledger says ${ruling.outcome} to ${ruling.proposal.id}`;
     }
   }

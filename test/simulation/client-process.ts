@@ -42,6 +42,8 @@ export class ClientProcess {
   readonly #orders = new Map<RunId, (order: Order) => void>();
   #executing = 0;
   #next = 0;
+  /** Something was answered, so the arbiter knows this session. */
+  #opened = false;
   #flushing = false;
 
   constructor(kernel: Kernel, session: string, network: Network) {
@@ -52,7 +54,7 @@ export class ClientProcess {
       this.#flush();
     });
     this.process.every(BEAT_MS, () => {
-      if (this.#executing > 0) network.beat(session);
+      if (this.#executing > 0 && !this.expired) network.beat(session);
     });
     this.process.every(LOOK_MS, () => {
       for (const run of [...this.#orders.keys()]) this.#lookAt(run);
@@ -97,6 +99,7 @@ export class ClientProcess {
 
   receive(message: AnswerMessage): void {
     if (this.expired) return;
+    this.#opened ||= message.answers.length > 0;
     for (const answer of message.answers) this.#answered(answer);
     for (const order of message.orders) this.#orders.get(order.run)?.(order);
   }
@@ -131,7 +134,10 @@ export class ClientProcess {
   #flush(): void {
     if (!this.isUp) return;
     const { nowMs } = this.process.kernel;
-    const due = [...this.#pending].filter(([, { againAtMs }]) => againAtMs <= nowMs).slice(0, 50);
+    // Until the session is open, nothing may overtake what opens it: it would be refused as another session's.
+    const due = [...this.#pending]
+      .filter(([counter, { againAtMs }]) => againAtMs <= nowMs && (this.#opened || counter === 0))
+      .slice(0, 50);
     if (due.length === 0) return;
     const done = Math.min(this.#next, ...this.#pending.keys());
     const proposals = due.map(([counter, pending]): ProposalDraft => {

@@ -43,6 +43,16 @@ const MISFORTUNES: Readonly<Record<string, { readonly weight: number; readonly b
       world.leaseSilentUntilMs = world.kernel.nowMs + world.kernel.between(500, 4000);
     },
   },
+  APPENDS_DELAYED: {
+    weight: 4,
+    befall: (world) => {
+      const untilMs = world.kernel.nowMs + world.kernel.between(1100, 3000);
+      world.leaseSilentUntilMs = untilMs;
+      for (const arbiter of world.livingArbiters) {
+        if (arbiter.arbiter.role === 'ACTIVE') arbiter.delayedUntilMs = untilMs;
+      }
+    },
+  },
   RECONNECTED: { weight: 3, befall: reconnectAll },
   CLIENT_KILLED: {
     weight: 4,
@@ -126,14 +136,14 @@ export function beginMisfortunes(world: World, untilMs: number): void {
 
 /** Sets limits, cancels, and asks what should not be asked. */
 export function operate(world: World, limits: readonly string[]): void {
-  const { kernel, operator } = world;
+  const { kernel } = world;
   for (const limit of limits) {
-    void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 1 + Math.floor(kernel.between(0, 3)) } });
+    void world.operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 1 + Math.floor(kernel.between(0, 3)) } });
   }
   const next = (): void => {
     kernel.after(kernel.between(300, 4000), () => {
       if (!world.chaos) {
-        for (const limit of limits) void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 8 } });
+        for (const limit of limits) void world.operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 8 } });
         return;
       }
       askSomething(world, limits);

@@ -26,7 +26,7 @@ export function drawFlow(kernel: Kernel, index: number): FlowPlan {
     definition,
     ...(byWorker || kernel.happens(0.15) ? { startsInMs: kernel.between(0, 4000) } : {}),
     stages: Array.from({ length: 1 + Math.floor(kernel.between(0, 4)) }, (_, stage) =>
-      Array.from({ length: 1 + Math.floor(kernel.between(0, 4)) }, (_, i) => drawCall(kernel, `s${String(stage)}-${String(i)}`, 0)),
+      Array.from({ length: 1 + Math.floor(kernel.between(0, 6)) }, (_, i) => drawCall(kernel, `s${String(stage)}-${String(i)}`, 0)),
     ),
     obeysAfterMs: kernel.happens(0.3) ? 60_000 : kernel.between(0, 500),
     failures: kernel.happens(0.15) ? 1 : 0,
@@ -35,19 +35,19 @@ export function drawFlow(kernel: Kernel, index: number): FlowPlan {
 }
 
 function drawCall(kernel: Kernel, name: string, depth: number): CallPlan {
-  const hangs = kernel.happens(0.08);
+  const hangs = kernel.happens(0.05);
   const limits = [...TASK_LIMITS, ...(kernel.happens(0.1) ? [FLOW_LIMIT] : [])].filter(() => kernel.happens(0.25));
   const deeper = depth === 0 && kernel.happens(0.12);
   return {
     name,
     durationMs: kernel.between(5, 1500),
-    failures: kernel.happens(0.25) ? 1 + Math.floor(kernel.between(0, 3)) : 0,
-    retriable: kernel.happens(0.85),
+    failures: kernel.happens(0.15) ? 1 + Math.floor(kernel.between(0, 2)) : 0,
+    retriable: kernel.happens(0.95),
     hangs,
     definition: {
-      ...(kernel.happens(0.6) ? { retry: drawRetry(kernel) } : {}),
+      ...(hangs || kernel.happens(0.6) ? { retry: drawRetry(kernel) } : {}),
       ...(hangs || kernel.happens(0.1) ? { timeoutMs: kernel.between(300, 3000) } : {}),
-      ...(limits.length === 0 ? {} : { limits: limits.map((limit) => ({ limit, slots: kernel.happens(0.1) ? 2 : 1 })) }),
+      ...(limits.length === 0 ? {} : { limits: limits.map((limit) => ({ limit, slots: kernel.happens(0.06) ? 2 : 1 })) }),
       ...(kernel.happens(0.2) ? { priority: Math.floor(kernel.between(-2, 3)) } : {}),
     },
     ...(deeper ? { calls: [drawCall(kernel, 'inner-a', 1), drawCall(kernel, 'inner-b', 1)] } : {}),

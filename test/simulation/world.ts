@@ -34,7 +34,7 @@ export type Began = { readonly run: RunId; readonly execution: number; readonly 
 
 const CHAOS_MS = 40_000;
 const PEACE_MS = 600_000;
-const CLIENTS = 3;
+const CLIENTS = 4;
 
 /** A rule that fails on a word: what users may do to the engine. */
 const failing = defineRule({
@@ -71,11 +71,11 @@ export class World {
   /** All that ever were; some are dead. */
   readonly arbiters: ArbiterProcess[] = [];
   clients: ClientProcess[] = [];
-  readonly operator: ClientProcess;
   chaos = true;
   wallOffsetMs = 0;
   leaseSilentUntilMs = 0;
   answersLostUntilMs = 0;
+  #operator: ClientProcess;
   readonly #folder: string;
   #sessions = 0;
   #settled = false;
@@ -90,8 +90,14 @@ export class World {
     this.proposals = memoryLog('proposals');
     this.view = new LedgerView(this.ledger);
     this.alone = this.kernel.happens(0.4);
-    this.plans = Array.from({ length: 4 + Math.floor(this.kernel.between(0, 6)) }, (_, i) => drawFlow(this.kernel, i));
-    this.operator = this.newClient();
+    this.plans = Array.from({ length: 6 + Math.floor(this.kernel.between(0, 10)) }, (_, i) => drawFlow(this.kernel, i));
+    this.#operator = this.newClient();
+  }
+
+  /** Whoever operates the world; after a long silence, in a new session. */
+  get operator(): ClientProcess {
+    if (this.#operator.expired) this.#operator = this.newClient();
+    return this.#operator;
   }
 
   /** Lives the world to its end. */
@@ -119,7 +125,11 @@ export class World {
     this.faults.set(name, (this.faults.get(name) ?? 0) + 1);
   }
 
-  latencyMs = (): number => (this.kernel.happens(0.02) ? this.kernel.between(50, 400) : this.kernel.between(0.1, 4));
+  /** Now and then the network is slow, so that several segments are in flight. */
+  latencyMs = (): number => {
+    const slow = Math.floor(this.kernel.nowMs / 1000) % 4 === 3;
+    return this.kernel.happens(slow ? 0.3 : 0.02) ? this.kernel.between(20, 300) : this.kernel.between(0.1, 4);
+  };
 
   // --- Arbiters ---------------------------------------------------------------------------------------------------
 
@@ -167,7 +177,7 @@ export class World {
           return;
         }
         this.kernel.after(this.latencyMs(), () => {
-          const client = [this.operator, ...this.clients].find((one) => one.session === session);
+          const client = [this.#operator, ...this.clients].find((one) => one.session === session);
           client?.process.after(0, () => {
             client.receive(message);
           });

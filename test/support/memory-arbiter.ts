@@ -172,6 +172,8 @@ export class ArbiterProcess {
   readonly #kernel: Kernel;
   readonly #around: Surroundings;
   readonly #heard = new Map<string, { readonly lease: Lease; readonly atMs: number }>();
+  /** Until then, what it appends stays on its way. */
+  delayedUntilMs = 0;
   #arrivesMs = 0;
   #judging: Position | undefined;
 
@@ -258,7 +260,7 @@ export class ArbiterProcess {
   #append(log: MemoryLog, bytes: Uint8Array, expectedLast: number): Promise<AppendOutcome> {
     if (!this.process.alive) return new Promise(() => undefined);
     // On one connection, what is sent first arrives first; what is answered may be overtaken.
-    this.#arrivesMs = Math.max(this.#arrivesMs, this.#kernel.nowMs + this.#around.latencyMs());
+    this.#arrivesMs = Math.max(this.#arrivesMs, this.delayedUntilMs, this.#kernel.nowMs + this.#around.latencyMs());
     return new Promise((resolve) => {
       this.#kernel.after(this.#arrivesMs - this.#kernel.nowMs, () => {
         void log.append(bytes, expectedLast).then((outcome) => {

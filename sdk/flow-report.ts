@@ -1,0 +1,46 @@
+/** What an attempt of a flow run reports of its end, from what its function gave. */
+import type { AssentError } from '../protocol/errors.ts';
+import type { Client } from './client/client.ts';
+import type { Settings } from './options.ts';
+import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
+
+/** What the function itself gave: the caller in the same process gets the very value or error. */
+export type Own = { readonly value: unknown } | { readonly error: unknown };
+
+type Attempt = {
+  readonly client: Client;
+  readonly settings: Settings;
+  readonly attempt: number;
+  /** Whose, as the subject of a sentence. */
+  readonly whose: string;
+  /** It was told to stop. */
+  readonly cancelled: AssentError | undefined;
+};
+
+type Made = { readonly report: Report; readonly own: Own };
+
+/** Resolves when what the report names can be read; a result that cannot be stored fails the run. */
+export async function reportOf(attempt: Attempt, own: Own): Promise<Made> {
+  const made = madeOf(attempt, own);
+  try {
+    await made.report.stored;
+    return made;
+  } catch (error) {
+    return { report: failedWith(attempt.client, error, true), own: { error } };
+  }
+}
+
+function madeOf({ client, settings, attempt, whose, cancelled }: Attempt, own: Own): Made {
+  if (cancelled !== undefined) {
+    const evidence = 'value' in own ? { result: own.value } : { error: own.error };
+    return { report: cancelledWith(client, evidence), own: { error: cancelled } };
+  }
+  if ('error' in own) {
+    return { report: failedWith(client, own.error, isRetriable(own.error, settings, attempt)), own };
+  }
+  try {
+    return { report: completedWith(client, own.value, whose), own };
+  } catch (error) {
+    return { report: failedWith(client, error, false), own: { error } };
+  }
+}
