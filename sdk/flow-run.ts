@@ -83,6 +83,7 @@ export class FlowRun implements Call {
   #left = false;
   /** The answer to the wish to run is still to come; what is heard of the run may be that very wish's effect. */
   #claiming = false;
+  #heardMeanwhile: Order | undefined;
 
   constructor(plan: FlowRunPlan) {
     this.#plan = plan;
@@ -156,6 +157,7 @@ export class FlowRun implements Call {
     this.#claiming = false;
     this.#hear(answer.version);
     if (answer.outcome !== 'accepted') return this.#notStarted(answer);
+    if (this.#isLate(answer)) this.#fence('another process executes it');
     if (!isOpen()) {
       this.#giveBack();
       return { type: 'REFUSED', error: cancelled(this.#whose(), undefined) };
@@ -167,6 +169,15 @@ export class FlowRun implements Call {
     scope.stop(this.#cancelled ?? cancelled(`${this.#whose()}'s call`, 'the flow function has ended'));
     if (!isOpen() || scope.mute) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);
+  }
+
+  /** The claim was granted, and the run was given to another process before this one heard of it. */
+  #isLate({ version, execution }: Answer): boolean {
+    const latest = this.#heardMeanwhile;
+    this.#heardMeanwhile = undefined;
+    return (
+      execution !== undefined && latest !== undefined && latest.version > version && latest.execution !== execution
+    );
   }
 
   #notStarted(answer: Answer): Ruled {
@@ -307,6 +318,7 @@ export class FlowRun implements Call {
   #ordered(order: Order): void {
     if (order.version <= this.#version) return;
     this.#hear(order.version);
+    if (this.#claiming) this.#heardMeanwhile = order;
     const { state, reason } = order;
     switch (state.type) {
       case 'PAUSED':

@@ -136,7 +136,7 @@ class TaskCall implements Call {
     this.#stopped = reason;
     this.#running?.abort(reason);
     // What runs may still end well; what waits to run has nothing to wait for.
-    if (fenced || this.#running === undefined) {
+    if (fenced || (this.#running === undefined && !this.#storing)) {
       this.#running = undefined;
       this.#end(() => {
         this.#caller.reject(reason);
@@ -146,14 +146,10 @@ class TaskCall implements Call {
 
   #reuse(ended: Ended): void {
     this.#done = true;
+    const start = startOf(this.#flow, this.#identity, this.#task.settings);
     const report = (to: State): Wish => this.#reportWish(to);
-    reuse({
-      flow: this.#flow,
-      ended,
-      start: startOf(this.#flow, this.#identity, this.#task.settings),
-      report,
-      whose: this.#whose(),
-    }).then(this.#caller.resolve, this.#caller.reject);
+    const { resolve, reject } = this.#caller;
+    reuse({ flow: this.#flow, ended, start, report, whose: this.#whose() }).then(resolve, reject);
   }
 
   #reportWish(to: State): Wish {
@@ -191,7 +187,7 @@ class TaskCall implements Call {
     this.#version = answer.version;
     if (answer.outcome === 'accepted') this.#runFunction(answer.attempt ?? 1);
     else if (answer.outcome === 'rewritten' && answer.state !== undefined) this.#follow(answer.state);
-    else this.#failInTurn(refusedError(answer, this.#whose()));
+    else this.#inTurn('reject', refusedError(answer, this.#whose()));
   }
 
   #giveBack(): void {
@@ -259,7 +255,7 @@ class TaskCall implements Call {
         },
         (error: unknown) => {
           this.#isOver();
-          this.#failInTurn(error);
+          this.#inTurn('reject', error);
         },
       );
     }
@@ -282,7 +278,7 @@ class TaskCall implements Call {
     const mayBeEarly = client.hello.completesEarly && !awaitsRuling && settings.timeoutMs === undefined;
     if (mayBeEarly && state.type === 'COMPLETED' && this.#stopped === undefined && execution.handover.isCertain) {
       this.#isEarly = true;
-      this.#resolveInTurn(own.value);
+      this.#inTurn('resolve', own.value);
     } else if (!this.#done) {
       this.#beInDoubt();
     }
@@ -308,11 +304,11 @@ class TaskCall implements Call {
       // A rule refused the end itself. The run must not stay at work for ever.
       const refusal = refusedError(answer, `The end of ${this.#whose()}`);
       this.#propose(this.#reportWish(failedWith(this.#flow.client, refusal, false).state), ignore);
-      this.#failInTurn(refusal);
+      this.#inTurn('reject', refusal);
     } else if (stands.type === 'COMPLETED' && reported.type === 'COMPLETED') {
-      this.#resolveInTurn(own.value);
+      this.#inTurn('resolve', own.value);
     } else if (stands.type === 'FAILED' && reported.type === 'FAILED') {
-      this.#failInTurn(own.error);
+      this.#inTurn('reject', own.error);
     } else {
       this.#follow(stands);
     }
@@ -344,11 +340,11 @@ class TaskCall implements Call {
   #follow(state: State, reason?: string): void {
     if (state.type === 'SCHEDULED') {
       if (this.#stopped === undefined) this.#proposeStart();
-      else this.#failInTurn(this.#stopped);
+      else this.#inTurn('reject', this.#stopped);
       return;
     }
-    if (state.type === 'COMPLETED') this.#resolveInTurn(this.#flow.client.read(state.result));
-    else this.#failInTurn(errorOf(this.#flow.client, state, this.#whose(), reason));
+    if (state.type === 'COMPLETED') this.#inTurn('resolve', this.#flow.client.read(state.result));
+    else this.#inTurn('reject', errorOf(this.#flow.client, state, this.#whose(), reason));
   }
 
   #beInDoubt(): void {
@@ -356,30 +352,18 @@ class TaskCall implements Call {
     this.#endDoubt = this.#flow.execution.handover.doubt();
   }
 
-  /** T5. A value that has to be fetched keeps those after it waiting. */
-  #resolveInTurn(value: unknown): void {
-    this.#inTurn(value, (known) => {
-      this.#end(() => {
-        this.#caller.resolve(known);
-      });
-    });
-  }
-
-  #failInTurn(error: unknown): void {
-    this.#inTurn(error, (known) => {
-      this.#fail(known);
-    });
-  }
-
-  #inTurn(known: unknown, tell: (known: unknown) => void): void {
+  /** T5. What has to be fetched keeps those after it waiting. */
+  #inTurn(how: keyof Caller, known: unknown): void {
     this.#isHanded = true;
-    const fail = (error: unknown): void => {
-      this.#fail(error);
+    const tell = (as: keyof Caller, what: unknown): void => {
+      this.#end(() => {
+        this.#caller[as](what);
+      });
     };
     if (known instanceof Promise) known.catch(ignore);
     this.#flow.execution.handover.live(() => {
-      if (known instanceof Promise) return known.then(tell, fail);
-      tell(known);
+      if (known instanceof Promise) return known.then(tell.bind(undefined, how), tell.bind(undefined, 'reject'));
+      tell(how, known);
       return undefined;
     });
   }

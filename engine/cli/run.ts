@@ -2,7 +2,8 @@
  * `assent run FILE[:flow]`: runs a flow of a file in this process, shows how it goes on, and prints its result.
  *
  * R1 The first Ctrl-C asks for the run to be cancelled and waits for its end; the second leaves at once.
- * R2 Standard output has the flow's result, and what the user's own code writes there.
+ * R2 Standard output has the flow's result, and what the user's own code writes there; with `-o json` it has one document,
+ *    and what the code writes goes to standard error.
  */
 import { spawn } from 'node:child_process';
 import { inspect } from 'node:util';
@@ -104,11 +105,14 @@ class Attempt {
       this.#interrupted();
     };
     process.on('SIGINT', interrupted);
+    const giveBack = this.#parts.output.isJson ? divertOutput() : (): void => undefined;
     try {
       const inputs = parameters === undefined ? [] : [parameters];
       const value = await this.#parts.sdk.callFlow(this.#announcing(flow), inputs, true);
-      return await this.#succeeded(flow, value);
+      giveBack();
+      return this.#succeeded(flow, value);
     } catch (error) {
+      giveBack();
       return await this.#failed(flow, error);
     } finally {
       this.#tail?.stop();
@@ -135,17 +139,16 @@ class Attempt {
       progress.heard(ruling);
     });
     this.#tail.ended.catch(() => undefined);
-    if (this.#interrupts > 0) await this.#cancel(this.#run);
   }
 
-  async #succeeded({ settings: { name } }: CallableFlow, result: unknown): Promise<number> {
+  #succeeded({ settings: { name } }: CallableFlow, result: unknown): number {
     const { output } = this.#parts;
     const run = this.#run;
     // A run that was resumed after its end, by its identity, is answered from the record: nothing began.
     this.#end(`${inkOfNotes('green', 'Completed')}  ${run === undefined ? name : `${name} ${run}`}`);
     if (output.isJson) output.document({ run, name, state: 'Completed', result: result ?? null }, () => []);
     else if (result !== undefined) output.line(shown(result));
-    return Promise.resolve(EXIT.ok);
+    return EXIT.ok;
   }
 
   async #failed({ settings: { name } }: CallableFlow, error: unknown): Promise<number> {
@@ -191,12 +194,21 @@ class Attempt {
   async #cancel(run: RunId): Promise<void> {
     try {
       const { outcome, code, why } = await proposeCancel(this.#parts.client, run, 'Ctrl-C at the terminal');
-      this.#isCancelled = outcome !== 'rejected';
-      if (outcome === 'rejected') this.#parts.output.warn(`the cancel was refused (${code ?? ''}): ${why ?? ''}`);
+      this.#isCancelled = outcome !== 'rejected' || code === 'DUPLICATE';
+      if (!this.#isCancelled) this.#parts.output.warn(`the cancel was refused (${code ?? ''}): ${why ?? ''}`);
     } catch (error) {
       this.#parts.output.warn(error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+/** R2. Returns how to give standard output back. */
+function divertOutput(): () => void {
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  return () => {
+    process.stdout.write = write;
+  };
 }
 
 /** A text as it is, plain data as JSON, anything richer as Node shows it. */

@@ -108,7 +108,8 @@ export class Projector {
   /** Resolves when the view is true for `seq`; false when it is not in time, or cannot be. */
   async reached(seq: number, limitMs: number): Promise<boolean> {
     if (this.seq >= seq) return true;
-    if (this.#broken !== undefined) return false;
+    // A view of an earlier version does not grow, and the new one is not to be waited for by everybody who asks.
+    if (this.#broken !== undefined || this.#views.building !== undefined) return false;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);

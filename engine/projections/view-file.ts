@@ -138,14 +138,6 @@ export class ViewFile {
     this.#load();
   }
 
-  /** Everything goes: the ledger is not the one that was folded. */
-  clear(): void {
-    const tables = this.all("SELECT name FROM sqlite_schema WHERE type = 'table'");
-    for (const { name } of tables) if (name !== 'head') this.#db.exec(`DELETE FROM ${String(name)}`);
-    this.commit(AT_THE_BEGINNING, () => undefined);
-    this.#load();
-  }
-
   bytes(): number {
     const pages = this.one('PRAGMA page_count')?.['page_count'];
     const size = this.one('PRAGMA page_size')?.['page_size'];

@@ -284,14 +284,14 @@ function enter(run: RunRecord, ruling: Ruling, proposal: TransitionProposal): vo
 
 function leave(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, fromType: RunRecord['type']): void {
   const { to, by } = proposal;
-  const again = run.type === 'SCHEDULED' && fromType === 'RUNNING' && ruling.outcome === 'rewritten';
+  const again = run.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
   const isOwn = run.kind === 'flow' && run.parent === 0;
   const isTaken = to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED');
   const fenced = isOwn && run.execution > 0 && isTaken;
   if (again && fenced) {
     run.session = undefined;
     run.resumes += 1;
-  } else if (again) run.retriesUsed += 1;
+  } else if (again && fromType === 'RUNNING') run.retriesUsed += 1;
   if (fenced) run.execution += 1;
   if (run.type !== '' && isTerminal({ type: run.type })) run.endedMs = ruling.atMs;
 }

@@ -7,6 +7,7 @@ import type { RunId } from '../../protocol/ids.ts';
 import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
 import { decodeText, type Recorded } from '../values.ts';
+import { Absence } from './absence.ts';
 import type { Link } from './link.ts';
 import { LogShipper } from './log-shipper.ts';
 import type { ProcessFiles } from './process-files.ts';
@@ -31,6 +32,8 @@ export class Client {
   #atWork = 0;
   #beat: NodeJS.Timeout | undefined;
   #expired = false;
+  #closed = false;
+  readonly #absence: Absence;
   /** Runs that this process executes, and runs for whose end it waits. */
   readonly #watched = new Map<RunId, Watched>();
   readonly #awaited = new Map<RunId, Watched>();
@@ -42,6 +45,8 @@ export class Client {
     this.#hello = hello;
     this.logs = new LogShipper(link);
     this.#session = this.#newSession();
+    // Nobody is declared dead before twice this time.
+    this.#absence = new Absence(hello.heartbeatLimitMs / 2, () => this.#askAfterExecuted());
   }
 
   /** Resolves when an arbiter is active. */
@@ -128,9 +133,11 @@ export class Client {
     this.#atWork += 1;
     if (this.#atWork > 1) return;
     this.processes?.announce(this.session.id);
+    this.#absence.begin();
     this.#sayAlive();
     this.#beat = setInterval(
       () => {
+        this.#absence.present();
         this.#sayAlive();
       },
       Math.min(BEAT_MS, this.#hello.heartbeatLimitMs / 4),
@@ -202,7 +209,11 @@ export class Client {
     const session = this.#session;
     await this.link.listen(session.id, {
       answers: (bytes) => {
-        this.#receive(session, bytes);
+        if (this.#atWork === 0) this.#receive(session, bytes);
+        else
+          this.#absence.read(() => {
+            this.#receive(session, bytes);
+          });
       },
       restored: () => {
         session.restored();
@@ -216,6 +227,7 @@ export class Client {
     this.link.hold();
     this.logs.flush();
     await this.link.flush();
+    this.#closed = true;
     this.session.close();
     clearInterval(this.#beat);
     clearInterval(this.#asking);
@@ -261,12 +273,25 @@ export class Client {
     }
   }
 
-  async #askAfter(watched: Watched): Promise<void> {
+  /** Resolves when each run that this process executes was heard of. */
+  async #askAfterExecuted(): Promise<void> {
+    const executed = [...this.#watched.values()].filter(({ heardMs }) => heardMs !== Number.POSITIVE_INFINITY);
+    await Promise.all(
+      executed.map(async (watched) => {
+        while (!this.#closed && !(await this.#askAfter(watched)));
+      }),
+    );
+  }
+
+  /** False if nobody answered. */
+  async #askAfter(watched: Watched): Promise<boolean> {
     const { run } = watched;
-    const view = await this.runView(run).catch(() => undefined);
-    if (view === undefined || (this.#watched.get(run) !== watched && this.#awaited.get(run) !== watched)) return;
+    const view = await this.runView(run).catch(() => 'UNANSWERED' as const);
+    if (view === 'UNANSWERED') return false;
+    if (view === undefined || (this.#watched.get(run) !== watched && this.#awaited.get(run) !== watched)) return true;
     const { state, version, execution } = view;
     watched.order({ run, state, version, execution, by: 'engine', seq: 0, index: 0 });
+    return true;
   }
 
   async #greetAgain(): Promise<void> {

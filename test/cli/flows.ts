@@ -38,7 +38,10 @@ const waiting = task(
 export const slow = flow({ name: 'slow' }, () => waiting());
 
 /** It does not listen to its signal. */
-const deaf = task({ name: 'deaf' }, () => new Promise((resolve) => setTimeout(resolve, 30_000)));
+const deaf = task({ name: 'deaf' }, () => {
+  console.log('at work');
+  return new Promise((resolve) => setTimeout(resolve, 30_000));
+});
 export const stubborn = flow({ name: 'stubborn' }, () => deaf());
 
 const first = task({ name: 'first' }, () => {
@@ -48,7 +51,10 @@ const first = task({ name: 'first' }, () => {
 const second = task({ name: 'second' }, (one: number) => one + 1);
 export const dies = flow({ name: 'dies' }, async () => {
   const one = await first();
-  // A crash between two tasks: nothing of this process says goodbye.
-  if (process.env['DIE'] === 'yes') process.kill(process.pid, 'SIGKILL');
+  if (process.env['DIE'] === 'yes') {
+    // A completion is proposed together with what comes next, so it needs a moment to be on the ledger.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    process.kill(process.pid, 'SIGKILL');
+  }
   return second(one);
 });

@@ -68,9 +68,8 @@ describe('assent run', () => {
       'json',
     );
     expect(good.code).toBe(0);
-    // What the code itself prints comes first; the last line begins the document.
-    const document = JSON.parse(good.stdout.slice(good.stdout.indexOf('{'))) as object;
-    expect(document).toMatchObject({ name: 'crawl', state: 'Completed', result: { note: 'one' } });
+    expect(JSON.parse(good.stdout)).toMatchObject({ name: 'crawl', state: 'Completed', result: { note: 'one' } });
+    expect(good.stderr).toContain('the code speaks');
     const before = await newest();
     const wrong = await assent('run', `${FLOWS}:crawl`, '--param', 'pages=many');
     expect(wrong.code).toBe(2);
@@ -134,7 +133,7 @@ describe('Ctrl-C', () => {
 
   test('twice leaves at once, and the engine ends the run when its grace is over', async () => {
     const running = assent.start(['run', `${FLOWS}:stubborn`]);
-    await running.noted('stubborn');
+    await running.said('at work');
     running.child.kill('SIGINT');
     await running.noted('Cancelling');
     const { run } = await newest();

@@ -160,9 +160,10 @@ describe('the projector', () => {
     expect(second.seq).toBe(seqBefore);
     expect(contents(second.serving)).not.toEqual(was);
     expect(second.serving.isOld).toBe(true);
+    expect(await second.reached(history.seq, 5000)).toBe(false);
     gate.resolve(undefined);
-    await reached(second, history.seq);
     await until(() => !second.isRebuilding);
+    await reached(second, history.seq);
     expect(second.serving.isOld).toBe(false);
     const fresh = projectorOf(history.log, newPath());
     await reached(fresh, history.seq);

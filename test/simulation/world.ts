@@ -25,7 +25,7 @@ import { beginMisfortunes, fateOf, operate } from './misfortune.ts';
 import { drawFlow, FLOW_LIMIT, TASK_LIMITS } from './plans.ts';
 import { LedgerView } from './ledger-view.ts';
 
-/** An answer that arrived, and how often the ledger had been rewound by then. */
+/** An answer that arrived, and how often the ledger had been rewound when it was sent. */
 export type Heard = { readonly session: string; readonly answer: Answer; readonly rewinds: number };
 /** The digest of an arbiter's state at a head. */
 export type DigestSeen = { readonly seq: number; readonly hash: string; readonly digest: Digest; readonly by: string };
@@ -176,10 +176,11 @@ export class World {
           this.fault('ANSWERS_LOST');
           return;
         }
+        const rewinds = this.rewoundTo.length;
         this.kernel.after(this.latencyMs(), () => {
           const client = [this.#operator, ...this.clients].find((one) => one.session === session);
           client?.process.after(0, () => {
-            client.receive(message);
+            client.receive(message, rewinds);
           });
         });
       },
@@ -238,8 +239,8 @@ export class World {
         });
       },
       look: (run) => this.view.look(run),
-      heard: (from, answer) => {
-        this.heard.push({ session: from.session, answer, rewinds: this.rewoundTo.length });
+      heard: (from, answer, rewinds) => {
+        this.heard.push({ session: from.session, answer, rewinds });
       },
     };
   }
