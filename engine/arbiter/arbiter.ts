@@ -32,6 +32,7 @@ const FLUSH_MS = 1000;
 /** Each waits for its time-out of seconds. */
 const UNANSWERED_MAX = 3;
 const CLOSE_SESSIONS_MS = 60_000;
+const MAKE_ROOM_MS = 10_000;
 
 export class Arbiter {
   readonly workspace: Workspace;
@@ -305,6 +306,7 @@ export class Arbiter {
     const stopClosing = every(scheduler, CLOSE_SESSIONS_MS, () => {
       incarnation.closeSilentSessions(settings.sessionLimitMs);
     });
+    const stopMaking = every(scheduler, MAKE_ROOM_MS, () => this.#parts.makeRoom?.(incarnation.settledPosition));
     try {
       await incarnation.start(begin.from);
       this.#become('ACTIVE');
@@ -315,6 +317,7 @@ export class Arbiter {
       stopBeats();
       stopLooking();
       stopClosing();
+      stopMaking();
       this.#incarnation = undefined;
       if (this.#isLiving()) this.#become('STARTING');
     }

@@ -3,7 +3,13 @@
  * folded workspace, so the same proposal at the same point of the ledger meets the same facts; time and chance are given.
  */
 import type { EpochMs } from '../../protocol/ids.ts';
-import { parentId, rootOf, type RetryPolicy, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
+import {
+  parentId,
+  rootOf,
+  type RetryPolicy,
+  type SlotWish,
+  type TransitionProposal,
+} from '../../protocol/proposals.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';

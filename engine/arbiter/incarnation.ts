@@ -62,6 +62,7 @@ export class Incarnation {
   readonly #docket: Docket;
   #position: { readonly seq: number; readonly id: string };
   #settledSeq: number;
+  #settledPosition: number;
   /** Dispatches that are not stored yet, by the sequence of their ruling. */
   readonly #dispatching = new Map<number, number>();
   #follower: Follower | undefined;
@@ -92,12 +93,18 @@ export class Incarnation {
     this.#docket = new Docket(workspace, this.#timers, epoch);
     this.#position = workspace.meta.position;
     this.#settledSeq = last;
+    this.#settledPosition = this.#position.seq;
     this.#poison = poisoned(workspace.meta.endedAt);
     this.#timers.reset(workspace);
   }
 
   get settledSeq(): number {
     return this.#settledSeq;
+  }
+
+  /** Of what stands in PROPOSALS before it, nothing is needed any more. */
+  get settledPosition(): number {
+    return this.#settledPosition;
   }
 
   get position(): { readonly seq: number; readonly id: string } {
@@ -286,6 +293,7 @@ export class Incarnation {
 
   #settled(segment: Settled<Effect>): void {
     this.#settledSeq = segment.seq;
+    this.#settledPosition = segment.position;
     this.#options.settled(segment);
     this.#carryOut(segment);
     this.#wake();

@@ -1,5 +1,5 @@
 /** What an arbiter is made of and how it is set. */
-import type { Digest } from '../../protocol/ids.ts';
+import type { Digest, Sequence } from '../../protocol/ids.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { Court } from '../../rules/judge.ts';
 import type { Workspace } from '../fold/workspace.ts';
@@ -52,6 +52,8 @@ export type ArbiterParts = {
   /** Where a predecessor in this place ended while it judged. */
   readonly endedAt?: Position;
   readonly say: (line: string) => void;
+  /** PROPOSALS may forget what stands before this sequence, should it be short of room. */
+  readonly makeRoom?: (before: Sequence) => void;
   /** Several appends in a row were not answered: the server may be stuck (a full disk does that), not only slow. */
   readonly unanswered?: () => void;
   /**

@@ -23,6 +23,8 @@ export type Settled<Effect> = {
   /** The entries' bytes, as they are stored. */
   readonly lines: readonly string[];
   readonly journal: Journal;
+  /** Up to where PROPOSALS is ruled on with it. */
+  readonly position: number;
 };
 
 type Flying<Effect> = Settled<Effect> & { outcome: AppendOutcome | undefined };
@@ -113,6 +115,7 @@ export class Scribe<Effect> {
       entries: this.#entries,
       lines: this.#lines,
       journal: this.#journal,
+      position: position.seq,
       outcome: undefined,
     };
     this.#flying.push(flying);

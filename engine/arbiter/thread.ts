@@ -11,6 +11,7 @@ import { streams, subjects } from '../../protocol/subjects.ts';
 import { stateDigest } from '../fold/workspace.ts';
 import { connectTo, type Address } from '../connect.ts';
 import { jetstreamLog } from '../log/jetstream.ts';
+import { makeRoom } from '../log/room.ts';
 import { ensureStreams } from '../log/streams.ts';
 import { Arbiter, type ArbiterRole } from './arbiter.ts';
 import type { ArbiterSettings } from './parts.ts';
@@ -85,6 +86,10 @@ const arbiter = new Arbiter({
   },
   unanswered: () => {
     tell({ type: 'UNANSWERED' });
+  },
+  makeRoom: (before) => {
+    // Should it fail, it is tried again.
+    void makeRoom(connection, streams.proposals(workspace), before).catch(() => undefined);
   },
   ...(data.digests
     ? {

@@ -41,12 +41,13 @@ const COMPLETED = { report: true, to: { type: 'COMPLETED', name: 'Completed' } }
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'assent-cli-'));
-  engine = await startEngine({ dataDir, durability: 'process' });
+  // The session made by hand does not beat: its runs must not be taken for dead.
+  engine = await startEngine({ dataDir, durability: 'process', settings: { heartbeatLimitMs: 3_600_000 } });
   session = await proposeRaw(dataDir);
   assent = assentOn(dataDir);
   await session.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'api', slotsMax: 1 } });
   await session.ask(flow(DONE, 'nightly'));
-  const retry = { retry: { retriesMax: 2, delaysMs: [30], jitter: 0 } };
+  const retry = { retry: { retriesMax: 2, delaysMs: [600], jitter: 0 } };
   await session.ask(call(DONE, 'fetch-1', { to: RUNNING, ...create(DONE, 'fetch', retry) }));
   const failed = { report: true, to: { type: 'FAILED', name: 'Failed', message: 'HTTP 500' } };
   await session.ask(call(DONE, 'fetch-1', failed));
@@ -116,7 +117,7 @@ describe('events', () => {
     expect(lines[0]).toMatch(/^TIME +RUN +ASKED BY +FROM → TO +OUTCOME +WHY$/);
     expect(lines[1]).toMatch(/^\+0\.000 +nightly +sdk +– → Running +accepted$/);
     expect(stdout).toMatch(
-      /fetch fetch-1 +sdk +Running → AwaitingRetry +rewritten +retry-failed-task: retry 1 of 2 in 30 ms/,
+      /fetch fetch-1 +sdk +Running → AwaitingRetry +rewritten +retry-failed-task: retry 1 of 2 in 600 ms/,
     );
     expect(stdout).toMatch(/fetch fetch-1 +sdk +AwaitingRetry → Running +HELD +wait-for-due-time/);
     expect(stdout).toMatch(/stray stray-1 +sdk +– → Running +REJECTED +FENCED, fence-stale-executions/);
@@ -141,7 +142,7 @@ describe('why', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/flow run kkkkkkkkkkkkkkk1 \(nightly\): Completed after/);
     expect(stdout).toMatch(
-      /reported Failed: "HTTP 500"; retry-failed-task made it AwaitingRetry: retry 1 of 2 in 30 ms\n/,
+      /reported Failed: "HTTP 500"; retry-failed-task made it AwaitingRetry: retry 1 of 2 in 600 ms\n/,
     );
     expect(stdout).toMatch(/REFUSED by fence-stale-executions \(FENCED\): execution 1 is current/);
     const task = await assent('why', `${DONE}.fetch`);

@@ -172,7 +172,7 @@ export class CuttableLink implements Link {
 
   async getBlob(digest: Digest): Promise<string> {
     await this.#passable();
-    const t = setTimeout(() => { console.log('SLOW get', digest); }, 3000);
+    const t = setTimeout(() => { console.log('SLOW get', digest); void (globalThis as any).inspect?.(digest); }, 3000);
     try { return await this.#inner.getBlob(digest); } finally { clearTimeout(t); }
   }
 

@@ -59,11 +59,15 @@ export function wrongsIn(world: World, history: History): string[] {
   ];
 }
 
+/** How long after a rewind an arbiter may not know of it. */
+const UNAWARE_MS = 8000;
+
 /** Nothing that was answered is missing from the counted ledger, unless the ledger itself lost it. */
-function* lost({ heard, rewoundTo }: World, { rulings }: History): Generator<string> {
+function* lost({ heard, rewinds }: World, { rulings }: History): Generator<string> {
   const standing = new Map(rulings.map(({ ruling, at }) => [`${String(at.seq)} ${String(at.index)}`, ruling]));
-  for (const { session, answer, rewinds } of heard) {
-    if (rewoundTo.slice(rewinds).some((survives) => answer.seq > survives)) continue;
+  for (const { session, answer, sentMs } of heard) {
+    // An arbiter that was stopped, or had not heard of it yet, answers what it had seen stored before the rewind.
+    if (rewinds.some(({ survives, atMs }) => answer.seq > survives && sentMs < atMs + UNAWARE_MS)) continue;
     const ruling = standing.get(`${String(answer.seq)} ${String(answer.index)}`);
     const who = `${session}:${String(answer.counter)}`;
     if (ruling === undefined) yield `${who} was answered from ${String(answer.seq)}/${String(answer.index)}, where nothing counts`;

@@ -16,8 +16,8 @@ export type Network = {
   beat(session: string): void;
   /** A run as it is settled, if it can be asked after now. */
   look(run: RunId): Order | undefined;
-  /** Every answer that arrived, for the checkers; `sent` is what the world noted when it was sent. */
-  heard(from: ClientProcess, answer: Answer, sent: number): void;
+  /** Every answer that arrived, for the checkers. */
+  heard(from: ClientProcess, answer: Answer, sentMs: number): void;
 };
 
 type Pending = {
@@ -97,17 +97,17 @@ export class ClientProcess {
     this.#executing -= 1;
   }
 
-  receive(message: AnswerMessage, sent: number): void {
+  receive(message: AnswerMessage, sentMs: number): void {
     if (this.expired) return;
     this.#opened ||= message.answers.length > 0;
-    for (const answer of message.answers) this.#answered(answer, sent);
+    for (const answer of message.answers) this.#answered(answer, sentMs);
     for (const order of message.orders) this.#orders.get(order.run)?.(order);
   }
 
-  #answered(answer: Answer, sent: number): void {
+  #answered(answer: Answer, sentMs: number): void {
     const pending = this.#pending.get(answer.counter);
     if (pending === undefined) return;
-    this.#network.heard(this, answer, sent);
+    this.#network.heard(this, answer, sentMs);
     if (answer.outcome === 'held') {
       pending.againAtMs = this.process.kernel.nowMs + AGAIN_MAX_MS;
       return;

@@ -105,7 +105,7 @@ const MISFORTUNES: Readonly<Record<string, { readonly weight: number; readonly b
       if (world.seed % 5 !== 0) return;
       void world.ledger.bounds().then(({ last }) => {
         const survives = Math.max(0, last - Math.floor(world.kernel.between(1, 12)));
-        world.rewoundTo.push(survives);
+        world.rewinds.push({ survives, atMs: world.kernel.nowMs });
         world.ledger.rewindTo(survives);
         reconnectAll(world);
       });

@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stateDigest } from '../../engine/fold/workspace.ts';
+import { stateDigest, type Run } from '../../engine/fold/workspace.ts';
 import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 import type { Digest, RunId } from '../../protocol/ids.ts';
 import type { Answer } from '../../protocol/messages.ts';
@@ -25,8 +25,8 @@ import { beginMisfortunes, fateOf, operate } from './misfortune.ts';
 import { drawFlow, FLOW_LIMIT, TASK_LIMITS } from './plans.ts';
 import { LedgerView } from './ledger-view.ts';
 
-/** An answer that arrived, and how often the ledger had been rewound when it was sent. */
-export type Heard = { readonly session: string; readonly answer: Answer; readonly rewinds: number };
+/** An answer that arrived, and when it was sent. */
+export type Heard = { readonly session: string; readonly answer: Answer; readonly sentMs: number };
 /** The digest of an arbiter's state at a head. */
 export type DigestSeen = { readonly seq: number; readonly hash: string; readonly digest: Digest; readonly by: string };
 /** A function that began to run, as its process believed by right. */
@@ -35,6 +35,8 @@ export type Began = { readonly run: RunId; readonly execution: number; readonly 
 const CHAOS_MS = 40_000;
 const PEACE_MS = 600_000;
 const CLIENTS = 4;
+/** Attempts after which nobody resumes a run that crashed any more. */
+const RESUMED_MAX = 6;
 
 /** A rule that fails on a word: what users may do to the engine. */
 const failing = defineRule({
@@ -63,8 +65,8 @@ export class World {
   readonly heard: Heard[] = [];
   readonly digests: DigestSeen[] = [];
   readonly began: Began[] = [];
-  /** The last sequence that survived, for each rewind of the ledger. */
-  readonly rewoundTo: number[] = [];
+  /** The rewinds of the ledger: the last sequence that survived, and when it happened. */
+  readonly rewinds: { readonly survives: number; readonly atMs: number }[] = [];
   readonly faults = new Map<string, number>();
   readonly lines: string[] = [];
   readonly view: LedgerView;
@@ -176,11 +178,11 @@ export class World {
           this.fault('ANSWERS_LOST');
           return;
         }
-        const rewinds = this.rewoundTo.length;
+        const sentMs = this.kernel.nowMs;
         this.kernel.after(this.latencyMs(), () => {
           const client = [this.#operator, ...this.clients].find((one) => one.session === session);
           client?.process.after(0, () => {
-            client.receive(message, rewinds);
+            client.receive(message, sentMs);
           });
         });
       },
@@ -239,8 +241,8 @@ export class World {
         });
       },
       look: (run) => this.view.look(run),
-      heard: (from, answer, rewinds) => {
-        this.heard.push({ session: from.session, answer, rewinds });
+      heard: (from, answer, sentMs) => {
+        this.heard.push({ session: from.session, answer, sentMs });
       },
     };
   }
@@ -303,15 +305,16 @@ export class World {
     });
     void this.view.update().then(() => {
       const { runs, held } = this.view.workspace;
+      const resumable = (run: Run | undefined): boolean => run?.state.type === 'CRASHED' && run.attempt < RESUMED_MAX;
       for (const plan of this.plans) {
         const run = runs.get(plan.run);
-        if (run?.state.type === 'CRASHED' && run.attempt < 6) this.execute(plan, { basedOn: run.version });
+        if (run !== undefined && resumable(run)) this.execute(plan, { basedOn: run.version });
         if (!this.chaos && run === undefined && this.kernel.nowMs > CHAOS_MS + 5000) this.execute(plan, { create: true });
         if (this.kernel.nowMs > CHAOS_MS + 120_000 && run !== undefined && !isTerminal(run.state)) {
           void this.operator.ask({ kind: 'flow', run: plan.run, to: { type: 'CANCELLING', name: 'Cancelling' } });
         }
       }
-      const all = this.plans.every(({ run }) => isTerminal(runs.get(run)?.state));
+      const all = this.plans.every(({ run }) => isTerminal(runs.get(run)?.state) && !resumable(runs.get(run)));
       const none = [...runs.entries()].every(([, { state }]) => isTerminal(state)) && held.size === 0;
       this.#settled = !this.chaos && this.kernel.nowMs > CHAOS_MS + 10_000 && all && none;
     });
