@@ -38,10 +38,15 @@ export type SlotFact = {
   readonly wanted: number;
   /** Slots that other runs hold. */
   readonly used: number;
-  /** Of these, slots that only an ancestor of this run can give back. */
+  /**
+   * Of these, slots that do not come back before this wait, or another one for the same limit, is over: flow runs hold
+   * them that wait for what waits. 0 unless an ancestor of this run is one of them.
+   */
   readonly heldByAncestors: number;
   /** Held proposals that come before this one. */
   readonly ahead: number;
+  /** The largest wish among those, if an ancestor of this run holds slots; else 0. */
+  readonly wantedAhead: number;
 };
 
 /** All that a rule may know beyond the transition. The arbiter gathers it in one place and records what was needed. */

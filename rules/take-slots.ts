@@ -3,7 +3,8 @@
  * | ---------------------------------------------------- | -------------------------------------------------- |
  * | none is asked for, or none of them is set            | PASS                                               |
  * | one has fewer slots in all than are asked for        | REJECT NEVER_FITS (HOLD when it has none at all)   |
- * | one could be freed by an ancestor alone              | REJECT DEADLOCK                                    |
+ * | one could be freed by an ancestor alone: for this    | REJECT DEADLOCK                                    |
+ * | run, or for one that waits before it                 |                                                    |
  * | one is full, or others wait for it already           | HOLD until the slots are free                      |
  * | all have room                                        | PASS, and CLAIM the slots: all of them or none     |
  */
@@ -28,7 +29,7 @@ export const takeSlots = defineRule({
         `${String(never.wanted)} slots of '${never.limit}' are asked for, it has ${String(never.slotsMax)}`,
       );
     }
-    const stuck = set.find((slot) => slot.heldByAncestors > 0 && slot.wanted + slot.heldByAncestors > roomOf(slot));
+    const stuck = set.find(isStuck);
     if (stuck !== undefined) {
       return reject('DEADLOCK', `the slots of '${stuck.limit}' are held by a run that waits for this one`);
     }
@@ -38,6 +39,8 @@ export const takeSlots = defineRule({
   },
 });
 
+const isStuck = (slot: SlotFact): boolean =>
+  slot.heldByAncestors > 0 && Math.max(slot.wanted, slot.wantedAhead) + slot.heldByAncestors > roomOf(slot);
 const roomOf = (slot: SlotFact): number => slot.slotsMax ?? 0;
 const wishOf = (slot: SlotFact): { limit: string; slots: number } => ({ limit: slot.limit, slots: slot.wanted });
 const reasonOf = (slot: SlotFact): string =>

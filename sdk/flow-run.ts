@@ -71,6 +71,9 @@ export class FlowRun implements Call {
   readonly #plan: FlowRunPlan;
   readonly #client: Client;
   readonly #turn: Turn;
+  readonly #heed = (order: Order): void => {
+    this.#ordered(order);
+  };
   #execution: Execution | undefined;
   #scope: FlowScope | undefined;
   #version: number;
@@ -100,9 +103,7 @@ export class FlowRun implements Call {
   async outcome(): Promise<unknown> {
     const { run, parent } = this.#plan;
     parent?.enter(this);
-    this.#client.watch(run, parent === undefined, (order) => {
-      this.#ordered(order);
-    });
+    this.#client.watch(run, parent === undefined, this.#heed);
     try {
       for (let basedOn = this.#plan.version; ;) {
         const ruled = await this.#round(basedOn);
@@ -134,7 +135,7 @@ export class FlowRun implements Call {
     clearTimeout(this.#grace);
     this.#left = true;
     this.#plan.parent?.leave(this);
-    this.#client.unwatch(this.#plan.run);
+    this.#client.unwatch(this.#plan.run, this.#heed);
     this.#scope?.silence();
     if (this.#plan.parent === undefined) this.#execution?.end();
   }
@@ -152,8 +153,10 @@ export class FlowRun implements Call {
   }
 
   async #try(basedOn: number | undefined, isOpen: () => boolean): Promise<Ruled> {
+    // It may be granted, and ruled timed out, before this process hears of either.
+    if (this.#plan.flow.settings.timeoutMs !== undefined) this.#turn.doubt();
     this.#claiming = true;
-    const answer = await this.#ask(this.#plan.start(basedOn), (started) => started.outcome !== 'accepted');
+    const answer = await this.#ask(this.#plan.start(basedOn), ({ outcome }) => outcome !== 'accepted' || undefined);
     this.#claiming = false;
     this.#hear(answer.version);
     if (answer.outcome !== 'accepted') return this.#notStarted(answer);
@@ -210,7 +213,6 @@ export class FlowRun implements Call {
     // What its parent was told is older than its own last attempt.
     const again = this.#scope !== undefined || (parent === undefined && attempt > 1);
     const recorded = again ? await endedCalls(this.#client, run, () => this.#left) : parent?.recorded;
-    if (flow.settings.timeoutMs !== undefined) this.#turn.doubt();
     const scope = new FlowScope({
       client: this.#client,
       run,
@@ -238,11 +240,12 @@ export class FlowRun implements Call {
     return this.#execution;
   }
 
-  /** Turns are taken in the order of the answers; `isLast` says whether this one is the end of it for the caller. */
-  #ask(wish: Wish, isLast: (answer: Answer) => boolean): Promise<Answer> {
+  /** Turns are taken in the order of the answers; `ends` says of one whether it ends the run, or the attempt. */
+  #ask(wish: Wish, ends: (answer: Answer) => boolean | undefined): Promise<Answer> {
     return new Promise((resolve) => {
       const settle = (answer: Answer): void => {
-        this.#turn.known(isLast(answer));
+        const isLast = ends(answer);
+        if (isLast !== undefined) this.#turn.known(isLast);
         resolve(answer);
       };
       this.#client.session.propose(wish, settle, this.#plan.parent);
@@ -311,7 +314,7 @@ export class FlowRun implements Call {
 
   #hear(version: number): void {
     this.#version = Math.max(this.#version, version);
-    this.#client.heard(this.#plan.run);
+    this.#client.heard(this.#heed);
   }
 
   /** What was ruled though this process did not ask for it. */

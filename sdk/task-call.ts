@@ -70,6 +70,9 @@ class TaskCall implements Call {
   readonly #inputs: readonly unknown[];
   readonly #identity: CallIdentity;
   readonly #caller: Caller;
+  readonly #heed = (order: Order): void => {
+    this.#ordered(order);
+  };
   /** The attempt whose function runs; undefined before, between and after attempts. */
   #running: TaskScope | undefined;
   /** Its function has settled, and what it gave is being stored. */
@@ -122,12 +125,9 @@ class TaskCall implements Call {
     }
     this.#flow.enter(this);
     const { client } = this.#flow;
-    const ordered = (order: Order): void => {
-      this.#ordered(order);
-    };
     // A time-out is ruled while this process is silent, so the order may be lost; then it is asked for.
-    if (this.#task.settings.timeoutMs === undefined) client.session.follow(this.run, ordered);
-    else client.watch(this.run, false, ordered);
+    if (this.#task.settings.timeoutMs === undefined) client.session.follow(this.run, this.#heed);
+    else client.watch(this.run, false, this.#heed);
     this.#proposeStart();
   }
 
@@ -168,6 +168,8 @@ class TaskCall implements Call {
     const asking: Asking = { later: undefined };
     this.#asking = asking;
     this.#starts += 1;
+    // It may be granted, and ruled timed out, before this process hears of either.
+    if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
     this.#propose(startOf(this.#flow, this.#identity, this.#task.settings), (answer) => {
       this.#asking = undefined;
       if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
@@ -197,7 +199,6 @@ class TaskCall implements Call {
   #runFunction(attempt: number): void {
     const scope = new TaskScope(this.#flow, this.run, this.#task.settings.name, attempt);
     this.#running = scope;
-    if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
     let returned: unknown;
     try {
       returned = scopes.run(scope, () => this.#task.fn(...(this.#inputs as never[])));
@@ -379,8 +380,8 @@ class TaskCall implements Call {
     this.#done = true;
     this.#endDoubt?.();
     this.#flow.leave(this);
-    if (this.#task.settings.timeoutMs === undefined) this.#flow.client.session.unfollow(this.run);
-    else this.#flow.client.unwatch(this.run);
+    if (this.#task.settings.timeoutMs === undefined) this.#flow.client.session.unfollow(this.run, this.#heed);
+    else this.#flow.client.unwatch(this.run, this.#heed);
     tell();
   }
 

@@ -32,7 +32,7 @@ const FLUSH_MS = 1000;
 /** Each waits for its time-out of seconds. */
 const UNANSWERED_MAX = 3;
 const CLOSE_SESSIONS_MS = 60_000;
-const MAKE_ROOM_MS = 10_000;
+const MAKE_ROOM_MS = 2000;
 
 export class Arbiter {
   readonly workspace: Workspace;
@@ -51,6 +51,8 @@ export class Arbiter {
   #flushedAtMs = 0;
   #unanswered = 0;
   #ledgerClock: LedgerClock | undefined;
+  /** Reconnects so far: what was read before one is read again. */
+  #doubts = 0;
 
   constructor(parts: ArbiterParts) {
     this.#parts = parts;
@@ -86,6 +88,7 @@ export class Arbiter {
 
   /** The connection was lost and is back, or the server is another: whatever was in flight is in doubt. */
   reconnected(): void {
+    this.#doubts += 1;
     this.liveness.beginAnew(this.#parts.clock.monotonicMs());
     this.#incarnation?.end('the connection was lost');
     this.#interrupt?.();
@@ -99,9 +102,10 @@ export class Arbiter {
     let failures = 0;
     while (this.#isLiving()) {
       try {
+        const doubts = this.#doubts;
         await this.#catchUp();
-        if (this.#mayLead()) await this.#lead();
-        else await this.#standBy();
+        if (this.#mayLead()) await this.#lead(doubts);
+        else await this.#standBy(doubts);
         failures = 0;
       } catch (error) {
         if (error instanceof AssentError && error.kind === 'LEDGER_BROKEN') {
@@ -200,7 +204,7 @@ export class Arbiter {
   }
 
   /** Folds what the active arbiter writes, until it is silent. */
-  async #standBy(): Promise<void> {
+  async #standBy(doubts: number): Promise<void> {
     if (!this.#isLiving()) return;
     const { ledger, settings, clock, leases } = this.#parts;
     this.#become('STANDBY');
@@ -215,7 +219,7 @@ export class Arbiter {
           if (next.seq > this.#chain.last) await this.#fold(next);
         }
         const silentMs = leases.last(this.#writer)?.agoMs ?? clock.monotonicMs() - sinceMs;
-        if (!this.#isLiving() || silentMs > settings.leaseLimitMs) return;
+        if (!this.#isLiving() || this.#doubts !== doubts || silentMs > settings.leaseLimitMs) return;
         if ((await this.#pause(Math.min(100, settings.leaseLimitMs / 4))) === 'INTERRUPTED') return;
       }
     } finally {
@@ -224,7 +228,7 @@ export class Arbiter {
   }
 
   /** Writes the epoch segment; if it stands, is active until the first doubt. */
-  async #lead(): Promise<void> {
+  async #lead(doubts: number): Promise<void> {
     const { ledger, proposals, clock } = this.#parts;
     // One clock for all incarnations: a wall clock that was set in between must not make timers ring early.
     const ledgerClock = (this.#ledgerClock ??= new LedgerClock(clock, this.workspace.meta.timeMs));
@@ -255,7 +259,7 @@ export class Arbiter {
     const outcome = await ledger.append(bytes, this.#chain.last);
     this.#countUnanswered(outcome.type === 'UNKNOWN');
     if (outcome.type === 'UNKNOWN') throw notTaken(outcome);
-    if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving()) return;
+    if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving() || this.#doubts !== doubts) return;
     this.#chain.remember(seq, { hash, writer: this.#writer }, true);
     this.#settle((journal) => {
       this.workspace.recorder.journal = journal;

@@ -2,7 +2,7 @@
  * Gathers the facts that rules need: the one place where a rule's knowledge comes from. Everything here is read from the
  * folded workspace, so the same proposal at the same point of the ledger meets the same facts; time and chance are given.
  */
-import type { EpochMs } from '../../protocol/ids.ts';
+import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import {
   parentId,
   rootOf,
@@ -90,23 +90,47 @@ function slotFacts(asked: Asked): readonly SlotFact[] {
 function slotFact({ workspace, proposal, run }: Asked, { limit, slots }: SlotWish): SlotFact {
   const row = workspace.limits.get(limit);
   const own = run === undefined ? 0 : slotsOf(run, limit);
+  const ahead = aheadOf(workspace, proposal, limit);
+  const before = (workspace.queues.get(limit) ?? []).slice(0, ahead);
+  const isNested = slotsOfAncestors(workspace, [proposal], limit) > 0;
   return {
     limit,
     ...(row?.slotsMax === undefined ? {} : { slotsMax: row.slotsMax }),
     wanted: slots,
     used: (row?.used ?? 0) - own,
-    heldByAncestors: slotsOfAncestors(workspace, parentId(proposal.run), limit),
-    ahead: aheadOf(workspace, proposal, limit),
+    heldByAncestors: isNested ? slotsStuck(workspace, proposal, limit) : 0,
+    ahead,
+    wantedAhead: isNested ? Math.max(0, ...before.map((id) => wishOf(workspace, id, limit))) : 0,
   };
 }
 
 const slotsOf = (run: Run, limit: string): number => run.slots.find((slot) => slot.limit === limit)?.slots ?? 0;
 
-/** The slots of a limit that a flow run and those above it hold. */
-export function slotsOfAncestors(workspace: Workspace, flow: string, limit: string): number {
+function wishOf(workspace: Workspace, id: ProposalId, limit: string): number {
+  const waits = workspace.held.get(id)?.waits;
+  return waits?.type === 'SLOTS' ? (waits.limits.find((wish) => wish.limit === limit)?.slots ?? 0) : 0;
+}
+
+/** The slots that come back only when one of those that wait for this limit, or this one, is served: their ancestors'. */
+export function slotsStuck(workspace: Workspace, proposal: TransitionProposal, limit: string): number {
+  const waiting = (workspace.queues.get(limit) ?? []).flatMap((id) => workspace.held.get(id)?.proposal ?? []);
+  return slotsOfAncestors(workspace, [proposal, ...waiting], limit);
+}
+
+/** The slots of a limit that the flow runs above these proposals hold, each counted once. */
+export function slotsOfAncestors(
+  workspace: Workspace,
+  proposals: readonly TransitionProposal[],
+  limit: string,
+): number {
+  const seen = new Set<string>();
   let sum = 0;
-  for (let run = workspace.runs.get(flow); run !== undefined; run = workspace.runs.get(run.parent ?? '')) {
-    sum += slotsOf(run, limit);
+  for (const { run } of proposals) {
+    for (let id = parentId(run); id !== '' && !seen.has(id); id = parentId(id as RunId)) {
+      seen.add(id);
+      const flow = workspace.runs.get(id);
+      if (flow !== undefined) sum += slotsOf(flow, limit);
+    }
   }
   return sum;
 }

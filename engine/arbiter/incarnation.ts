@@ -8,7 +8,7 @@
  * A4 What a session asks is ruled on in the order of its counters. One that comes while an earlier one is missing is
  *    passed over: its asker publishes both again, in order. So nothing rests on what was lost on its way.
  */
-import type { ProposalId, RunId } from '../../protocol/ids.ts';
+import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, Order } from '../../protocol/messages.ts';
 import { ENGINE, rootOf, sessionOf, type Proposal } from '../../protocol/proposals.ts';
@@ -72,6 +72,8 @@ export class Incarnation {
   #cancelAlarm: (() => void) | undefined;
   #over = false;
   readonly #poison: Position | undefined;
+  /** When each session was heard last; what is asked again is heard, but not ruled on again. */
+  readonly #heardMs = new Map<string, EpochMs>();
 
   constructor(options: IncarnationOptions) {
     this.#options = options;
@@ -214,7 +216,13 @@ export class Incarnation {
       if (from !== undefined && !this.#isPoison(matter)) this.#options.judging({ seq: from.seq, index: from.index });
       this.#rule(matter, heldAt);
     }
+    if (from !== undefined) this.#hearSession(proposal.id);
     if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };
+  }
+
+  #hearSession(id: ProposalId): void {
+    const asker = sessionOf(id);
+    if (asker !== undefined) this.#heardMs.set(asker.session, this.#options.clock.nowMs());
   }
 
   /** Ruled on before: settled answers come from the record, the others are on their way. */
@@ -370,8 +378,10 @@ export class Incarnation {
     const { workspace, clock, epoch } = this.#options;
     const nowMs = clock.nowMs();
     let closed = 0;
-    for (const [session, { lastMs }] of workspace.sessions.entries()) {
+    for (const [session, { lastMs: ruledMs }] of workspace.sessions.entries()) {
+      const lastMs = this.#heardMs.get(session) ?? ruledMs;
       if (nowMs - lastMs < silentMs || workspace.executing.of(session).size > 0) continue;
+      this.#heardMs.delete(session);
       if ((closed += 1) > LIMITS.segmentEntriesMax) break;
       this.#docket.addOwn({
         id: `liveness/${session}/closed` as ProposalId,

@@ -7,7 +7,7 @@
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Workspace } from '../fold/workspace.ts';
-import { slotsOfAncestors } from './facts.ts';
+import { slotsOfAncestors, slotsStuck } from './facts.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
 export function wakeable(workspace: Workspace): readonly ProposalId[] {
@@ -49,11 +49,11 @@ function hasRoom(workspace: Workspace, { limit, slots }: SlotWish): boolean {
 }
 
 /** The limit was lowered: there will never be room, or only by the end of an ancestor that waits for this one. */
-function isHopeless(workspace: Workspace, { run }: TransitionProposal, { limit, slots }: SlotWish): boolean {
+function isHopeless(workspace: Workspace, proposal: TransitionProposal, { limit, slots }: SlotWish): boolean {
   const slotsMax = workspace.limits.get(limit)?.slotsMax;
   if (slotsMax === undefined || slotsMax === 0) return false;
-  const taken = slotsOfAncestors(workspace, parentId(run), limit);
-  return slots + taken > slotsMax;
+  const isNested = slotsOfAncestors(workspace, [proposal], limit) > 0;
+  return slots + (isNested ? slotsStuck(workspace, proposal, limit) : 0) > slotsMax;
 }
 
 /**

@@ -4,6 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Objm, type ObjectStore } from '@nats-io/obj';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { AssentError } from '../../protocol/errors.ts';
 import type { Digest } from '../../protocol/ids.ts';
 import { sha256 } from '../../protocol/segment.ts';
@@ -21,28 +23,27 @@ export class Blobs {
   }
 
   put(digest: Digest, text: string): Promise<void> {
-    return this.#untilItWorks(`store the value ${digest}`, async (store) => {
+    return this.#untilItWorks(`store the value ${digest}`, async ({ store }) => {
       const present = await store.info(digest);
       if (present === null || present.deleted) await store.putBlob({ name: digest }, Buffer.from(text));
     });
   }
 
   get(digest: Digest): Promise<string> {
-    return this.#untilItWorks(`read the value ${digest}`, async (store) => {
-      const bytes = await store.getBlob(digest);
-      if (bytes === null) throw new Error('it is not in the object store');
-      const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+    return this.#untilItWorks(`read the value ${digest}`, async (bucket) => {
+      const text = (await bytesOf(bucket, digest)).toString('utf8');
       if (sha256(text) !== digest) throw new Error('its contents do not match its digest');
       return text;
     });
   }
 
-  async #untilItWorks<T>(what: string, act: (store: ObjectStore) => Promise<T>): Promise<T> {
+  async #untilItWorks<T>(what: string, act: (bucket: Bucket) => Promise<T>): Promise<T> {
     const untilMs = performance.now() + TRY_LIMIT_MS;
     for (;;) {
       try {
         const { connection, target } = this.#connected();
-        return await act(await new Objm(connection).open(streams.values(target.workspace), false));
+        const name = streams.values(target.workspace);
+        return await act({ connection, name, store: await new Objm(connection).open(name, false) });
       } catch (error) {
         if (performance.now() > untilMs) {
           const detail = error instanceof Error ? error.message : String(error);
@@ -52,4 +53,24 @@ export class Blobs {
       await pause(TRY_AGAIN_MS);
     }
   }
+}
+
+type Bucket = { readonly connection: NatsConnection; readonly name: string; readonly store: ObjectStore };
+
+/**
+ * Chunk by chunk: the object store's own `get` makes a consumer for each object, which stays on the server for minutes,
+ * and waits for ever when another put of the same value replaces the chunks meanwhile.
+ */
+async function bytesOf({ connection, name, store }: Bucket, digest: Digest): Promise<Buffer> {
+  const info = await store.info(digest);
+  if (info === null || info.deleted) throw new Error('it is not in the object store');
+  const { direct } = await jetstreamManager(connection, { checkAPI: false });
+  const chunks: Uint8Array[] = [];
+  for (let seq = 1; chunks.length < info.chunks;) {
+    const chunk = await direct.getMessage(`OBJ_${name}`, { seq, next_by_subj: `$O.${name}.C.${info.nuid}` });
+    if (chunk === null) throw new Error('a part of it is missing');
+    chunks.push(chunk.data);
+    seq = chunk.seq + 1;
+  }
+  return Buffer.concat(chunks);
 }

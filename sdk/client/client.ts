@@ -11,7 +11,7 @@ import { Absence } from './absence.ts';
 import type { Link } from './link.ts';
 import { LogShipper } from './log-shipper.ts';
 import type { ProcessFiles } from './process-files.ts';
-import { Session, type Wish } from './session.ts';
+import { Session, type Ordered, type Wish } from './session.ts';
 
 /** At least so often; more often where the engine's patience is short. */
 const BEAT_MS = 1000;
@@ -20,7 +20,7 @@ const ASK_AFTER_MS = 5000;
 const SESSION_QUIET_MS = 6 * 3_600_000;
 
 /** A run whose orders must not be missed. `heardMs` is infinite if it is asked after only when something was lost. */
-type Watched = { readonly run: RunId; readonly order: (order: Order) => void; heardMs: number };
+type Watched = { readonly run: RunId; readonly order: Ordered; heardMs: number };
 
 export class Client {
   readonly link: Link;
@@ -35,7 +35,7 @@ export class Client {
   #closed = false;
   readonly #absence: Absence;
   /** Runs that this process executes, and runs for whose end it waits. */
-  readonly #watched = new Map<RunId, Watched>();
+  readonly #watched = new Map<Ordered, Watched>();
   readonly #awaited = new Map<RunId, Watched>();
   #asking: NodeJS.Timeout | undefined;
 
@@ -156,14 +156,14 @@ export class Client {
    * As {@link Session.follow}, and what was lost is asked for: when the link was down or another arbiter took over, and
    * `regularly` whenever nothing was heard for a while.
    */
-  watch(run: RunId, regularly: boolean, order: (order: Order) => void): void {
-    this.#watched.set(run, { run, order, heardMs: regularly ? performance.now() : Number.POSITIVE_INFINITY });
+  watch(run: RunId, regularly: boolean, order: Ordered): void {
+    this.#watched.set(order, { run, order, heardMs: regularly ? performance.now() : Number.POSITIVE_INFINITY });
     this.session.follow(run, order);
     if (regularly) this.#askRegularly();
   }
 
   /** As {@link watch}, for a run that somebody else executes, or this process too. */
-  await(run: RunId, order: (order: Order) => void): void {
+  await(run: RunId, order: Ordered): void {
     this.#awaited.set(run, { run, order, heardMs: performance.now() });
     this.#askRegularly();
   }
@@ -178,15 +178,15 @@ export class Client {
     this.#awaited.get(order.run)?.order(order);
   }
 
-  /** Something was heard of a run that is asked after regularly. */
-  heard(run: RunId): void {
-    const watched = this.#watched.get(run);
+  /** Something was heard of the run that `order` watches. */
+  heard(order: Ordered): void {
+    const watched = this.#watched.get(order);
     if (watched !== undefined) watched.heardMs = performance.now();
   }
 
-  unwatch(run: RunId): void {
-    this.#watched.delete(run);
-    this.session.unfollow(run);
+  unwatch(run: RunId, order: Ordered): void {
+    this.#watched.delete(order);
+    this.session.unfollow(run, order);
     this.#stopAsking();
   }
 
@@ -200,6 +200,13 @@ export class Client {
       },
       expired: () => {
         this.#expired = true;
+      },
+      silent: (forMs) => {
+        const seconds = String(Math.round(forMs / 1000));
+        process.emitWarning(
+          `the engine has not answered for ${seconds} s, and is asked again until it does; see its log, or \`assent doctor\``,
+          'AssentWarning',
+        );
       },
     });
   }
@@ -288,7 +295,8 @@ export class Client {
     const { run } = watched;
     const view = await this.runView(run).catch(() => 'UNANSWERED' as const);
     if (view === 'UNANSWERED') return false;
-    if (view === undefined || (this.#watched.get(run) !== watched && this.#awaited.get(run) !== watched)) return true;
+    if (view === undefined || (this.#watched.get(watched.order) !== watched && this.#awaited.get(run) !== watched))
+      return true;
     const { state, version, execution } = view;
     watched.order({ run, state, version, execution, by: 'engine', seq: 0, index: 0 });
     return true;

@@ -34,6 +34,8 @@ export interface SessionEvents {
   epochChanged(): void;
   /** The arbiter has closed this session; nothing that it asks is judged any more. */
   expired(): void;
+  /** Nothing has been answered for so long, though something is asked and the link is up. */
+  silent(forMs: number): void;
 }
 
 /** Whoever asked; when it does not care any more, its held proposals are dropped without an answer. */
@@ -60,10 +62,16 @@ type Pending = {
 const isBefore = (one: Position, other: Position): boolean =>
   one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
 
+/** Hears of a run. Must not throw. */
+export type Ordered = (order: Order) => void;
+const NOBODY: readonly Ordered[] = [];
+
 const AGAIN_FIRST_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
 const HELD_FIRST_MS = 2000;
 const SWEEP_MS = 250;
+/** After so long without any answer somebody should be told; and again after twice as long, and so on. */
+const SILENCE_MS = 10_000;
 
 export class Session {
   readonly id: SessionId;
@@ -71,7 +79,7 @@ export class Session {
   readonly #events: SessionEvents;
   readonly #pending = new Map<number, Pending>();
   readonly #held = new Set<Pending>();
-  readonly #orders = new Map<RunId, (order: Order) => void>();
+  readonly #orders = new Map<RunId, readonly Ordered[]>();
   #queue: Pending[] = [];
   #next = 0;
   /** The smallest counter without an answer, and the last one that the arbiter was told. */
@@ -86,6 +94,9 @@ export class Session {
   #open = false;
   #closed = false;
   #republished = 0;
+  /** When something was heard, or the first was asked after all was answered. */
+  #heardMs = 0;
+  #patienceMs = SILENCE_MS;
   #proposedAtMs = performance.now();
 
   constructor(outlet: Outlet, events: SessionEvents) {
@@ -143,22 +154,29 @@ export class Session {
     }
   }
 
-  /** `ordered` hears what the arbiter says about this run though nobody asked. */
-  follow(run: RunId, ordered: (order: Order) => void): void {
-    this.#orders.set(run, ordered);
+  /**
+   * `ordered` hears what the arbiter says about this run though nobody asked. There may be several: an execution that is
+   * over and does not know it yet, and the next one.
+   */
+  follow(run: RunId, ordered: Ordered): void {
+    this.#orders.set(run, [...(this.#orders.get(run) ?? NOBODY), ordered]);
   }
 
-  unfollow(run: RunId): void {
-    this.#orders.delete(run);
+  unfollow(run: RunId, ordered: Ordered): void {
+    const others = (this.#orders.get(run) ?? NOBODY).filter((other) => other !== ordered);
+    if (others.length === 0) this.#orders.delete(run);
+    else this.#orders.set(run, others);
   }
 
   /** Also what this session itself has asked for, about a run that it executes: it is answered, not ordered. */
   order(order: Order): void {
-    this.#orders.get(order.run)?.(order);
+    for (const ordered of this.#orders.get(order.run) ?? NOBODY) ordered(order);
     this.#events.ordered(order);
   }
 
   receive(bytes: Uint8Array): void {
+    this.#heardMs = performance.now();
+    this.#patienceMs = SILENCE_MS;
     const message = JSON.parse(
       Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
     ) as AnswerMessage;
@@ -277,6 +295,7 @@ export class Session {
       pending.againAtMs = nowMs + Math.min(AGAIN_FIRST_MS * 2 ** (pending.tries - 1), AGAIN_MAX_MS);
       proposals.push(this.#proposal(pending));
     }
+    if (this.#inFlight === 0 && this.#patienceMs === SILENCE_MS) this.#heardMs = nowMs;
     this.#inFlight += proposals.length;
     this.#proposedAtMs = nowMs;
     // The text that protocol/wire.ts's encodeBatch would make, from parts that were made once.
@@ -311,5 +330,12 @@ export class Session {
     }
     this.#queue.sort((one, other) => one.counter - other.counter);
     this.#flushSoon();
+    if (lost) this.#noticeSilence(nowMs - this.#heardMs);
+  }
+
+  #noticeSilence(forMs: number): void {
+    if (forMs < this.#patienceMs) return;
+    this.#patienceMs = 2 * forMs;
+    this.#events.silent(forMs);
   }
 }

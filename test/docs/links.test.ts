@@ -29,6 +29,13 @@ test.each(pages())('%s: every file of the repository that it names is there', (p
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
 
+test('docs/ARCHITECTURE.md: every test that the table of faults names is there by that name', () => {
+  const named = [...readText('docs/ARCHITECTURE.md').matchAll(/\]\(\.\.\/(test\/[^)]+)\) “([^”]+)”/g)];
+  expect(named.length).toBeGreaterThan(10);
+  const missing = named.filter(([, path = '', title = '']) => !readText(path).includes(title));
+  expect(missing.map(([, path, title]) => `${String(path)}: ${String(title)}`)).toEqual([]);
+});
+
 test('no generated page is stale', async () => {
   expect(await stalePages()).toEqual([]);
 });

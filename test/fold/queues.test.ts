@@ -155,6 +155,45 @@ describe('whoever can never be served is told so', () => {
   });
 });
 
+describe('a wait that only an ancestor of the waiter could end is refused', () => {
+  const callUnder = (flow: string, limits: Record<string, number>): Ruling | undefined => {
+    const create: RunDefinition = { kind: 'task', name: 't', parent: runId(flow), limits: wishes(limits) };
+    return desk.ask(flow, { kind: 'task', run: `${runId(flow)}.task` as RunId, to: RUNNING, execution: 1, create });
+  };
+
+  test('when the ancestor holds what is asked for', () => {
+    setLimit('db', 1);
+    start('a', { db: 1 });
+    expect(callUnder('a', { db: 1 })).toMatchObject({ outcome: 'rejected' });
+  });
+
+  test('when somebody waits before it for what the ancestor holds', () => {
+    setLimit('db', 2);
+    start('a', { db: 1 });
+    start('large', { db: 2 });
+    expect(JSON.stringify(callUnder('a', { db: 1 })?.trail)).toContain('DEADLOCK');
+  });
+
+  test('when two flow runs would wait for each other’s slots', () => {
+    setLimit('db', 2);
+    start('a', { db: 1 });
+    start('b', { db: 1 });
+    expect(callUnder('a', { db: 1 })).toMatchObject({ outcome: 'held' });
+    expect(JSON.stringify(callUnder('b', { db: 1 })?.trail)).toContain('DEADLOCK');
+    end('b');
+    expect(desk.run(`${runId('a')}.task`)?.state.type).toBe('RUNNING');
+  });
+
+  test('and not when a stranger can end it', () => {
+    setLimit('db', 2);
+    start('a', { db: 1 });
+    start('stranger', { db: 1 });
+    expect(callUnder('a', { db: 1 })).toMatchObject({ outcome: 'held' });
+    end('stranger');
+    expect(desk.run(`${runId('a')}.task`)?.state.type).toBe('RUNNING');
+  });
+});
+
 test('a call that is made again in a later execution does not queue behind the slot that its fenced one held', () => {
   setLimit('db', 1);
   const task = (name: string): RunId => `${runId('f')}.${name}` as RunId;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { anyProgram } from './programs.ts';
+import { linesText } from './ledger.ts';
 import { printed } from './printed.ts';
 import { startUniverse } from './universe.ts';
 import { runWorld, setWorldLimit, type Life } from './world.ts';
@@ -77,7 +78,7 @@ for (const program of programs.slice(Number(process.argv[5] ?? 0), Number(proces
             lives,
             printed(program),
             problems,
-            r.lines.map(({ ruling }) =>
+            linesText(r.lines)); }
               [
                 ruling.outcome,
                 ruling.proposal.kind !== 'workspace' &&

@@ -69,7 +69,7 @@ function withoutFlow(): Facts {
 }
 
 export function slot(more: Partial<Facts['slots'][number]>): Facts['slots'][number] {
-  return { limit: 'db', wanted: 1, used: 0, heldByAncestors: 0, ahead: 0, ...more };
+  return { limit: 'db', wanted: 1, used: 0, heldByAncestors: 0, ahead: 0, wantedAhead: 0, ...more };
 }
 
 /** Which transitions the rule governs, and that it has a lawful opinion on each of them, whatever the facts are. */

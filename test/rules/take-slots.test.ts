@@ -30,6 +30,16 @@ describe('of one limit', () => {
       slots: [slot({ slotsMax: 2, used: 2, heldByAncestors: 1 })],
       got: { type: 'HOLD' },
     },
+    {
+      what: 'an ancestor holds one of two, and both are wanted before it',
+      slots: [slot({ slotsMax: 2, used: 1, heldByAncestors: 1, ahead: 1, wantedAhead: 2 })],
+      got: { code: 'DEADLOCK' },
+    },
+    {
+      what: 'an ancestor holds one of two, and one is wanted before it',
+      slots: [slot({ slotsMax: 2, used: 2, heldByAncestors: 1, ahead: 1, wantedAhead: 1 })],
+      got: { type: 'HOLD' },
+    },
     { what: 'it is full', slots: [slot({ slotsMax: 2, used: 2 })], got: { type: 'HOLD' } },
     { what: 'others wait before it', slots: [slot({ slotsMax: 2, used: 0, ahead: 1 })], got: { type: 'HOLD' } },
     { what: 'there is room', slots: [slot({ slotsMax: 2, used: 1 })], got: { type: 'PASS' } },
@@ -65,6 +75,7 @@ test('what it grants never exceeds a limit, and what fits nobody else is granted
     wanted: fc.integer({ min: 1, max: 4 }),
     used: fc.nat(5),
     heldByAncestors: fc.constant(0),
+    wantedAhead: fc.constant(0),
     ahead: fc.nat(1),
   });
   fc.assert(

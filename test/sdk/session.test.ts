@@ -41,16 +41,19 @@ let outlet: Outlet;
 let session: Session;
 let expired: number;
 let epochs: number;
+let silences: number[];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setImmediate', 'setInterval', 'setTimeout', 'performance', 'clearInterval'] });
   outlet = new Outlet();
   expired = 0;
   epochs = 0;
+  silences = [];
   session = new Session(outlet, {
     ordered: () => undefined,
     epochChanged: () => (epochs += 1),
     expired: () => (expired += 1),
+    silent: (forMs) => silences.push(Math.round(forMs / 1000)),
   });
 });
 
@@ -212,7 +215,8 @@ test('no more than the limit is on its way; held ones do not count', () => {
 
 test('orders reach whoever follows the run, and nobody else', () => {
   const heard: Order[] = [];
-  session.follow(RUN, (order) => heard.push(order));
+  const listen = (order: Order): void => void heard.push(order);
+  session.follow(RUN, listen);
   const order: Order = {
     run: RUN,
     state: { type: 'CANCELLING', name: 'Cancelling' },
@@ -223,7 +227,7 @@ test('orders reach whoever follows the run, and nobody else', () => {
     index: 0,
   };
   hear({ orders: [order, { ...order, run: 'bbbbbbbbbbbbbbbb' as RunId }] });
-  session.unfollow(RUN);
+  session.unfollow(RUN, listen);
   hear({ orders: [order] });
   expect(heard).toEqual([order]);
 });
@@ -262,4 +266,22 @@ test('when another arbiter answers, what is unanswered or held is published agai
   ]);
   answer({ outcome: 'rejected', code: 'SESSION_EXPIRED' });
   expect(expired).toBe(1);
+});
+
+test('a silence is noticed after 10 s, and again after twice as long each time; not while something is answered', () => {
+  session.propose(wish(), () => undefined);
+  tick();
+  vi.advanceTimersByTime(100_000);
+  expect(silences.length).toBeGreaterThan(1);
+  expect(silences[0]).toBeGreaterThanOrEqual(10);
+  silences.forEach((seconds, i) => {
+    if (i > 0) expect(seconds).toBeGreaterThanOrEqual(2 * silences[i - 1]!);
+  });
+  const before = silences.length;
+  answer({ counter: 0 });
+  vi.advanceTimersByTime(60_000);
+  session.propose(wish(), () => undefined);
+  tick();
+  vi.advanceTimersByTime(9000);
+  expect(silences).toHaveLength(before);
 });

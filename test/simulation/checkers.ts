@@ -51,6 +51,7 @@ export function wrongsIn(world: World, history: History): string[] {
     ...ruledTwice(history),
     ...unfenced(history),
     ...ranAgain(history),
+    ...unlicensed(world, history),
     ...crowded(history),
     ...early(history),
     ...disagreeing(world, history),
@@ -125,6 +126,22 @@ function* ranAgain({ rulings }: History): Generator<string> {
       yield `${proposal.run} has completed and became ${state.type} at ${String(at.seq)}/${String(at.index)}`;
     }
     if (state.type === 'COMPLETED') completed.add(proposal.run);
+  }
+}
+
+/** Whatever ran did so by a ruling that stands, unless the ledger itself lost it. */
+function* unlicensed({ began, rewinds }: World, { rulings }: History): Generator<string> {
+  if (rewinds.length > 0) return;
+  const granted = new Set<string>();
+  for (const { ruling } of rulings) {
+    const { proposal } = ruling;
+    const state = stateAfter(ruling);
+    if (proposal.kind !== 'workspace' && state?.type === 'RUNNING') {
+      granted.add(`${proposal.run} ${String(proposal.execution)} ${sessionOf(proposal.id)?.session ?? ''}`);
+    }
+  }
+  for (const { run, execution, session } of began) {
+    if (!granted.has(`${run} ${String(execution)} ${session}`)) yield `${session} ran ${run} in execution ${String(execution)}, which nobody granted`;
   }
 }
 

@@ -6,10 +6,12 @@ import { encodeBatch } from '../../protocol/wire.ts';
 import type { Wish } from './client-process.ts';
 import type { World } from './world.ts';
 
+export const FATES = ['DROP', 'STORE_BUT_UNKNOWN', 'DROP_UNKNOWN'] as const satisfies readonly AppendFate[];
+
 /** What becomes of an append to the ledger. */
 export function fateOf(world: World): AppendFate {
   if (!world.chaos || !world.kernel.happens(0.012)) return 'STORE';
-  const fate = world.kernel.pick(['DROP', 'STORE_BUT_UNKNOWN', 'DROP_UNKNOWN'] as const);
+  const fate = world.kernel.pick(FATES);
   world.fault(fate);
   return fate;
 }
@@ -24,7 +26,7 @@ const reconnectAll: Misfortune = (world) => {
   }
 };
 
-const MISFORTUNES: Readonly<Record<string, { readonly weight: number; readonly befall: Misfortune }>> = {
+export const MISFORTUNES: Readonly<Record<string, { readonly weight: number; readonly befall: Misfortune }>> = {
   ARBITER_KILLED: {
     weight: 5,
     befall: ({ kernel, livingArbiters }) => {
@@ -160,10 +162,13 @@ function askSomething(world: World, limits: readonly string[]): void {
   const wish = (to: State, more: object = {}): Wish => ({ kind: 'flow', run, to, ...more });
   const running: State = { type: 'RUNNING', name: 'Running' };
   const nobody = 'nobody0000000000' as RunId;
+  const cancel = (): void => void operator.ask(wish({ type: 'CANCELLING', name: 'Cancelling' }, { reason: 'enough' }));
   const asks: readonly (() => void)[] = [
+    cancel,
+    cancel,
+    cancel,
     () => void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: Math.floor(kernel.between(0, 4)) } }),
     () => void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit } }),
-    () => void operator.ask(wish({ type: 'CANCELLING', name: 'Cancelling' }, { reason: 'the operator says so' })),
     () => void operator.ask(wish({ type: 'CANCELLING', name: 'Cancelling' }, { basedOn: 0 })),
     () => void operator.ask(wish({ type: 'PENDING', name: 'Pending' })),
     () => void operator.ask(wish(running, { claim: true })),

@@ -24,8 +24,8 @@ export interface TestServer {
   connect(name?: string): Promise<NatsConnection>;
   /** As `kill -9` does; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Again, on the same port and folder. */
-  start(): Promise<void>;
+  /** Again, on the same port and folder; with another `maxFileStore` if one is given. */
+  start(maxFileStore?: string): Promise<void>;
   /** Closes every connection made by `connect`, ends the server and removes its folder. */
   stop(): Promise<void>;
 }
@@ -49,13 +49,25 @@ async function findBinary(version: NatsVersion): Promise<string> {
 }
 
 export async function startNats(
-  options: { version?: NatsVersion; durability?: 'power' | 'process'; dir?: string; port?: number } = {},
+  options: {
+    version?: NatsVersion;
+    durability?: 'power' | 'process';
+    dir?: string;
+    port?: number;
+    /** As nats-server writes it: `'8GB'`, which is the default here. */
+    maxFileStore?: string;
+  } = {},
 ): Promise<TestServer> {
   const binary = await natsBinary(options.version);
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'assent-nats-')));
   await mkdir(dir, { recursive: true });
   const port = options.port ?? (await freePort());
-  await writeFile(serverFiles(dir).config, configText({ dir, port, durability: options.durability ?? 'process' }));
+  const configure = (maxFileStore: string): Promise<void> =>
+    writeFile(
+      serverFiles(dir).config,
+      configText({ dir, port, durability: options.durability ?? 'process', maxFileStore }),
+    );
+  await configure(options.maxFileStore ?? '8GB');
   // The engine's own way to start a server: a test run that is killed leaves none behind.
   const start = (): Promise<ServerProcess> => launch({ binary, dir, port, env: process.env });
   const connections: NatsConnection[] = [];
@@ -82,8 +94,9 @@ export async function startNats(
       if (!server.hasEnded()) process.kill(server.pid, 'SIGKILL');
       await server.exited;
     },
-    async start() {
+    async start(maxFileStore) {
       await server.end();
+      if (maxFileStore !== undefined) await configure(maxFileStore);
       server = await start();
     },
     async stop() {
@@ -94,7 +107,12 @@ export async function startNats(
   };
 }
 
-function configText(options: { dir: string; port: number; durability: 'power' | 'process' }): string {
+function configText(options: {
+  dir: string;
+  port: number;
+  durability: 'power' | 'process';
+  maxFileStore: string;
+}): string {
   const files = serverFiles(options.dir);
   return `
 host: "127.0.0.1"
@@ -105,7 +123,7 @@ log_file: ${JSON.stringify(files.log)}
 max_payload: 2MB
 jetstream {
   store_dir: ${JSON.stringify(files.store)}
-  max_file_store: 8GB
+  max_file_store: ${options.maxFileStore}
   max_memory_store: 64MB
 ${options.durability === 'power' ? '  sync_interval: always\n' : ''}}
 `;

@@ -17,6 +17,8 @@ export type Frame = NatsFrame & {
   readonly direction: Direction;
   /** Counts the frames of this direction from 1, over all connections of the proxy. */
   readonly number: number;
+  /** Counts the connections from 1. */
+  readonly connection: number;
 };
 
 /**
@@ -51,11 +53,12 @@ class Traffic {
   readonly counts = { TO_SERVER: 0, TO_CLIENT: 0 };
   readonly held = new Set<Direction>();
   readonly pipes = new Set<Pipe>();
+  connections = 0;
   fateOf: (frame: Frame) => Fate = () => 'PASS';
 
-  decide(direction: Direction, frame: NatsFrame): Fate {
+  decide(direction: Direction, connection: number, frame: NatsFrame): Fate {
     const number = (this.counts[direction] += 1);
-    const fate = this.fateOf({ ...frame, direction, number });
+    const fate = this.fateOf({ ...frame, direction, number, connection });
     this.met[typeof fate === 'string' ? fate : 'DELAY'] += 1;
     return fate;
   }
@@ -64,6 +67,7 @@ class Traffic {
 /** One direction of one connection. */
 class Pipe {
   readonly direction: Direction;
+  readonly #connection: number;
   readonly #traffic: Traffic;
   readonly #from: Socket;
   readonly #to: Socket;
@@ -72,8 +76,9 @@ class Pipe {
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
-  constructor(traffic: Traffic, direction: Direction, from: Socket, to: Socket) {
+  constructor(traffic: Traffic, direction: Direction, [from, to]: readonly [Socket, Socket]) {
     this.#traffic = traffic;
+    this.#connection = traffic.connections;
     this.direction = direction;
     this.#from = from;
     this.#to = to;
@@ -101,7 +106,7 @@ class Pipe {
         return;
       }
       const frame = this.#waiting.shift();
-      if (frame !== undefined) this.#meet(frame, this.#traffic.decide(this.direction, frame));
+      if (frame !== undefined) this.#meet(frame, this.#traffic.decide(this.direction, this.#connection, frame));
     }
     if (this.#flows()) this.#from.resume();
   }
@@ -160,8 +165,9 @@ export async function startTcpProxy(targetUrl: string, fateOf?: (frame: Frame) =
   const join = (client: Socket): void => {
     const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     track(upstream);
-    new Pipe(traffic, 'TO_SERVER', client, upstream);
-    new Pipe(traffic, 'TO_CLIENT', upstream, client);
+    traffic.connections += 1;
+    new Pipe(traffic, 'TO_SERVER', [client, upstream]);
+    new Pipe(traffic, 'TO_CLIENT', [upstream, client]);
     client.on('end', () => upstream.end());
     upstream.on('end', () => client.end());
     client.on('close', () => upstream.destroy());

@@ -1,0 +1,156 @@
+/**
+ * A process that runs flows, for tests that kill it and stop it. What it was answered and what it has done it notes in
+ * files, as it happens; started again with the same folder, it goes on where it was: a job that had begun is called
+ * again, as a script that is started again does, and finds its unfinished run.
+ */
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Session } from '../../sdk/client/session.ts';
+import type { AnswerMessage } from '../../protocol/messages.ts';
+import { AssentError, disconnect, serve } from '../../sdk/index.ts';
+import { Seeded } from '../support/seeded.ts';
+import { EFFECTS, mixed, outcomeOf, SHAPES, type Job } from './flows.ts';
+
+export type SdkOrder = {
+  readonly name: string;
+  /** `<name>.jobs`, `<name>.answers` and `effects` lie here. The file `finish` says that enough has begun, `all-over` that all is done. */
+  readonly folder: string;
+  readonly seed: number;
+  /** Jobs at once. */
+  readonly lanes: number;
+  /** Whether it calls its flows, or starts them for workers, of which it is one. */
+  readonly mode: 'SCRIPT' | 'WORKER';
+};
+
+/** A line of the jobs file. */
+export type JobLine =
+  | ({ readonly type: 'BEGUN' } & Job)
+  | { readonly type: 'DONE'; readonly job: string; readonly value: unknown }
+  | { readonly type: 'AGAIN'; readonly job: string; readonly why: string }
+  | { readonly type: 'WRONG'; readonly job: string; readonly why: string };
+
+/** A line of the answers file. */
+export type AnswerLine =
+  | {
+      readonly type: 'ANSWER';
+      readonly id: string;
+      readonly outcome: string;
+      readonly seq: number;
+      readonly index: number;
+      readonly run?: string;
+      readonly state?: string;
+      readonly code?: string;
+      readonly ns: string;
+    }
+  | { readonly type: 'REPUBLISHED'; readonly count: number };
+
+const order = JSON.parse(process.argv[2] ?? '{}') as SdkOrder;
+const jobsFile = join(order.folder, `${order.name}.jobs`);
+const answersFile = join(order.folder, `${order.name}.answers`);
+process.env[EFFECTS] = join(order.folder, 'effects');
+
+const noteJob = (line: JobLine): void => {
+  appendFileSync(jobsFile, `${JSON.stringify(line)}\n`);
+};
+
+/** Notes every answer before the session sees it. */
+function watchSessions(): void {
+  const sessions = new Map<Session, number>();
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- It is called with its own session below.
+  const receive = Session.prototype.receive;
+  Session.prototype.receive = function (this: Session, bytes: Uint8Array): void {
+    const ns = String(process.hrtime.bigint());
+    const { answers } = JSON.parse(Buffer.from(bytes).toString()) as AnswerMessage;
+    const lines = answers.map(({ counter, outcome, seq, index, run, state, code }): AnswerLine => {
+      const more = {
+        ...(run === undefined ? {} : { run }),
+        ...(state === undefined ? {} : { state: state.type }),
+        ...(code === undefined ? {} : { code }),
+      };
+      return { type: 'ANSWER', id: `${this.id}:${String(counter)}`, outcome, seq, index, ns, ...more };
+    });
+    const { republished } = this;
+    const more = republished - (sessions.get(this) ?? 0);
+    sessions.set(this, republished);
+    if (more > 0) lines.push({ type: 'REPUBLISHED', count: more });
+    if (lines.length > 0) appendFileSync(answersFile, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
+    receive.call(this, bytes);
+  };
+}
+
+function linesOf(file: string): JobLine[] {
+  if (!existsSync(file)) return [];
+  // What a killed process wrote last may be half a line.
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.endsWith('}'))
+    .map((line) => JSON.parse(line) as JobLine);
+}
+
+class Jobs {
+  readonly #unfinished: Job[];
+  #next: number;
+
+  constructor(lines: readonly JobLine[]) {
+    const done = new Set(lines.flatMap((line) => (line.type === 'DONE' ? [line.job] : [])));
+    const begun = lines.flatMap((line) => (line.type === 'BEGUN' ? [line] : []));
+    this.#next = begun.length;
+    this.#unfinished = begun.filter(({ job }) => !done.has(job)).map(({ job, shape, size }) => ({ job, shape, size }));
+  }
+
+  next(): Job | undefined {
+    const left = this.#unfinished.shift();
+    if (left !== undefined) return left;
+    if (existsSync(join(order.folder, 'finish'))) return undefined;
+    const number = this.#next;
+    this.#next += 1;
+    const dice = new Seeded(order.seed * 10_000 + number);
+    const job = { job: `${order.name}-${String(number)}`, shape: dice.pick(SHAPES), size: dice.whole(2, 6) };
+    noteJob({ type: 'BEGUN', ...job });
+    return job;
+  }
+}
+
+/** Kinds after which a script is started again: what it was at goes on elsewhere, or nobody answers just now. */
+const AGAIN: ReadonlySet<string> = new Set(['FENCED', 'ENGINE_UNAVAILABLE', 'NATS_UNREACHABLE', 'REJECTED']);
+
+async function lane(jobs: Jobs): Promise<void> {
+  for (let job = jobs.next(); job !== undefined; job = jobs.next()) {
+    for (let over = false; !over;) {
+      try {
+        noteJob({ type: 'DONE', job: job.job, value: await outcomeOf(job, order.mode) });
+        over = true;
+      } catch (error) {
+        over = !(error instanceof AssentError && AGAIN.has(error.kind));
+        noteJob({ type: over ? 'WRONG' : 'AGAIN', job: job.job, why: String(error) });
+        await pause(20);
+      }
+    }
+  }
+}
+
+async function untilItWorks<T>(act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof AssentError && AGAIN.has(error.kind))) throw error;
+      await pause(100);
+    }
+  }
+}
+
+watchSessions();
+process.on('disconnect', () => process.exit(1));
+const jobs = new Jobs(linesOf(jobsFile));
+const worker = order.mode === 'WORKER' ? await untilItWorks(() => serve([mixed], { slots: 50 })) : undefined;
+await Promise.all(Array.from({ length: order.lanes }, () => lane(jobs)));
+writeFileSync(join(order.folder, `${order.name}.over`), '');
+if (worker !== undefined) {
+  // Another's runs may still need this worker.
+  while (!existsSync(join(order.folder, 'all-over'))) await pause(50);
+  await worker.stop();
+}
+await disconnect();
+process.exit(0);

@@ -1,0 +1,33 @@
+/**
+ * Faults in flight. Each seed is a world: frames are lost, late and cut, and processes and the server are killed and
+ * stopped, under load. `SEED=n` runs one, `SEEDS=n` the first n; by default a fixed few.
+ */
+import { expect, test } from 'vitest';
+import { world, type Met } from './world.ts';
+
+const DEFAULT_SEEDS = 5;
+
+const { SEED, SEEDS } = process.env;
+const seeds =
+  SEED === undefined ? Array.from({ length: Number(SEEDS ?? DEFAULT_SEEDS) }, (_, index) => index + 1) : [Number(SEED)];
+
+const met: Met[] = [];
+
+for (const seed of seeds) {
+  const again = `SEED=${String(seed)} npx vitest run test/faults/worlds.test.ts`;
+  test(`world ${String(seed)}: nothing lost, nothing twice, every run ended (again: ${again})`, async () => {
+    const { problems, met: here, log } = await world(seed);
+    met.push(here);
+    if (SEED !== undefined) console.log(log.join('\n'), here);
+    expect(problems, log.join('\n')).toEqual([]);
+  });
+}
+
+// One world need not meet all of it.
+test.skipIf(SEED !== undefined)('the worlds between them have met every kind of fault', () => {
+  const kinds = Object.keys(met[0] ?? {}) as (keyof Met)[];
+  expect(kinds).not.toEqual([]);
+  const sums = Object.fromEntries(kinds.map((kind) => [kind, met.reduce((sum, one) => sum + one[kind], 0)]));
+  console.log(sums);
+  for (const kind of kinds) expect(sums[kind], kind).toBeGreaterThan(0);
+});
