@@ -16,6 +16,7 @@ import { keepProjector } from './projections/keeper.ts';
 import { addressOf, connectTo, withoutSecrets, type Address } from './connect.ts';
 import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
 import { startEmbeddedServer } from './server/embedded.ts';
+import { lockFolder } from './server/lock.ts';
 import { inboxPrefixOf } from './server/permissions.ts';
 import { VERSION } from './version.ts';
 
@@ -67,61 +68,83 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const { workspace = 'default', durability = 'power', say = () => undefined } = options;
   if (!isWorkspaceName(workspace)) throw new AssentError('BAD_OPTION', `'${workspace}' is no name of a workspace`);
   const dataDir = resolve(options.dataDir ?? '.assent');
-  const server = options.url === undefined ? await embedded(options, dataDir, workspace) : outside(options.url);
+  /** How to end what was started, in the order of the starts. */
+  const ends: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    return await start({ ...options, workspace, durability, say, dataDir }, ends, stop);
+  } catch (error) {
+    await stop();
+    if (error instanceof AssentError) throw error;
+    throw new AssentError('ENGINE_START_FAILED', String(error), { cause: error });
+  }
+}
+
+type Decided = EngineOptions & Required<Pick<EngineOptions, 'workspace' | 'durability' | 'say' | 'dataDir'>>;
+
+async function start(
+  options: Decided,
+  ends: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<Engine> {
+  const { workspace, durability, say, dataDir, url } = options;
+  const stateDir = join(dataDir, 'state', workspace);
+  // A server that exists may be shared by many engines; what this one keeps on disk is its own.
+  const lock = await lockFolder(stateDir);
+  ends.push(() => lock.release());
+  const server = url === undefined ? await embedded(options, dataDir, workspace) : outside(url);
+  ends.push(() => server.stop());
+  const { address } = server;
   const projector = keepProjector({
-    address: server.address,
+    address,
     workspace,
     durability,
-    sync: options.url === undefined ? (durability === 'power' ? 'always' : 'interval') : 'unknown',
+    sync: url === undefined ? (durability === 'power' ? 'always' : 'interval') : 'unknown',
     dataDir: join(dataDir, 'views'),
     say,
     ...(options.onViewDigest === undefined ? {} : { onDigest: options.onViewDigest }),
   });
-  try {
-    const arbiter = new ArbiterKeeper({
-      address: server.address,
-      workspace,
-      durability,
-      dataDir: join(dataDir, 'state', workspace),
-      settings: { ...ARBITER_DEFAULTS, alone: options.url === undefined, ...options.settings },
-      digests: options.onDigest !== undefined,
-      say,
-      onRole: (role, epoch) => {
-        projector.role(role, epoch);
-        options.onRole?.(role, epoch);
-      },
-      onUnanswered: () => {
-        server.revive(say);
-      },
-      ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
-    });
-    await arbiter.settled;
-    await projector.ready;
-    const { connection } = await connectTo(server.address, 'assent engine');
-    const snapshots = keepSnapshots(connection, workspace, join(dataDir, 'state', workspace, STORE_FILE));
-    await server.announce();
-    return {
-      url: withoutSecrets(server.address.url),
-      workspace,
-      clientAddress: server.address,
-      natsPid: () => server.pid(),
-      counters: () => arbiter.counters(),
-      snapshot: () => snapshots.now(),
-      stop: async () => {
-        await server.retract();
-        snapshots.stop();
-        await arbiter.stop();
-        await projector.stop();
-        await connection.close();
-        await server.stop();
-      },
-    };
-  } catch (error) {
-    await projector.stop();
-    await server.stop();
-    if (error instanceof AssentError) throw error;
-    throw new AssentError('ENGINE_START_FAILED', String(error), { cause: error });
-  }
+  ends.push(() => projector.stop());
+  const arbiter = new ArbiterKeeper({
+    address,
+    workspace,
+    durability,
+    dataDir: stateDir,
+    processesDir: join(dataDir, 'processes'),
+    settings: { ...ARBITER_DEFAULTS, alone: url === undefined, ...options.settings },
+    digests: options.onDigest !== undefined,
+    say,
+    onRole: (role, epoch) => {
+      projector.role(role, epoch);
+      options.onRole?.(role, epoch);
+    },
+    onUnanswered: () => {
+      server.revive(say);
+    },
+    ...(options.onDigest === undefined ? {} : { onDigest: options.onDigest }),
+  });
+  ends.push(() => arbiter.stop());
+  await arbiter.settled;
+  await projector.ready;
+  const { connection } = await connectTo(address, 'assent engine');
+  ends.push(() => connection.close());
+  const snapshots = keepSnapshots(connection, workspace, join(stateDir, STORE_FILE));
+  ends.push(() => {
+    snapshots.stop();
+  });
+  await server.announce();
+  ends.push(() => server.retract());
+  return {
+    url: withoutSecrets(address.url),
+    workspace,
+    clientAddress: address,
+    natsPid: () => server.pid(),
+    counters: () => arbiter.counters(),
+    snapshot: () => snapshots.now(),
+    stop,
+  };
 }
 
 type Server = {

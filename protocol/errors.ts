@@ -62,6 +62,11 @@ export const ERRORS = {
     code: 3002,
     remedy: 'The store went back to an earlier copy; views above it are rebuilt, the loss is on the ledger.',
   },
+  EXPORT_BROKEN: {
+    code: 3004,
+    remedy:
+      'The file is not as it was written: export it again, or get it anew. The ledger itself is verified by `assent audit verify`.',
+  },
   LEDGER_UNREACHABLE: {
     code: 3003,
     remedy: 'See `assent doctor`; the engine goes on by itself when the server is back.',
@@ -85,12 +90,15 @@ export type ErrorKind = keyof typeof ERRORS;
 /** The one class of errors that Assent throws: a kind, its permanent code, what happened, and what to do. */
 export class AssentError extends Error {
   override readonly name: string = 'AssentError';
+  /** What happened, without the code and the remedy. */
+  readonly detail: string;
   readonly kind: ErrorKind;
   readonly code: number;
   readonly remedy: string;
 
   constructor(kind: ErrorKind, detail: string, options?: ErrorOptions) {
     super(`${detail} [${String(ERRORS[kind].code)} ${kind}] ${ERRORS[kind].remedy}`, options);
+    this.detail = detail;
     this.kind = kind;
     this.code = ERRORS[kind].code;
     this.remedy = ERRORS[kind].remedy;

@@ -28,10 +28,15 @@ export type RejectCode =
   | 'NEVER_FITS'
   /** No such run, and the proposal does not say what it is. */
   | 'RUN_UNKNOWN'
+  /** Its session is closed, or was never opened. */
   | 'SESSION_EXPIRED'
+  /** The engine made it in an epoch that is over. */
   | 'STALE_EPOCH'
+  /** Two arbiters in a row ended while they judged it. */
   | 'POISON'
+  /** It cannot be read, or contradicts itself. */
   | 'MALFORMED'
+  /** A rule threw, changed what it was given, or said something that is no opinion. */
   | 'RULE_ERROR'
   /** Codes of rules that users write. */
   | (string & {});

@@ -9,6 +9,7 @@
  */
 import { hash as digestOf } from 'node:crypto';
 import * as zlib from 'node:zlib';
+import { AssentError } from './errors.ts';
 import type { Digest } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import type { Entry } from './rulings.ts';
@@ -18,7 +19,7 @@ export type SegmentHeader = {
   readonly epoch: number;
   /** The writing incarnation's random id. */
   readonly writer: string;
-  /** Counts this writer's segments from 1. */
+  /** Counts this writer's segments; 0 is the one that begins its epoch. */
   readonly number: number;
   /** The segment before: its sequence in the stream and its hash; sequence 0 and the empty string for the first. */
   readonly parent: { readonly seq: number; readonly hash: Digest | '' };
@@ -110,10 +111,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function segmentText(bytes: Uint8Array): string | undefined {
   try {
     if (bytes[0] !== PACKED) return utf8.decode(bytes);
+    if (!canPack) throw new AssentError('NODE_TOO_OLD', 'A packed segment needs zstd, which comes with Node.js 22.15.');
     const packed = bytes.subarray(9);
     if (sha256(packed).slice(0, 16) !== Buffer.from(bytes.subarray(1, 9)).toString('hex')) return undefined;
     return utf8.decode(zlib.zstdDecompressSync(packed));
-  } catch {
+  } catch (error) {
+    if (error instanceof AssentError) throw error;
     return undefined;
   }
 }

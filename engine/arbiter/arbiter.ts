@@ -344,6 +344,7 @@ export class Arbiter {
       chance,
       scheduler,
       liveness: this.liveness,
+      ...(this.#parts.gone === undefined ? {} : { gone: this.#parts.gone }),
       counters: this.counters,
       graceMs: settings.graceMs,
       epoch,

@@ -5,6 +5,7 @@
  * D2 What is not to be judged at all (expired session, stale epoch, poison, an unknown run) is a rejection with the
  *    arbiter as the rule, so that it stands on the ledger like any other.
  */
+import { freeze } from 'immer';
 import { parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, RejectCode, Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
@@ -40,8 +41,9 @@ function judged(workspace: Workspace, proposal: TransitionProposal, context: Con
   let drawn: number | undefined;
   const circumstances: Circumstances = { ...context, chance: () => (drawn ??= context.chance()) };
   const facts: Record<string, unknown> = {};
-  const verdict = judge(context.court, transitionOf(proposal, run?.state, kind), (needs) =>
-    gather({ workspace, proposal, run, circumstances }, needs, facts),
+  // Frozen: a rule that changes what it is given throws, and harms neither the fold nor the rules after it.
+  const verdict = judge(context.court, freeze(transitionOf(proposal, run?.state, kind), true), (needs) =>
+    freeze(gather({ workspace, proposal, run, circumstances }, needs, facts), true),
   );
   const moves = verdict.outcome === 'accepted' || verdict.outcome === 'rewritten';
   const mints = moves && verdict.to.type === 'RUNNING' && proposal.claim === true && kind === 'flow';

@@ -4,7 +4,7 @@
  */
 import type { ProposalId } from '../../protocol/ids.ts';
 import type { ProposalDraft } from '../../protocol/messages.ts';
-import { proposalId, type Proposal } from '../../protocol/proposals.ts';
+import { ENGINE, proposalId, type Proposal } from '../../protocol/proposals.ts';
 import { askerOf } from '../../protocol/subjects.ts';
 import { parseBatch, type Parsed, type ParsedBatch } from '../../protocol/wire.ts';
 import type { StoredMessage } from '../log/port.ts';
@@ -24,9 +24,7 @@ const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function readBatch(message: StoredMessage): BatchRead {
   const { user, session } = askerOf(message.subject);
-  const parsed: Parsed<ParsedBatch> = SESSION.test(session)
-    ? parseBatch(message.bytes)
-    : { ok: false, problem: 'the subject names no session' };
+  const parsed = parseFrom(user, session, message.bytes);
   const unreadable = (id: ProposalId, problem: string): Proposal => ({
     kind: 'workspace',
     id,
@@ -42,6 +40,12 @@ export function readBatch(message: StoredMessage): BatchRead {
       })
     : [unreadable(nameless, parsed.problem)];
   return { seq: message.seq, id: proposals[0]?.id ?? nameless, proposals };
+}
+
+/** On a server without permissions anybody may name any user; the engine's own name is nobody else's. */
+function parseFrom(user: string, session: string, bytes: Uint8Array): Parsed<ParsedBatch> {
+  if (user === ENGINE) return { ok: false, problem: `no client may ask as '${ENGINE}'` };
+  return SESSION.test(session) ? parseBatch(bytes) : { ok: false, problem: 'the subject names no session' };
 }
 
 function withAsker(draft: ProposalDraft, user: string, session: string): Proposal {

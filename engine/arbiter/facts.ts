@@ -46,7 +46,12 @@ const gatherers: Gatherers = {
   },
   flow: ({ workspace, proposal, run }) => {
     const parent = parentOf(workspace, proposal, run);
-    return parent === undefined ? undefined : { type: parent.state.type, round: parent.round };
+    if (parent === undefined) return undefined;
+    // A cancel of the flow run at the top is meant for all under it, before they have noticed it themselves.
+    const top = workspace.runs.get(rootOf(parent.id)) ?? parent;
+    const isCancelled = parent.state.type === 'RUNNING' && top.state.type === 'CANCELLING';
+    const { type } = isCancelled ? top.state : parent.state;
+    return { type, round: parent.round };
   },
   ran: ({ run }) => run?.ran,
   attempt: ({ run }) => run?.attempt ?? 0,

@@ -8,7 +8,7 @@
  * A4 What a session asks is ruled on in the order of its counters. One that comes while an earlier one is missing is
  *    passed over: its asker publishes both again, in order. So nothing rests on what was lost on its way.
  */
-import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
+import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, Order } from '../../protocol/messages.ts';
 import { ENGINE, rootOf, sessionOf, type Proposal } from '../../protocol/proposals.ts';
@@ -27,6 +27,7 @@ import type { Counters } from './counters.ts';
 import type { Chance, Outbox } from './ports.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Scribe, type Settled } from './scribe.ts';
+import { SessionWatch } from './sessions.ts';
 import { TimerWatch } from './timers.ts';
 
 export type IncarnationOptions = {
@@ -42,6 +43,8 @@ export type IncarnationOptions = {
   readonly chance: Chance;
   readonly scheduler: Scheduler;
   readonly liveness: Liveness;
+  /** Names the process of a session that is known to have ended. */
+  readonly gone?: (session: string) => string | undefined;
   readonly counters: Counters;
   readonly graceMs: number;
   readonly epoch: number;
@@ -72,8 +75,7 @@ export class Incarnation {
   #cancelAlarm: (() => void) | undefined;
   #over = false;
   readonly #poison: Position | undefined;
-  /** When each session was heard last; what is asked again is heard, but not ruled on again. */
-  readonly #heardMs = new Map<string, EpochMs>();
+  readonly #sessions = new SessionWatch();
 
   constructor(options: IncarnationOptions) {
     this.#options = options;
@@ -216,13 +218,8 @@ export class Incarnation {
       if (from !== undefined && !this.#isPoison(matter)) this.#options.judging({ seq: from.seq, index: from.index });
       this.#rule(matter, heldAt);
     }
-    if (from !== undefined) this.#hearSession(proposal.id);
+    if (from !== undefined) this.#sessions.hear(proposal.id, this.#options.clock.nowMs());
     if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };
-  }
-
-  #hearSession(id: ProposalId): void {
-    const asker = sessionOf(id);
-    if (asker !== undefined) this.#heardMs.set(asker.session, this.#options.clock.nowMs());
   }
 
   /** Ruled on before: settled answers come from the record, the others are on their way. */
@@ -346,21 +343,26 @@ export class Incarnation {
 
   /** Looks at who is silent; called every `liveness.intervalMs`. */
   lookAtLiveness(): void {
-    const { workspace, liveness, monotonicMs } = this.#options;
+    const { workspace, liveness, monotonicMs, gone } = this.#options;
     const nowMs = monotonicMs();
-    for (const session of liveness.dead(workspace.executing.keys(), nowMs)) {
+    const sessions = [...workspace.executing.keys()];
+    const dead = new Set(liveness.dead(sessions, nowMs));
+    for (const session of sessions) {
       const beat = liveness.of(session, nowMs);
-      const who =
-        beat === undefined ? `session ${session}` : `process ${String(beat.heartbeat.pid)} on ${beat.heartbeat.host}`;
-      for (const id of workspace.executing.of(session)) this.#proposeCrashed(id as RunId, who, beat?.silentMs);
+      const ended = (beat?.silentMs ?? SILENT_MS) < SILENT_MS ? undefined : gone?.(session);
+      if (ended !== undefined) this.#proposeCrashed(session, `its ${ended} has ended`);
+      else if (dead.has(session)) this.#proposeCrashed(session, silence(beat));
     }
     this.#wake();
   }
 
-  #proposeCrashed(id: RunId, who: string, silentMs: number | undefined): void {
+  #proposeCrashed(session: string, message: string): void {
+    for (const id of this.#options.workspace.executing.of(session)) this.#crash(id as RunId, message);
+  }
+
+  #crash(id: RunId, message: string): void {
     const run = this.#options.workspace.runs.get(id);
     if (run === undefined) return;
-    const since = silentMs === undefined ? 'was never heard' : `is silent for ${String(Math.round(silentMs))} ms`;
     this.#docket.addOwn({
       id: `liveness/${id}/${String(run.version)}` as ProposalId,
       kind: 'flow',
@@ -369,31 +371,26 @@ export class Incarnation {
       onBehalfOf: 'liveness',
       epoch: this.#options.epoch,
       basedOn: run.version,
-      to: { type: 'CRASHED', name: 'Crashed', message: `its ${who} ${since}` },
+      to: { type: 'CRASHED', name: 'Crashed', message },
     });
   }
 
   /** Closes sessions that were silent for longer than PROPOSALS keeps a proposal. */
   closeSilentSessions(silentMs: number): void {
     const { workspace, clock, epoch } = this.#options;
-    const nowMs = clock.nowMs();
-    let closed = 0;
-    for (const [session, { lastMs: ruledMs }] of workspace.sessions.entries()) {
-      const lastMs = this.#heardMs.get(session) ?? ruledMs;
-      if (nowMs - lastMs < silentMs || workspace.executing.of(session).size > 0) continue;
-      this.#heardMs.delete(session);
-      if ((closed += 1) > LIMITS.segmentEntriesMax) break;
-      this.#docket.addOwn({
-        id: `liveness/${session}/closed` as ProposalId,
-        kind: 'workspace',
-        by: ENGINE,
-        onBehalfOf: 'liveness',
-        epoch,
-        event: { type: 'SESSION_CLOSED', session, silentSinceMs: lastMs },
-      });
-    }
+    const at = { nowMs: clock.nowMs(), silentMs, epoch };
+    for (const closing of this.#sessions.closings(workspace, at)) this.#docket.addOwn(closing);
     this.#wake();
   }
+}
+
+/** Whose last beat is younger is asked no further. */
+const SILENT_MS = 2000;
+
+function silence(beat: ReturnType<Liveness['of']>): string {
+  if (beat === undefined) return 'its process was not heard since this engine began';
+  const { pid, host } = beat.heartbeat;
+  return `its process ${String(pid)} on ${host} is silent for ${String(Math.round(beat.silentMs))} ms`;
 }
 
 const POISON = { code: 'POISON', why: 'two arbiters in a row ended while they judged it' } as const;

@@ -51,6 +51,8 @@ export type ArbiterParts = {
   readonly judging?: (at: Position | undefined) => void;
   /** Where a predecessor in this place ended while it judged. */
   readonly endedAt?: Position;
+  /** The process of a session that is known to have ended, on this machine; nobody has to wait for its silence. */
+  readonly gone?: (session: string) => string | undefined;
   readonly say: (line: string) => void;
   /** PROPOSALS may forget what stands before this sequence, should it be short of room. */
   readonly makeRoom?: (before: Sequence) => void;

@@ -16,6 +16,7 @@ import { ensureStreams } from '../log/streams.ts';
 import { Arbiter, type ArbiterRole } from './arbiter.ts';
 import type { ArbiterSettings } from './parts.ts';
 import type { Counters } from './counters.ts';
+import { goneProcesses } from './gone-processes.ts';
 import { systemClock } from './ledger-clock.ts';
 import { hearAsks, hearBeats, watchLeases } from './nats-inbox.ts';
 import { natsOutbox } from './nats-outbox.ts';
@@ -30,6 +31,8 @@ export type ThreadData = {
   readonly workspace: string;
   readonly durability: 'power' | 'process';
   readonly dataDir: string;
+  /** Where clients of this machine say which process has which session. */
+  readonly processesDir: string;
   readonly settings: ArbiterSettings;
   readonly endedAt?: Position;
   /** Three float64: the sequence and index that are being judged, and how often that changed. */
@@ -81,6 +84,7 @@ const arbiter = new Arbiter({
     judging[1] = at?.index ?? 0;
     judging[2] = (judging[2] ?? 0) + 1;
   },
+  gone: goneProcesses(data.processesDir),
   say: (line) => {
     tell({ type: 'SAY', line });
   },

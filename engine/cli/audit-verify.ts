@@ -1,4 +1,5 @@
 /** `assent audit verify [FILE]`: recomputes every hash of the ledger, or of an exported file. */
+import { AssentError } from '../../protocol/errors.ts';
 import { streams, subjects } from '../../protocol/subjects.ts';
 import { standingAt } from '../fold/chain.ts';
 import { jetstreamLog } from '../log/jetstream.ts';
@@ -23,7 +24,11 @@ export async function verifyStream(client: Client, output: Output): Promise<numb
 }
 
 export async function verifyExport(output: Output, file: string): Promise<number> {
-  const verified = await verifyFile(file);
+  const verified = await verifyFile(file).catch((error: unknown) => {
+    if (!(error instanceof AssentError) || error.kind !== 'LEDGER_BROKEN') throw error;
+    // A damaged copy says nothing about the ledger that it was made of.
+    throw new AssentError('EXPORT_BROKEN', error.detail.replace(/^the ledger is/, `${file} is`));
+  });
   say(output, verified, verified.of === 'run' ? `The exported run ${verified.run}` : 'The exported ledger');
   return EXIT.ok;
 }

@@ -15,7 +15,10 @@ const LINES_OF_CALL = 12;
 export function whyLines(explanation: Explanation, shown: Shown): string[] {
   const { run } = explanation;
   const blocks = [
-    [headline(run, shown), ...stateSentences(explanation, shown).map((line) => `  ${line}`)],
+    [
+      headline(run, shown),
+      ...[...stateSentences(explanation, shown), ...interruptions(explanation)].map((line) => `  ${line}`),
+    ],
     waitingBlock(explanation, shown),
     rulesBlock(explanation, shown),
   ];
@@ -61,6 +64,17 @@ function stateSentences(explanation: Explanation, shown: Shown): string[] {
     case 'PAUSED':
       return [`It was paused by ${who}${message}.`];
   }
+}
+
+/** Deaths that it has survived. */
+function interruptions({ run, path }: Explanation): string[] {
+  return path.flatMap((moved, index) => {
+    if (moved.to !== 'Crashed' && moved.to !== 'AwaitingResume') return [];
+    const next = path.slice(index + 1).find(({ to }) => to === 'Running');
+    if (next === undefined) return [];
+    const when = sinceOf(moved.atMs, run.createdMs);
+    return [`It crashed at ${when}${quoted(moved.message)}, and went on ${spanOf(next.atMs - moved.atMs)} later.`];
+  });
 }
 
 function neverStarted(run: RunDetail, notable: readonly Explained[]): string[] {
@@ -170,7 +184,7 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     const end = ended.get(id);
     const name = rulings[0]?.name ?? end?.run.name ?? '';
     const own = id === run.run;
-    const title = own ? 'The run itself' : `${oneLine(name)} ${ink('dim', shortId(id))}`;
+    const title = own ? 'The run itself' : titleOf(name, shortId(id));
     const state = end === undefined ? '' : `: ${ink(formatOfState(end.run.state?.type), stateText(end.run))}`;
     const last = end?.moved === undefined ? [] : [`${timeOf(end.moved, beganMs)}  ${endSentence(end.moved)}`];
     return [`  ${title}${state}`, ...shortened(rulings, beganMs), ...last.map((line) => `    ${line}`)];
@@ -182,6 +196,12 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     ...patientLines(patient.map(([, rulings]) => rulings)),
   ];
 }
+
+/** A call's own id begins with its name, most of the time. */
+const titleOf = (name: string, id: string): string =>
+  id.startsWith(`${name}-`)
+    ? `${oneLine(name)}${ink('dim', id.slice(name.length))}`
+    : `${oneLine(name)} ${ink('dim', id)}`;
 
 const isHeld = ({ outcome }: Explained): boolean => outcome === 'held';
 const isTelling = ({ outcome }: Explained): boolean => outcome === 'rejected' || outcome === 'rewritten';
@@ -233,6 +253,7 @@ function withoutDueTimes(notable: readonly Explained[]): Explained[] {
       waitsForTime.add(run);
       return false;
     }
+    if (ruling.outcome === 'held') waitsForTime.delete(run);
     const granted = ruling.outcome === 'accepted' && waitsForTime.delete(run);
     return !granted;
   });

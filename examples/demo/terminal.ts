@@ -66,7 +66,8 @@ export class Terminal {
   }
 
   get #columns(): number {
-    return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+    // A terminal that does not know its width says 0.
+    return process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
   }
 
   #erase(): void {

@@ -132,6 +132,7 @@ export class Session {
       tries: 0,
       receipts: 0,
     };
+    if (this.#inFlight === 0 && this.#queue.length === 0) this.#heardMs = performance.now();
     this.#pending.set(counter, pending);
     this.#queue.push(pending);
     this.#flushSoon();
@@ -295,7 +296,6 @@ export class Session {
       pending.againAtMs = nowMs + Math.min(AGAIN_FIRST_MS * 2 ** (pending.tries - 1), AGAIN_MAX_MS);
       proposals.push(this.#proposal(pending));
     }
-    if (this.#inFlight === 0 && this.#patienceMs === SILENCE_MS) this.#heardMs = nowMs;
     this.#inFlight += proposals.length;
     this.#proposedAtMs = nowMs;
     // The text that protocol/wire.ts's encodeBatch would make, from parts that were made once.

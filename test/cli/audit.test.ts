@@ -227,7 +227,7 @@ describe('on an engine', () => {
     await writeFile(file, bytes);
     const broken = await offline('audit', 'verify', file);
     expect(broken.code).toBe(1);
-    expect(broken.stderr).toMatch(/3001 LEDGER_BROKEN.+at sequence 4:/);
+    expect(broken.stderr).toMatch(/3004 EXPORT_BROKEN.+at sequence 4:/);
   });
 
   test('a run is exported by the beginning of its id, to a file or to standard output', async () => {

@@ -2,6 +2,7 @@
  * Flows of every shape for the worlds with faults. What each must give is known beforehand, whatever happens in between,
  * and every task's body notes its begin and its end in a file under its idempotency key.
  */
+import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AssentError, cancelRun, flow, flowRun, signal, startRun, task, taskRun } from '../../sdk/index.ts';
@@ -26,7 +27,8 @@ export const SHAPES = [
   'again',
   'cancelled',
 ] as const;
-export type Shape = (typeof SHAPES)[number];
+/** `bulky` is only for a store that is to be filled. */
+export type Shape = (typeof SHAPES)[number] | 'bulky';
 
 /** A line of the effects file. */
 export type Effect = {
@@ -82,6 +84,7 @@ const hopeless = task({ name: 'hopeless' }, (index: number) =>
 );
 const large = task({ name: 'large' }, (index: number) => work(() => String(index).repeat(LARGE_CHARACTERS)));
 const quick = task({ name: 'quick' }, (text: string) => work(() => text));
+const bulky = task({ name: 'bulky' }, (index: number) => work(() => `${String(index)} ${noise()}`));
 const slow = task({ name: 'slow' }, async () => {
   note('BEGIN');
   await pause(300, undefined, { signal: signal() }).catch(() => undefined);
@@ -92,6 +95,10 @@ const endless = task({ name: 'endless' }, async () => {
   note('BEGIN');
   await pause(600_000, undefined, { signal: signal() });
 });
+
+/** Fits inline, and does not pack. */
+const noise = (): string => randomBytes(BULK_BYTES / 2).toString('hex');
+const BULK_BYTES = 12_000;
 
 const numbers = (size: number): number[] => Array.from({ length: size }, (_, index) => index);
 const sumOf = (list: readonly number[]): number => list.reduce((sum, one) => sum + one, 0);
@@ -130,6 +137,10 @@ const bodies: Readonly<Record<Shape, (size: number) => Promise<unknown>>> = {
   },
   large: async (size) => (await large(size)).length + (await add(size, size)),
   again: (size) => stubborn({ size }),
+  bulky: async (size) => {
+    for (const index of numbers(size)) await bulky(index);
+    return size;
+  },
   cancelled: async () => {
     const waiting = endless();
     await cancelRun(flowRun().id, 'it asked for it');
@@ -150,6 +161,7 @@ const expected: Readonly<Record<Shape, (size: number) => unknown>> = {
       .join(' '),
   large: (size) => String(size).length * LARGE_CHARACTERS + 2 * size,
   again: (size) => size + 1,
+  bulky: (size) => size,
   cancelled: () => 'CANCELLED',
 };
 

@@ -59,9 +59,10 @@ export function ruledTwice(rulings: readonly Ruled[]): string[] {
   const held = new Map<string, Ruled>();
   const final = new Map<string, Ruled>();
   for (const one of rulings) {
-    const { id } = one.ruling.proposal;
+    // Of whoever asks in the name of another's session, everything is refused.
+    const id = `${one.ruling.proposal.by} ${one.ruling.proposal.id}`;
     // What has no asker who repeats it has no identity either: unreadable bytes, and the refused words of the engine.
-    if (sessionOf(id) === undefined && one.ruling.outcome === 'rejected') continue;
+    if (sessionOf(one.ruling.proposal.id) === undefined && one.ruling.outcome === 'rejected') continue;
     const before = final.get(id);
     if (before !== undefined) problems.push(`${id} was ruled on at ${placeOf(before)} and again at ${placeOf(one)}`);
     const parked = held.get(id);

@@ -28,7 +28,7 @@ export class Rig {
     this.folder = folder;
   }
 
-  static async start(options: { version?: NatsVersion } = {}): Promise<Rig> {
+  static async start(options: { version?: NatsVersion; maxFileStore?: string } = {}): Promise<Rig> {
     const server = await startNats({ durability: 'power', ...options });
     return new Rig(server, await mkdtemp(join(tmpdir(), 'assent-faults-')));
   }
@@ -46,7 +46,7 @@ export class Rig {
     return member;
   }
 
-  async addSdk(order: Pick<SdkOrder, 'seed' | 'lanes' | 'mode'>, file?: string): Promise<SdkMember> {
+  async addSdk(order: Omit<SdkOrder, 'name' | 'folder'>, file?: string): Promise<SdkMember> {
     const name = `p${String(this.sdks.length)}`;
     const member = new SdkMember(await this.proxy(), { ...order, name, folder: this.folder }, file);
     this.sdks.push(member);

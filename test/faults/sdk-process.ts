@@ -19,6 +19,8 @@ export type SdkOrder = {
   readonly seed: number;
   /** Jobs at once. */
   readonly lanes: number;
+  /** What its jobs are; left out, of every shape. */
+  readonly job?: Pick<Job, 'shape' | 'size'>;
   /** Whether it calls its flows, or starts them for workers, of which it is one. */
   readonly mode: 'SCRIPT' | 'WORKER';
 };
@@ -106,7 +108,8 @@ class Jobs {
     const number = this.#next;
     this.#next += 1;
     const dice = new Seeded(order.seed * 10_000 + number);
-    const job = { job: `${order.name}-${String(number)}`, shape: dice.pick(SHAPES), size: dice.whole(2, 6) };
+    const drawn = order.job ?? { shape: dice.pick(SHAPES), size: dice.whole(2, 6) };
+    const job = { job: `${order.name}-${String(number)}`, ...drawn };
     noteJob({ type: 'BEGUN', ...job });
     return job;
   }

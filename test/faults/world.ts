@@ -74,7 +74,9 @@ async function trouble(
   log('calm');
 }
 
+/** With `KEEP=folder` in the environment, all that the world has left is kept there for whoever wants to understand it. */
 function keep(rig: Rig, { ledger, problems, log }: { ledger: LedgerRead; problems: string[]; log: string[] }): void {
+  const folder = process.env['KEEP'];
   if (folder === undefined) return;
   cpSync(rig.folder, folder, { recursive: true });
   writeFileSync(join(folder, 'rulings'), ledger.rulings.map((one) => `${placeOf(one)} ${one.line}\n`).join(''));

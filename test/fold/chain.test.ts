@@ -58,7 +58,12 @@ describe('a segment is void', () => {
 
   test('when another has named its parent before it', async () => {
     const late = written('a', 1, a0.head, 2);
-    expect(await verdicts(logOf(a0, b0, late, written('b', 1, b0.head, 4)))).toEqual(['COUNTED', 'COUNTED', 'VOID', 'COUNTED']);
+    expect(await verdicts(logOf(a0, b0, late, written('b', 1, b0.head, 4)))).toEqual([
+      'COUNTED',
+      'COUNTED',
+      'VOID',
+      'COUNTED',
+    ]);
   });
 
   test('when it names a void one', async () => {
@@ -95,7 +100,11 @@ describe('the ledger is broken at exactly the sequence', () => {
   });
   test('of a segment that does not follow its own writer’s last', async () => {
     // The parent's place is taken by a segment of the same writer: it was not overtaken, it was changed.
-    expect(await verdicts(logOf(a0, a1, written('a', 2, { seq: 2, hash: 'e'.repeat(64) as Digest }, 3)))).toEqual(['COUNTED', 'COUNTED', '3']);
+    expect(await verdicts(logOf(a0, a1, written('a', 2, { seq: 2, hash: 'e'.repeat(64) as Digest }, 3)))).toEqual([
+      'COUNTED',
+      'COUNTED',
+      '3',
+    ]);
   });
   test('of a gap', async () => {
     const log = logOf(a0, a1, a2);

@@ -13,7 +13,13 @@ const retry = { retriesMax: 1, delaysMs: [100], jitter: 0 };
 
 function started(definition: Partial<RunDefinition> = {}): Desk {
   const desk = new Desk();
-  desk.ask('one', { kind: 'flow', run: FLOW, to: RUNNING, claim: true, create: { kind: 'flow', name: 'f', ...definition } });
+  desk.ask('one', {
+    kind: 'flow',
+    run: FLOW,
+    to: RUNNING,
+    claim: true,
+    create: { kind: 'flow', name: 'f', ...definition },
+  });
   return desk;
 }
 const call = (execution: number, more: Partial<RunDefinition> = {}): DraftOfWish => ({
@@ -100,7 +106,12 @@ describe('a limit that is named twice', () => {
   test('is one wish for all its slots', () => {
     const desk = started();
     desk.ask('op', { kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'db', slotsMax: 1 } });
-    const twice = { limits: [{ limit: 'db', slots: 1 }, { limit: 'db', slots: 1 }] };
+    const twice = {
+      limits: [
+        { limit: 'db', slots: 1 },
+        { limit: 'db', slots: 1 },
+      ],
+    };
     expect(desk.ask('one', call(1, twice))).toMatchObject({ outcome: 'rejected' });
     desk.ask('op', { kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'db', slotsMax: 2 } });
     expect(desk.ask('one', call(1, twice))).toMatchObject({ outcome: 'accepted' });
@@ -115,11 +126,22 @@ describe('a client that counts as it likes', () => {
     const create = { kind: 'flow', name: 'f' } as const;
     const ask = (counter: number, done?: number): void => {
       const id = `wild:${String(counter)}` as never;
-      desk.hear({ kind: 'flow', id, by: 'sdk', run: FLOW, to, claim: true, create, ...(done === undefined ? {} : { done }) });
+      desk.hear({
+        kind: 'flow',
+        id,
+        by: 'sdk',
+        run: FLOW,
+        to,
+        claim: true,
+        create,
+        ...(done === undefined ? {} : { done }),
+      });
     };
     ask(0);
     ask(Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER - 2);
-    expect([...desk.workspace.answered.entries()].map(([id]) => id)).toEqual([`wild:${String(Number.MAX_SAFE_INTEGER - 1)}`]);
+    expect([...desk.workspace.answered.entries()].map(([id]) => id)).toEqual([
+      `wild:${String(Number.MAX_SAFE_INTEGER - 1)}`,
+    ]);
     expect(desk.workspace.sessions.get('wild')).toMatchObject({ low: Number.MAX_SAFE_INTEGER - 2 });
   });
 });
@@ -128,7 +150,7 @@ describe('a session', () => {
   test('is its user’s: another user’s proposals in its name are refused, and nothing is kept of them', () => {
     const desk = started();
     const before = desk.workspace.sessions.get('one');
-    const ruling = desk.hear({ ...claim, id: 'one:1' as never, by: 'cli' } as never);
+    const ruling = desk.hear({ ...claim, id: 'one:1' as never, by: 'cli' });
     expect(ruling).toMatchObject({ outcome: 'rejected', trail: [{ rule: 'arbiter', code: 'MALFORMED' }] });
     expect(desk.workspace.sessions.get('one')).toEqual(before);
     expect(desk.workspace.answered.get('one:1')).toBeUndefined();

@@ -23,7 +23,13 @@ function start(name: string, limits: Record<string, number>, more: Partial<RunDe
 }
 const end = (name: string): unknown => {
   const { execution } = desk.run(runId(name))!;
-  return desk.ask(name, { kind: 'flow', run: runId(name), to: { type: 'COMPLETED', name: 'C' }, report: true, execution });
+  return desk.ask(name, {
+    kind: 'flow',
+    run: runId(name),
+    to: { type: 'COMPLETED', name: 'C' },
+    report: true,
+    execution,
+  });
 };
 const runs = (): string[] =>
   desk
@@ -48,7 +54,11 @@ describe('the order', () => {
     start('low', { db: 1 }, { priority: -1 });
     start('usual', { db: 1 });
     start('high', { db: 1 }, { priority: 5 });
-    for (const [ending, next] of [['a', 'high'], ['high', 'usual'], ['usual', 'low']] as const) {
+    for (const [ending, next] of [
+      ['a', 'high'],
+      ['high', 'usual'],
+      ['usual', 'low'],
+    ] as const) {
       end(ending);
       expect(runs()).toEqual([next]);
     }
@@ -137,7 +147,10 @@ describe('whoever can never be served is told so', () => {
     start('small', { db: 1 });
     expect(runs()).toEqual(['a']);
     setLimit('db', 1);
-    expect(desk.ruled.at(-1)?.ruling).toMatchObject({ outcome: 'rejected', trail: [expect.anything(), expect.anything(), expect.anything(), { code: 'NEVER_FITS' }] });
+    expect(desk.ruled.at(-1)?.ruling).toMatchObject({
+      outcome: 'rejected',
+      trail: [expect.anything(), expect.anything(), expect.anything(), { code: 'NEVER_FITS' }],
+    });
     end('a');
     expect(runs()).toEqual(['small']);
   });

@@ -137,7 +137,12 @@ test('when everything is cancelled, everything ends, and nothing is held, taken 
     const { desk } = lived(list);
     endAll(desk);
     const { workspace } = desk;
-    expect(desk.runs().filter(({ state }) => !isTerminal(state)).map(({ id, state }) => [id, state.type])).toEqual([]);
+    expect(
+      desk
+        .runs()
+        .filter(({ state }) => !isTerminal(state))
+        .map(({ id, state }) => [id, state.type]),
+    ).toEqual([]);
     expect([...workspace.held.entries()]).toEqual([]);
     expect([...workspace.queues.entries()]).toEqual([]);
     expect([...workspace.timers.entries()]).toEqual([]);
@@ -178,7 +183,18 @@ test('the random work reaches every verb, every outcome and every rule of the co
     { numRuns: 300, seed: 1 },
   );
   const rules = Object.values(corePolicies).flatMap((policy) => policy.rules.map(({ name }) => name));
-  const codes = 'FENCED STALE DUPLICATE ALREADY_ENDED NOT_IN_LIFECYCLE FLOW_NOT_RUNNING DEADLOCK NEVER_FITS RUN_UNKNOWN';
-  const all = [...VERBS, ...OUTCOMES, ...rules, ...codes.split(' '), 'SESSION_EXPIRED', 'MALFORMED', 'TIME', 'SLOTS', 'FLOW'];
+  const codes =
+    'FENCED STALE DUPLICATE ALREADY_ENDED NOT_IN_LIFECYCLE FLOW_NOT_RUNNING DEADLOCK NEVER_FITS RUN_UNKNOWN';
+  const all = [
+    ...VERBS,
+    ...OUTCOMES,
+    ...rules,
+    ...codes.split(' '),
+    'SESSION_EXPIRED',
+    'MALFORMED',
+    'TIME',
+    'SLOTS',
+    'FLOW',
+  ];
   expect([...new Set(all)].filter((name) => !reached.has(name))).toEqual([]);
 });

@@ -81,14 +81,15 @@ function boundTask(plan: TaskPlan, name: string, place: Place): BoundTask {
     ...(awaitsRuling ? { await: 'ruling' as const } : {}),
   };
   const act = (inputs: readonly unknown[]): unknown => outcome(plan, name, inputs, place.number);
-  if (sync && end !== 'HANGS')
-    return task(options, (...inputs: unknown[]) => inBody(place, () => act(inputs))) as BoundTask;
-  return task(options, async (...inputs: unknown[]) => {
+  const inSync = (...inputs: unknown[]): unknown => inBody(place, () => act(inputs));
+  const later = async (...inputs: unknown[]): Promise<unknown> => {
     begin(place);
     await pause(place.latencyMs());
     if (end === 'HANGS') await untilAborted(taskRun().signal);
     return ended(place, act(inputs));
-  }) as BoundTask;
+  };
+  const made: BoundTask = task(options, sync && end !== 'HANGS' ? inSync : later);
+  return made;
 }
 
 /** A body that did not heed its signal would keep the next attempt of its flow waiting. */

@@ -39,8 +39,12 @@ export type Plan = { readonly name: string; readonly seed: number; readonly live
 
 export type Report = {
   readonly outcome: Outcome | undefined;
-  /** Rulings that the first process heard of its run. */
+  /** Rulings that the first process heard. */
   readonly heard: number;
+  /** Processes that were cut off; those of them that were told to stop when they came back, or how the run ended. */
+  readonly cuts: number;
+  readonly fenced: number;
+  readonly told: number;
   readonly problems: readonly string[];
   readonly lines: readonly Line[];
 };
@@ -78,6 +82,8 @@ class World {
   readonly #outside: Outside;
   readonly #processes: Process[] = [];
   readonly #problems: string[] = [];
+  #fenced = 0;
+  #told = 0;
 
   constructor(universe: Universe, program: Program, plan: Plan) {
     this.#universe = universe;
@@ -107,7 +113,10 @@ class World {
     const outcome = await this.#judge();
     return {
       outcome,
-      heard: this.#processes[0]?.link.heardOfRun ?? 0,
+      heard: this.#processes[0]?.link.heard ?? 0,
+      cuts: this.#processes.filter(({ link }) => link.wasCut).length,
+      fenced: this.#fenced,
+      told: this.#told,
       problems: this.#problems,
       lines: ledger.of(name),
     };
@@ -159,7 +168,11 @@ class World {
     for (const { link, life, result } of this.#processes) {
       if (link.wasCut && life.fate === 'DEAD') continue;
       const outcome = await within(`the flow in a process that was ${life.fate} settles`, result);
-      if (link.wasCut && outcome.type === 'FAILED' && isFence(outcome.error)) continue;
+      if (link.wasCut && outcome.type === 'FAILED' && isFence(outcome.error)) {
+        this.#fenced += 1;
+        continue;
+      }
+      if (link.wasCut) this.#told += 1;
       const real = await this.#outcomeOnLedger();
       const text = real === undefined ? 'nothing' : outcomeText(real);
       if (outcomeText(outcome) !== text) {

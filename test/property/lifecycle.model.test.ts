@@ -67,7 +67,8 @@ function* everyAsking(from: FromType, to: StateType): Generator<Transition> {
   }
 }
 
-const due = (inMs: number): Transition['to'] => ({ ...stateOf('SCHEDULED'), dueAtMs: at(NOW_MS + inMs) }) as Transition['to'];
+const due = (inMs: number): Transition['to'] =>
+  ({ ...stateOf('SCHEDULED'), dueAtMs: at(NOW_MS + inMs) }) as Transition['to'];
 
 const cases: Case[] = [];
 beforeAll(() => {
@@ -106,13 +107,14 @@ describe('who may speak', () => {
   });
   test('only the engine and the executing process report, and only they speak for tasks', () => {
     const foreign = ({ asked, known }: Case): boolean => known.execution.asked === undefined && asked.by !== 'engine';
-    expect(firstOf((one) => foreign(one) && (one.asked.report || one.asked.kind === 'task') && takes(one))).toBeUndefined();
+    expect(
+      firstOf((one) => foreign(one) && (one.asked.report || one.asked.kind === 'task') && takes(one)),
+    ).toBeUndefined();
   });
 });
 
 describe('an end', () => {
-  const leaves = (one: Case): boolean =>
-    isTerminal(one.asked.from) && moves(one) && one.verdict.to !== one.asked.from;
+  const leaves = (one: Case): boolean => isTerminal(one.asked.from) && moves(one) && one.verdict.to !== one.asked.from;
 
   test('of a flow run is left only by a claim, and only after a failure or a crash', () => {
     const lawful = ({ asked: { from, claim }, verdict: { to } }: Case): boolean =>
@@ -145,7 +147,8 @@ describe('cancelling', () => {
   test('has a grace whenever it begins', () => {
     const begins = (one: Case): boolean => moves(one) && one.verdict.to.type === 'CANCELLING';
     expect(cases.some(begins)).toBe(true);
-    const bounded = ({ verdict }: Case): boolean => verdict.claims.some((claim) => claim.type === 'TIMER' && claim.timer === 'grace');
+    const bounded = ({ verdict }: Case): boolean =>
+      verdict.claims.some((claim) => claim.type === 'TIMER' && claim.timer === 'grace');
     expect(firstOf((one) => begins(one) && !bounded(one))).toBeUndefined();
   });
 });
@@ -154,11 +157,14 @@ describe('the engine', () => {
   const fresh = ({ asked, known }: Case): boolean =>
     asked.by === 'engine' && !asked.report && known.execution.asked === undefined && known.version.basedOn === 3;
 
-  test.each(['CANCELLED', 'CRASHED'] as const)('can end as %s whatever has not ended, whatever the facts are', (end) => {
-    const open = (one: Case): boolean => one.asked.from !== undefined && !isTerminal(one.asked.from);
-    const refused = (one: Case): boolean => fresh(one) && open(one) && one.asked.to.type === end && !moves(one);
-    expect(firstOf(refused)).toBeUndefined();
-  });
+  test.each(['CANCELLED', 'CRASHED'] as const)(
+    'can end as %s whatever has not ended, whatever the facts are',
+    (end) => {
+      const open = (one: Case): boolean => one.asked.from !== undefined && !isTerminal(one.asked.from);
+      const refused = (one: Case): boolean => fresh(one) && open(one) && one.asked.to.type === end && !moves(one);
+      expect(firstOf(refused)).toBeUndefined();
+    },
+  );
   test('can end by its time-out whatever runs', () => {
     const timedOut = (one: Case): boolean =>
       fresh(one) && one.asked.from?.type === 'RUNNING' && one.asked.to.type === 'FAILED';
@@ -169,14 +175,17 @@ describe('the engine', () => {
 describe('a start', () => {
   const starts = (one: Case): boolean => moves(one) && one.verdict.to.type === 'RUNNING';
   test('of a call happens only under a flow run that runs', () => {
-    expect(firstOf((one) => starts(one) && one.asked.kind !== 'flow' && one.known.flow?.type !== 'RUNNING')).toBeUndefined();
+    expect(
+      firstOf((one) => starts(one) && one.asked.kind !== 'flow' && one.known.flow?.type !== 'RUNNING'),
+    ).toBeUndefined();
   });
   test('does not happen before it is due', () => {
     const early = ({ asked: { from } }: Case): boolean => from?.type === 'SCHEDULED' && from.dueAtMs > NOW_MS;
     expect(firstOf((one) => starts(one) && early(one))).toBeUndefined();
   });
   test('takes slots only where there is room', () => {
-    const crowded = ({ known: { slots } }: Case): boolean => slots.some(({ used, wanted, slotsMax = 9 }) => used + wanted > slotsMax);
+    const crowded = ({ known: { slots } }: Case): boolean =>
+      slots.some(({ used, wanted, slotsMax = 9 }) => used + wanted > slotsMax);
     expect(firstOf((one) => starts(one) && crowded(one))).toBeUndefined();
   });
   test('of a flow run hands it to a process', () => {
@@ -197,7 +206,8 @@ test('from every state that is no end, the process that executes can go on, or h
   for (const kind of RUN_KINDS) {
     for (const from of STATE_TYPES.filter((type) => !isTerminal(stateOf(type)))) {
       const asks = cases.filter(
-        ({ asked, known }) => asked.kind === kind && asked.from?.type === from && asked.by === 'sdk' && known.execution.asked === 2,
+        ({ asked, known }) =>
+          asked.kind === kind && asked.from?.type === from && asked.by === 'sdk' && known.execution.asked === 2,
       );
       expect(asks.some(moves), `${kind} ${from}`).toBe(true);
     }

@@ -14,7 +14,11 @@ const header: Header = {
   position: { seq: 42, id: 'session000000000:5' },
   effects: 9,
 };
-const lines = ['{"type":"EPOCH","epoch":3}', '{"type":"CLOCK_STEPPED","wallMs":1}', '{"type":"RULING","why":"größer – 大"}'];
+const lines = [
+  '{"type":"EPOCH","epoch":3}',
+  '{"type":"CLOCK_STEPPED","wallMs":1}',
+  '{"type":"RULING","why":"größer – 大"}',
+];
 const many = Array.from({ length: 200 }, (_, i) => `{"type":"RULING","i":${String(i)},"why":"${'x'.repeat(i % 50)}"}`);
 
 const anyHeader: fc.Arbitrary<Header> = fc.record({
@@ -29,14 +33,25 @@ const anyHeader: fc.Arbitrary<Header> = fc.record({
 describe('a segment', () => {
   test('survives being stored, plain or packed', () => {
     fc.assert(
-      fc.property(anyHeader, fc.array(anyDraft.map((draft) => JSON.stringify(draft)), { minLength: 1, maxLength: 30 }), (head, entries) => {
-        const { bytes, hash } = encodeSegment(head, entries);
-        const decoded = decodeSegment(bytes);
-        expect(decoded).toEqual({
-          ok: true,
-          segment: { header: { v: 1, ...head, count: entries.length, lines: sha256(entries.join('\n')) }, hash, lines: entries },
-        });
-      }),
+      fc.property(
+        anyHeader,
+        fc.array(
+          anyDraft.map((draft) => JSON.stringify(draft)),
+          { minLength: 1, maxLength: 30 },
+        ),
+        (head, entries) => {
+          const { bytes, hash } = encodeSegment(head, entries);
+          const decoded = decodeSegment(bytes);
+          expect(decoded).toEqual({
+            ok: true,
+            segment: {
+              header: { v: 1, ...head, count: entries.length, lines: sha256(entries.join('\n')) },
+              hash,
+              lines: entries,
+            },
+          });
+        },
+      ),
     );
   });
 
@@ -76,7 +91,11 @@ describe('one changed byte is found', () => {
       const { bytes } = encodeSegment(header, entries);
       for (let place = 0; place < bytes.length; place += 1) {
         const without = Buffer.concat([bytes.subarray(0, place), bytes.subarray(place + 1)]);
-        const twice = Buffer.concat([bytes.subarray(0, place), bytes.subarray(place, place + 1), bytes.subarray(place)]);
+        const twice = Buffer.concat([
+          bytes.subarray(0, place),
+          bytes.subarray(place, place + 1),
+          bytes.subarray(place),
+        ]);
         expect(decodeSegment(without).ok).toBe(false);
         // A line feed that is doubled within the entries is an empty entry more, which the header does not count.
         expect(decodeSegment(twice).ok).toBe(false);
@@ -86,9 +105,15 @@ describe('one changed byte is found', () => {
 
   test('and no bytes at all make it throw', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array({ maxLength: 500 }), fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.concat([Buffer.from('Z'), bytes]))), (bytes) => {
-        expect(decodeSegment(bytes).ok).toBe(false);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 500 }),
+          fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.concat([Buffer.from('Z'), bytes])),
+        ),
+        (bytes) => {
+          expect(decodeSegment(bytes).ok).toBe(false);
+        },
+      ),
     );
   });
 });

@@ -12,7 +12,13 @@ const parsed = (bytes: Uint8Array): ParsedBatch['proposals'] => {
   return batch.value.proposals;
 };
 const RUN = 'a'.repeat(16);
-const draft = (more: object): unknown => ({ kind: 'flow', counter: 0, run: RUN, to: { type: 'RUNNING', name: 'R' }, ...more });
+const draft = (more: object): unknown => ({
+  kind: 'flow',
+  counter: 0,
+  run: RUN,
+  to: { type: 'RUNNING', name: 'R' },
+  ...more,
+});
 const problemOf = (more: object): string => {
   const [first] = parsed(bytesOf({ v: 1, proposals: [draft(more)] }));
   return first === undefined || first.ok ? '' : first.problem;
@@ -38,18 +44,26 @@ describe('a batch', () => {
   });
 
   test('is not spoilt by one bad proposal in it', () => {
-    const [first, second, third] = parsed(bytesOf({ v: 1, proposals: [draft({}), { counter: 7, kind: 'x' }, draft({ counter: 2 })] }));
+    const [first, second, third] = parsed(
+      bytesOf({ v: 1, proposals: [draft({}), { counter: 7, kind: 'x' }, draft({ counter: 2 })] }),
+    );
     expect([first?.ok, second, third?.ok]).toMatchObject([true, { ok: false, counter: 7 }, true]);
   });
 
   test.each<{ what: string; bytes: Uint8Array }>([
     { what: 'nothing', bytes: new Uint8Array() },
     { what: 'no JSON', bytes: Buffer.from('{"v":1,') },
-    { what: 'no UTF-8', bytes: Buffer.concat([Buffer.from('{"v":1,"proposals":["'), Buffer.of(0xff), Buffer.from('"]}')]) },
+    {
+      what: 'no UTF-8',
+      bytes: Buffer.concat([Buffer.from('{"v":1,"proposals":["'), Buffer.of(0xff), Buffer.from('"]}')]),
+    },
     { what: 'a byte order mark', bytes: Buffer.from('\uFEFF{"v":1,"proposals":[{}]}') },
     { what: 'another version', bytes: bytesOf({ v: 2, proposals: [draft({})] }) },
     { what: 'no proposals', bytes: bytesOf({ v: 1, proposals: [] }) },
-    { what: 'too many proposals', bytes: bytesOf({ v: 1, proposals: Array.from({ length: LIMITS.batchProposalsMax + 1 }, () => 0) }) },
+    {
+      what: 'too many proposals',
+      bytes: bytesOf({ v: 1, proposals: Array.from({ length: LIMITS.batchProposalsMax + 1 }, () => 0) }),
+    },
     { what: 'a field that nobody knows', bytes: bytesOf({ v: 1, proposals: [draft({})], more: 1 }) },
     { what: 'too many bytes', bytes: Buffer.alloc(LIMITS.batchBytesMax + 1, 0x20) },
   ])('of $what is refused as a whole', ({ bytes }) => {
@@ -70,22 +84,31 @@ describe('no bytes make the door throw', () => {
     fc.assert(fc.property(fc.jsonValue().map(bytesOf), check));
   });
   test('a batch of random JSON', () => {
-    fc.assert(fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 4 }), (proposals) => check(bytesOf({ v: 1, proposals }))));
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 4 }), (proposals) => { check(bytesOf({ v: 1, proposals })); },
+      ),
+    );
   });
   test('a good batch with some bytes changed', () => {
     fc.assert(
-      fc.property(anyDraft, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 }), (sent, changes) => {
-        const bytes = Buffer.from(encodeBatch({ v: 1, proposals: [sent] }));
-        for (const [place, byte] of changes) bytes[place % bytes.length] = byte;
-        check(bytes);
-      }),
+      fc.property(
+        anyDraft,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 }),
+        (sent, changes) => {
+          const bytes = Buffer.from(encodeBatch({ v: 1, proposals: [sent] }));
+          for (const [place, byte] of changes) bytes[place % bytes.length] = byte;
+          check(bytes);
+        },
+      ),
     );
   });
   test('a good batch that was cut', () => {
-    fc.assert(fc.property(anyDraft, fc.nat(), (sent, length) => {
-      const bytes = encodeBatch({ v: 1, proposals: [sent] });
-      check(bytes.subarray(0, length % bytes.length));
-    }));
+    fc.assert(
+      fc.property(anyDraft, fc.nat(), (sent, length) => {
+        const bytes = encodeBatch({ v: 1, proposals: [sent] });
+        check(bytes.subarray(0, length % bytes.length));
+      }),
+    );
   });
   test.each([10, 1000, 100_000])('arrays nested %i deep', (depth) => {
     check(Buffer.from(`{"v":1,"proposals":[${'['.repeat(depth)}${']'.repeat(depth)}]}`));
@@ -114,13 +137,34 @@ describe('a proposal is refused', () => {
     { what: 'a counter that is no whole number', more: { counter: 1.5 } },
     { what: 'a counter beyond what is exact', more: { counter: 2 ** 53 } },
     { what: 'a name that is too long', more: { create: { kind: 'flow', name: 'x'.repeat(LIMITS.nameMax + 1) } } },
-    { what: 'a message that is too long', more: { to: { type: 'RUNNING', name: 'R', message: 'x'.repeat(LIMITS.textMax + 1) } } },
+    {
+      what: 'a message that is too long',
+      more: { to: { type: 'RUNNING', name: 'R', message: 'x'.repeat(LIMITS.textMax + 1) } },
+    },
     { what: 'no slots', more: { create: { kind: 'flow', name: 'f', limits: [{ limit: 'db', slots: 0 }] } } },
-    { what: 'a delay without end', more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1, delaysMs: [1e308], jitter: 1 } } } },
+    {
+      what: 'a delay without end',
+      more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1, delaysMs: [1e308], jitter: 1 } } },
+    },
     { what: 'a time-out without end', more: { create: { kind: 'flow', name: 'f', timeoutMs: 1e300 } } },
-    { what: 'more jitter than the delay itself', more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1, delaysMs: [], jitter: 2 } } } },
-    { what: 'more retries than anybody needs', more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1e9, delaysMs: [], jitter: 0 } } } },
-    { what: 'the key of a cipher without end', more: { to: { type: 'FAILED', name: 'F', error: { digest: 'a'.repeat(64), size: 1, cipher: { key: 'k'.repeat(1000), box: '' } } } } },
+    {
+      what: 'more jitter than the delay itself',
+      more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1, delaysMs: [], jitter: 2 } } },
+    },
+    {
+      what: 'more retries than anybody needs',
+      more: { create: { kind: 'flow', name: 'f', retry: { retriesMax: 1e9, delaysMs: [], jitter: 0 } } },
+    },
+    {
+      what: 'the key of a cipher without end',
+      more: {
+        to: {
+          type: 'FAILED',
+          name: 'F',
+          error: { digest: 'a'.repeat(64), size: 1, cipher: { key: 'k'.repeat(1000), box: '' } },
+        },
+      },
+    },
     { what: 'a report that is none', more: { report: false } },
   ])('for $what', ({ more }) => {
     expect(problemOf(more)).not.toBe('');
@@ -139,7 +183,9 @@ describe('a proposal is refused', () => {
       { type: 'UNREADABLE', problem: 'p', bytes: '' },
     ];
     for (const event of events) {
-      expect(parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }))).toMatchObject([{ ok: false }]);
+      expect(parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }))).toMatchObject([
+        { ok: false },
+      ]);
     }
   });
 });

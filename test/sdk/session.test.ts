@@ -273,7 +273,8 @@ test('a silence is noticed after 10 s, and again after twice as long each time; 
   tick();
   vi.advanceTimersByTime(100_000);
   expect(silences.length).toBeGreaterThan(1);
-  expect(silences[0]).toBeGreaterThanOrEqual(10);
+  // It looks when it asks again.
+  expect([10, 11, 12, 13, 14, 15, 16]).toContain(silences[0]);
   silences.forEach((seconds, i) => {
     if (i > 0) expect(seconds).toBeGreaterThanOrEqual(2 * silences[i - 1]!);
   });

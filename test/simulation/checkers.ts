@@ -71,7 +71,8 @@ function* lost({ heard, rewinds }: World, { rulings }: History): Generator<strin
     if (rewinds.some(({ survives, atMs }) => answer.seq > survives && sentMs < atMs + UNAWARE_MS)) continue;
     const ruling = standing.get(`${String(answer.seq)} ${String(answer.index)}`);
     const who = `${session}:${String(answer.counter)}`;
-    if (ruling === undefined) yield `${who} was answered from ${String(answer.seq)}/${String(answer.index)}, where nothing counts`;
+    if (ruling === undefined)
+      yield `${who} was answered from ${String(answer.seq)}/${String(answer.index)}, where nothing counts`;
     // What was granted to an execution that is fenced by now is told as the fence that it is.
     else if (ruling.proposal.id !== who || (ruling.outcome !== answer.outcome && answer.code !== 'FENCED')) {
       yield `${who} was told ${answer.outcome}, the ledger says ${ruling.outcome} to ${ruling.proposal.id}`;
@@ -141,7 +142,8 @@ function* unlicensed({ began, rewinds }: World, { rulings }: History): Generator
     }
   }
   for (const { run, execution, session } of began) {
-    if (!granted.has(`${run} ${String(execution)} ${session}`)) yield `${session} ran ${run} in execution ${String(execution)}, which nobody granted`;
+    if (!granted.has(`${run} ${String(execution)} ${session}`))
+      yield `${session} ran ${run} in execution ${String(execution)}, which nobody granted`;
   }
 }
 
@@ -153,7 +155,8 @@ function* crowded({ rulings }: History): Generator<string> {
       if (claim.type !== 'SLOTS') continue;
       for (const { limit, slots: taken } of claim.slots) {
         const known = slots.find((slot) => slot.limit === limit);
-        if (known?.slotsMax === undefined || known.used + taken > known.slotsMax) yield `${ruling.proposal.id} was granted a slot of ${limit} too many`;
+        if (known?.slotsMax === undefined || known.used + taken > known.slotsMax)
+          yield `${ruling.proposal.id} was granted a slot of ${limit} too many`;
       }
     }
   }
@@ -173,11 +176,13 @@ function* early({ entries, rulings }: History): Generator<string> {
     const dueAtMs = due.get(id) ?? 0;
     if (ruling.atMs < dueAtMs) yield `${id} rang ${String(dueAtMs - ruling.atMs)} ms early`;
     const waitsUntilMs = waits.get(id) ?? 0;
-    if (ruling.outcome === 'accepted' && ruling.atMs < waitsUntilMs) yield `${id} went on ${String(waitsUntilMs - ruling.atMs)} ms early`;
+    if (ruling.outcome === 'accepted' && ruling.atMs < waitsUntilMs)
+      yield `${id} went on ${String(waitsUntilMs - ruling.atMs)} ms early`;
     if (ruling.waits?.type === 'TIME') waits.set(id, ruling.waits.dueAtMs);
     if (ruling.proposal.kind === 'workspace') continue;
     for (const claim of ruling.claims ?? []) {
-      if (claim.type === 'TIMER') due.set(`clock/${ruling.proposal.run}/${String(ruling.version)}/${claim.timer}`, claim.dueAtMs);
+      if (claim.type === 'TIMER')
+        due.set(`clock/${ruling.proposal.run}/${String(ruling.version)}/${claim.timer}`, claim.dueAtMs);
     }
   }
 }
@@ -186,15 +191,18 @@ function* early({ entries, rulings }: History): Generator<string> {
 function* disagreeing({ digests }: World, { heads }: History): Generator<string> {
   for (const { seq, hash, digest, by } of digests) {
     const head = heads.get(seq);
-    if (head?.hash === hash && head.digest !== digest) yield `${by} had another state at ${String(seq)} than the ledger folds to`;
+    if (head?.hash === hash && head.digest !== digest)
+      yield `${by} had another state at ${String(seq)} than the ledger folds to`;
   }
 }
 
 /** When there is peace, every run ends, and nothing waits or is held any more. */
 function* unended(world: World, { final }: History): Generator<string> {
-  for (const [id, run] of final.runs.entries()) if (!isTerminal(run.state)) yield `${id} has not ended: ${run.state.name}`;
+  for (const [id, run] of final.runs.entries())
+    if (!isTerminal(run.state)) yield `${id} has not ended: ${run.state.name}`;
   for (const [id, { waits }] of final.held.entries()) yield `${id} is held for ${waits.type}`;
-  for (const [limit, { used }] of final.limits.entries()) if (used !== 0) yield `${String(used)} slots of ${limit} are never given back`;
+  for (const [limit, { used }] of final.limits.entries())
+    if (used !== 0) yield `${String(used)} slots of ${limit} are never given back`;
   for (const { run } of world.plans) if (final.runs.get(run) === undefined) yield `${run} was never created`;
   for (const { name, arbiter } of world.livingArbiters) {
     if (arbiter.role === 'BROKEN') yield `arbiter ${name} found the ledger broken`;

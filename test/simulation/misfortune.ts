@@ -140,12 +140,16 @@ export function beginMisfortunes(world: World, untilMs: number): void {
 export function operate(world: World, limits: readonly string[]): void {
   const { kernel } = world;
   for (const limit of limits) {
-    void world.operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 1 + Math.floor(kernel.between(0, 3)) } });
+    void world.operator.ask({
+      kind: 'workspace',
+      event: { type: 'LIMIT_SET', limit, slotsMax: 1 + Math.floor(kernel.between(0, 3)) },
+    });
   }
   const next = (): void => {
     kernel.after(kernel.between(300, 4000), () => {
       if (!world.chaos) {
-        for (const limit of limits) void world.operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 8 } });
+        for (const limit of limits)
+          void world.operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 8 } });
         return;
       }
       askSomething(world, limits);
@@ -167,13 +171,24 @@ function askSomething(world: World, limits: readonly string[]): void {
     cancel,
     cancel,
     cancel,
-    () => void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: Math.floor(kernel.between(0, 4)) } }),
+    () =>
+      void operator.ask({
+        kind: 'workspace',
+        event: { type: 'LIMIT_SET', limit, slotsMax: Math.floor(kernel.between(0, 4)) },
+      }),
     () => void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit } }),
     () => void operator.ask(wish({ type: 'CANCELLING', name: 'Cancelling' }, { basedOn: 0 })),
     () => void operator.ask(wish({ type: 'PENDING', name: 'Pending' })),
     () => void operator.ask(wish(running, { claim: true })),
     () => void operator.ask({ ...wish(running, { claim: true }), run: nobody } as Wish),
-    () => void operator.ask({ kind: 'flow', run: nobody, to: { ...running, message: 'boom' }, claim: true, create: { kind: 'flow', name: 'x' } }),
+    () =>
+      void operator.ask({
+        kind: 'flow',
+        run: nobody,
+        to: { ...running, message: 'boom' },
+        claim: true,
+        create: { kind: 'flow', name: 'x' },
+      }),
     () => void operator.ask({ kind: 'task', run: nobody, to: running, create: { kind: 'flow', name: 'x' } }),
     () => {
       operator.publishGarbage(Buffer.from('no proposal'));
@@ -184,7 +199,10 @@ function askSomething(world: World, limits: readonly string[]): void {
     () => {
       // Nobody has opened this session.
       const draft = { kind: 'flow', run, to: running, counter: 3 } as const;
-      world.publish(`stranger${String(Math.floor(kernel.between(1e7, 9e7)))}`, encodeBatch({ v: 1, proposals: [draft] }));
+      world.publish(
+        `stranger${String(Math.floor(kernel.between(1e7, 9e7)))}`,
+        encodeBatch({ v: 1, proposals: [draft] }),
+      );
     },
   ];
   kernel.pick(asks)();

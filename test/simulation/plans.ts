@@ -26,7 +26,9 @@ export function drawFlow(kernel: Kernel, index: number): FlowPlan {
     definition,
     ...(byWorker || kernel.happens(0.15) ? { startsInMs: kernel.between(0, 4000) } : {}),
     stages: Array.from({ length: 1 + Math.floor(kernel.between(0, 4)) }, (_, stage) =>
-      Array.from({ length: 1 + Math.floor(kernel.between(0, 6)) }, (_, i) => drawCall(kernel, `s${String(stage)}-${String(i)}`, 0)),
+      Array.from({ length: 1 + Math.floor(kernel.between(0, 6)) }, (_, i) =>
+        drawCall(kernel, `s${String(stage)}-${String(i)}`, 0),
+      ),
     ),
     obeysAfterMs: kernel.happens(0.3) ? 60_000 : kernel.between(0, 500),
     failures: kernel.happens(0.15) ? 1 : 0,
@@ -47,7 +49,9 @@ function drawCall(kernel: Kernel, name: string, depth: number): CallPlan {
     definition: {
       ...(hangs || kernel.happens(0.6) ? { retry: drawRetry(kernel) } : {}),
       ...(hangs || kernel.happens(0.1) ? { timeoutMs: kernel.between(300, 3000) } : {}),
-      ...(limits.length === 0 ? {} : { limits: limits.map((limit) => ({ limit, slots: kernel.happens(0.06) ? 2 : 1 })) }),
+      ...(limits.length === 0
+        ? {}
+        : { limits: limits.map((limit) => ({ limit, slots: kernel.happens(0.06) ? 2 : 1 })) }),
       ...(kernel.happens(0.2) ? { priority: Math.floor(kernel.between(-2, 3)) } : {}),
     },
     ...(deeper ? { calls: [drawCall(kernel, 'inner-a', 1), drawCall(kernel, 'inner-b', 1)] } : {}),

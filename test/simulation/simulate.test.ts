@@ -62,29 +62,41 @@ test('one seed is one world', async () => {
   expect(await shape()).toBe(await shape());
 });
 
-test.skipIf(only !== undefined || count < 50)('between them the worlds meet every rule, every outcome and every fault', () => {
-  const rules = Object.values(corePolicies).flatMap((policy) => policy.rules.map(({ name }) => name));
-  const codes = [
-    ...['FENCED', 'STALE', 'DUPLICATE', 'ALREADY_ENDED', 'NOT_IN_LIFECYCLE', 'FLOW_NOT_RUNNING', 'DEADLOCK', 'NEVER_FITS'],
-    // STALE_EPOCH cannot be met: an arbiter's own proposals do not outlive its epoch.
-    ...['RUN_UNKNOWN', 'SESSION_EXPIRED', 'POISON', 'MALFORMED', 'RULE_ERROR'],
-  ];
-  const faults = [
-    ...Object.keys(MISFORTUNES),
-    ...FATES,
-    ...['PROPOSALS_LOST', 'PROPOSALS_DOUBLED', 'LOG_UNREACHABLE', 'KILLED_WHILE_JUDGING', 'ANSWERS_LOST'],
-  ];
-  const events = [
-    'void segments',
-    'answered from the record',
-    'takeovers',
-    'unknown fates that were stored',
-    'rewinds noticed',
-    'ends with two or more segments in flight',
-  ];
-  const all = [...new Set([...OUTCOMES, ...rules, ...codes, ...faults, ...events])];
-  expect(all.filter((what) => !reached.has(what))).toEqual([]);
-});
+test.skipIf(only !== undefined || count < 50)(
+  'between them the worlds meet every rule, every outcome and every fault',
+  () => {
+    const rules = Object.values(corePolicies).flatMap((policy) => policy.rules.map(({ name }) => name));
+    const codes = [
+      ...[
+        'FENCED',
+        'STALE',
+        'DUPLICATE',
+        'ALREADY_ENDED',
+        'NOT_IN_LIFECYCLE',
+        'FLOW_NOT_RUNNING',
+        'DEADLOCK',
+        'NEVER_FITS',
+      ],
+      // STALE_EPOCH cannot be met: an arbiter's own proposals do not outlive its epoch.
+      ...['RUN_UNKNOWN', 'SESSION_EXPIRED', 'POISON', 'MALFORMED', 'RULE_ERROR'],
+    ];
+    const faults = [
+      ...Object.keys(MISFORTUNES),
+      ...FATES,
+      ...['PROPOSALS_LOST', 'PROPOSALS_DOUBLED', 'LOG_UNREACHABLE', 'KILLED_WHILE_JUDGING', 'ANSWERS_LOST'],
+    ];
+    const events = [
+      'void segments',
+      'answered from the record',
+      'takeovers',
+      'unknown fates that were stored',
+      'rewinds noticed',
+      'ends with two or more segments in flight',
+    ];
+    const all = [...new Set([...OUTCOMES, ...rules, ...codes, ...faults, ...events])];
+    expect(all.filter((what) => !reached.has(what))).toEqual([]);
+  },
+);
 
 afterAll(() => {
   if (count > 50) console.log(Object.fromEntries([...reached].sort(([a], [b]) => (a < b ? -1 : 1))));

@@ -294,7 +294,8 @@ export class World {
       const dueAtMs = (this.kernel.nowMs + plan.startsInMs) as never;
       const to = { type: 'SCHEDULED', name: 'Scheduled', dueAtMs } as const;
       void this.operator.ask({ kind: 'flow', run: plan.run, to, create: plan.definition });
-      if (plan.definition.work === undefined) this.kernel.after(this.kernel.between(0, 3000), () => this.execute(plan, {}));
+      if (plan.definition.work === undefined)
+        this.kernel.after(this.kernel.between(0, 3000), () => { this.execute(plan, {}); });
       // Somebody has second thoughts.
       if (!this.kernel.happens(0.2)) return;
       const cancelling = { type: 'CANCELLING', name: 'Cancelling' } as const;
@@ -313,7 +314,8 @@ export class World {
       for (const plan of this.plans) {
         const run = runs.get(plan.run);
         if (run !== undefined && resumable(run)) this.execute(plan, { basedOn: run.version });
-        if (!this.chaos && run === undefined && this.kernel.nowMs > CHAOS_MS + 5000) this.execute(plan, { create: true });
+        if (!this.chaos && run === undefined && this.kernel.nowMs > CHAOS_MS + 5000)
+          this.execute(plan, { create: true });
         if (this.kernel.nowMs > CHAOS_MS + 120_000 && run !== undefined && !isTerminal(run.state)) {
           void this.operator.ask({ kind: 'flow', run: plan.run, to: { type: 'CANCELLING', name: 'Cancelling' } });
         }

@@ -8,7 +8,7 @@ import { STATE_TYPES, type State, type StateType } from '../../protocol/states.t
 import type { Value } from '../../protocol/values.ts';
 
 /** Fields that are there or not, never undefined. */
-const optional = <T extends Record<string, fc.Arbitrary<unknown>>>(fields: T): fc.Arbitrary<object> =>
+const optional = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<object> =>
   fc.record(fields, { requiredKeys: [] });
 
 const merged = <T>(...parts: fc.Arbitrary<object>[]): fc.Arbitrary<T> =>
@@ -16,14 +16,15 @@ const merged = <T>(...parts: fc.Arbitrary<object>[]): fc.Arbitrary<T> =>
 
 const text = fc.string({ maxLength: 40, unit: 'grapheme' });
 const count = fc.oneof(fc.nat(20), fc.nat(2 ** 31 - 1));
-const hex = (length: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
+/** Texts of these characters. */
+const spelt = (characters: string, minLength: number, maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...characters.split('')), minLength, maxLength });
 
-export const anyDigest = hex(64) as fc.Arbitrary<Digest>;
+export const anyDigest = spelt('0123456789abcdef', 64, 64) as fc.Arbitrary<Digest>;
 export const anyName = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
 
-const idPart = fc.string({ unit: fc.constantFrom(...'abz09'), minLength: 16, maxLength: 16 });
-const callPart = fc.string({ unit: fc.constantFrom(...'ab0-'), minLength: 1, maxLength: 20 });
+const idPart = spelt('abz09', 16, 16);
+const callPart = spelt('ab0-', 1, 20);
 export const anyRootId = idPart as fc.Arbitrary<RunId>;
 export const anyRunId = fc
   .tuple(idPart, fc.array(callPart, { maxLength: 3 }))
@@ -35,7 +36,7 @@ export const anyValue: fc.Arbitrary<Value> = fc.oneof(
   merged<Value>(fc.record({ digest: anyDigest, size: fc.nat(1000), cipher: fc.record({ key: anyName, box: text }) })),
 );
 
-export const anyTime = fc.nat(2 ** 31 - 1) as fc.Arbitrary<number> as fc.Arbitrary<EpochMs>;
+export const anyTime = fc.nat(2 ** 31 - 1) as unknown as fc.Arbitrary<EpochMs>;
 
 export function anyStateOf(type: StateType): fc.Arbitrary<State> {
   const named = [fc.record({ type: fc.constant(type), name: anyName }), optional({ message: text })];
@@ -61,7 +62,7 @@ export function anyStateOf(type: StateType): fc.Arbitrary<State> {
 export const anyState: fc.Arbitrary<State> = fc.oneof(...STATE_TYPES.map(anyStateOf));
 
 const wish = fc.record({ limit: fc.constantFrom('db', 'api', 'cpu'), slots: fc.integer({ min: 1, max: 5 }) });
-const token = fc.string({ unit: fc.constantFrom(...'aZ0_-'), minLength: 1, maxLength: 20 });
+const token = spelt('aZ0_-', 1, 20);
 const durationMs = fc.oneof(fc.nat(100_000), fc.double({ min: 0.001, max: LIMITS.durationMsMax, noNaN: true }));
 
 export const anyDefinition: fc.Arbitrary<RunDefinition> = merged(
@@ -83,10 +84,7 @@ export const anyDefinition: fc.Arbitrary<RunDefinition> = merged(
   }),
 );
 
-const asked = [
-  fc.record({ counter: count }),
-  optional({ onBehalfOf: text, reason: text, done: count }),
-];
+const asked = [fc.record({ counter: count }), optional({ onBehalfOf: text, reason: text, done: count })];
 
 const transition = [
   ...asked,
@@ -100,7 +98,10 @@ const transition = [
 ];
 
 export const anyDraft: fc.Arbitrary<ProposalDraft> = fc.oneof(
-  merged<ProposalDraft>(fc.record({ kind: fc.constantFrom('flow', 'task'), run: anyRunId, to: anyState }), ...transition),
+  merged<ProposalDraft>(
+    fc.record({ kind: fc.constantFrom('flow', 'task'), run: anyRunId, to: anyState }),
+    ...transition,
+  ),
   merged<ProposalDraft>(
     fc.record({
       kind: fc.constant('workspace'),

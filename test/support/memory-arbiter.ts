@@ -34,7 +34,10 @@ export class Kernel {
   after(delayMs: number, run: () => void): () => void {
     let cancelled = false;
     this.#order += 1;
-    this.#events.push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.#order, run: () => void (cancelled || run()) });
+    const once = (): void => {
+      if (!cancelled) run();
+    };
+    this.#events.push({ atMs: this.nowMs + Math.max(0, delayMs), order: this.#order, run: once });
     return () => {
       cancelled = true;
     };
@@ -55,16 +58,17 @@ export class Kernel {
 
   /** Lives until `untilMs`, or until `done` says that it is enough. */
   async live(untilMs: number, done: () => boolean = () => false): Promise<void> {
-    while (!done()) {
+    for (;;) {
+      // Whatever awaits what has just happened goes on before the next thing happens.
+      await new Promise(setImmediate);
+      if (done()) return;
       const next = this.#events.peek();
       if (next === undefined || next.atMs > untilMs) break;
       this.#events.pop();
       this.nowMs = next.atMs;
       next.run();
-      // Whatever awaits what has just happened goes on before the next thing happens.
-      await new Promise(setImmediate);
     }
-    if (!done()) this.nowMs = Math.max(this.nowMs, untilMs);
+    this.nowMs = Math.max(this.nowMs, untilMs);
   }
 }
 
@@ -273,11 +277,7 @@ export class ArbiterProcess {
     });
   }
 
-  async #follow(
-    log: MemoryLog,
-    from: number,
-    each: (message: StoredMessage) => void,
-  ): ReturnType<Log['follow']> {
+  async #follow(log: MemoryLog, from: number, each: (message: StoredMessage) => void): ReturnType<Log['follow']> {
     let stopped = false;
     let generation = 0;
     let arrivesMs = 0;

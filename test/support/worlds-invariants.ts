@@ -3,7 +3,6 @@
  * (sections 4 to 6), not from the fold: the sums are made anew from the runs, the queues from the held proposals.
  */
 import type { Held, Run, Workspace } from '../../engine/fold/workspace.ts';
-import type { RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf } from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 
@@ -23,13 +22,16 @@ export function wrongsOf(workspace: Workspace): string[] {
 function* slotWrongs(workspace: Workspace): Generator<string> {
   const held = new Map<string, number>();
   for (const [, run] of workspace.runs.entries()) {
-    if (run.slots.length > 0 && !['RUNNING', 'CANCELLING'].includes(run.state.type)) yield `${run.id} is ${run.state.type} and holds slots`;
+    if (run.slots.length > 0 && !['RUNNING', 'CANCELLING'].includes(run.state.type))
+      yield `${run.id} is ${run.state.type} and holds slots`;
     for (const { limit, slots } of run.slots) held.set(limit, (held.get(limit) ?? 0) + slots);
   }
   for (const [limit, { used }] of workspace.limits.entries()) {
-    if (used !== (held.get(limit) ?? 0)) yield `limit ${limit}: ${String(used)} used, runs hold ${String(held.get(limit) ?? 0)}`;
+    if (used !== (held.get(limit) ?? 0))
+      yield `limit ${limit}: ${String(used)} used, runs hold ${String(held.get(limit) ?? 0)}`;
   }
-  for (const [limit, slots] of held) if (workspace.limits.get(limit) === undefined) yield `${String(slots)} slots of no limit ${limit}`;
+  for (const [limit, slots] of held)
+    if (workspace.limits.get(limit) === undefined) yield `${String(slots)} slots of no limit ${limit}`;
 }
 
 /** K1, and the order of the queues: priority, then place. */
@@ -38,17 +40,13 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
     if (queue.length === 0) yield `the queue of ${limit} is empty and kept`;
     if (new Set(queue).size !== queue.length) yield `the queue of ${limit} holds one twice`;
     const rows = queue.map((id) => workspace.held.get(id));
-    rows.forEach((row, index) => {
-      if (row === undefined) return;
-      const next = rows[index + 1];
-      if (next !== undefined && place(row) > place(next)) return;
-    });
     if (rows.some((row) => row?.waits.type !== 'SLOTS' || !row.waits.limits.some((wish) => wish.limit === limit))) {
       yield `the queue of ${limit} holds one that does not wait for it`;
     }
     for (let index = 1; index < rows.length; index += 1) {
       const [before, after] = [rows[index - 1], rows[index]];
-      if (before !== undefined && after !== undefined && comesFirst(after, before)) yield `the queue of ${limit} is out of order`;
+      if (before !== undefined && after !== undefined && comesFirst(after, before))
+        yield `the queue of ${limit} is out of order`;
     }
   }
   for (const [id, { waits }] of workspace.held.entries()) {
@@ -63,7 +61,8 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
       const slotsMax = workspace.limits.get(limit)?.slotsMax ?? Infinity;
       return slotsMax > 0 && slots > slotsMax;
     });
-    if (never !== undefined && workspace.queues.get(never.limit)?.[0] === id) yield `${id} waits for what will never fit`;
+    if (never !== undefined && workspace.queues.get(never.limit)?.[0] === id)
+      yield `${id} waits for what will never fit`;
   }
 }
 
@@ -78,15 +77,20 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
     const root = workspace.runs.get(rootOf(run));
     const flow = workspace.runs.get(parentId(run));
     if (!workspace.heldUnder.of(rootOf(run)).has(id)) yield `${id} is held under nobody`;
-    if (root !== undefined && isTerminal(root.state) && root.id !== run) yield `${id} is held under ${root.id}, which has ended`;
+    if (root !== undefined && isTerminal(root.state) && root.id !== run)
+      yield `${id} is held under ${root.id}, which has ended`;
     if (run !== root?.id && proposal.execution !== undefined && proposal.execution !== root?.execution) {
       yield `${id} is held in the name of an execution that is fenced`;
     }
-    if (waits.type === 'TIME' && workspace.timers.get(`held ${id}`)?.dueAtMs !== waits.dueAtMs) yield `${id} waits for a time without a timer`;
+    if (waits.type === 'TIME' && workspace.timers.get(`held ${id}`)?.dueAtMs !== waits.dueAtMs)
+      yield `${id} waits for a time without a timer`;
     if (waits.type === 'FLOW' && (flow === undefined || isTerminal(flow.state) || flow.state.type === 'RUNNING')) {
       yield `${id} waits for a flow run that is ${flow?.state.type ?? 'unknown'}`;
     }
-    if (waits.type === 'SLOTS' && !waits.limits.every(({ limit }) => workspace.queues.get(limit)?.includes(id as never))) {
+    if (
+      waits.type === 'SLOTS' &&
+      !waits.limits.every(({ limit }) => workspace.queues.get(limit)?.includes(id as never))
+    ) {
       yield `${id} waits for slots outside of their queues`;
     }
     // A call that is made again must not queue behind what a fenced execution of it holds: that would never be given back.
@@ -95,7 +99,8 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
       yield `${id} waits for slots while a fenced execution of its run holds some`;
     }
     const session = id.split(':')[0] ?? '';
-    if (id.includes(':') && workspace.sessions.get(session) === undefined) yield `${id} is held for a session that is closed`;
+    if (id.includes(':') && workspace.sessions.get(session) === undefined)
+      yield `${id} is held for a session that is closed`;
   }
 }
 
@@ -105,14 +110,17 @@ function* runWrongs(workspace: Workspace): Generator<string> {
     const ended = isTerminal(run.state);
     if (run.retriesUsed > (run.retry?.retriesMax ?? 0)) yield `${id} has used more retries than it has`;
     if (ended !== (run.endedMs !== undefined)) yield `${id} is ${run.state.type} and its end is ${String(run.endedMs)}`;
-    if (run.parent !== undefined && workspace.open.of(run.parent).has(id) === ended) yield `${id} is ${run.state.type} and open is ${String(!ended)}`;
+    if (run.parent !== undefined && workspace.open.of(run.parent).has(id) === ended)
+      yield `${id} is ${run.state.type} and open is ${String(!ended)}`;
     const parent = run.parent === undefined ? undefined : workspace.runs.get(run.parent);
-    if (parent !== undefined && isTerminal(parent.state) && !ended) yield `${id} has not ended, its flow run ${parent.id} has`;
+    if (parent !== undefined && isTerminal(parent.state) && !ended)
+      yield `${id} has not ended, its flow run ${parent.id} has`;
     if (run.state.type === 'RUNNING' && isRoot(run) && (run.session === undefined || run.execution === 0)) {
       yield `${id} runs in nobody’s hands`;
     }
     const executed = isRoot(run) && run.session !== undefined && !ended;
-    if (run.session !== undefined && workspace.executing.of(run.session).has(id) !== executed) yield `${id}: executing is wrong`;
+    if (run.session !== undefined && workspace.executing.of(run.session).has(id) !== executed)
+      yield `${id}: executing is wrong`;
   }
   for (const [flow] of workspace.cascades.entries()) yield `a cascade under ${flow} is left`;
 }
@@ -129,21 +137,25 @@ function* timerWrongs(workspace: Workspace): Generator<string> {
     }
     const run = workspace.runs.get(timer.run);
     if (run === undefined || isTerminal(run.state)) yield `timer ${key} of a run that has ended`;
-    else if (run.version !== timer.version) yield `timer ${key} of version ${String(timer.version)}, the run is at ${String(run.version)}`;
+    else if (run.version !== timer.version)
+      yield `timer ${key} of version ${String(timer.version)}, the run is at ${String(run.version)}`;
   }
   for (const [id, run] of workspace.runs.entries()) {
     const has = (timer: string): boolean => workspace.timers.get(`${timer} ${id}`) !== undefined;
-    if (run.state.type === 'RUNNING' && run.timeoutMs !== undefined && !has('timeout') && isCurrent(workspace, run)) yield `${id} runs without its time-out`;
-    if (run.state.type === 'CANCELLING' && !has('grace') && isCurrent(workspace, run)) yield `${id} is being cancelled without a grace`;
+    if (run.state.type === 'RUNNING' && run.timeoutMs !== undefined && !has('timeout') && isCurrent(workspace, run))
+      yield `${id} runs without its time-out`;
+    if (run.state.type === 'CANCELLING' && !has('grace') && isCurrent(workspace, run))
+      yield `${id} is being cancelled without a grace`;
     if (run.work === undefined) continue;
     if (run.state.type === 'PENDING' && !has('claim')) yield `${id} waits for a worker without a timer`;
-    if (run.state.type === 'SCHEDULED' && run.session === undefined && !has('start')) yield `${id} is scheduled without a timer`;
+    if (run.state.type === 'SCHEDULED' && run.session === undefined && !has('start'))
+      yield `${id} is scheduled without a timer`;
   }
 }
 
 /** What a fenced execution called has lost its timers with it: its flow run's next execution, or end, sees to it. */
 const isCurrent = (workspace: Workspace, run: Run): boolean =>
-  isRoot(run) || run.ran?.execution === workspace.runs.get(rootOf(run.id as RunId))?.execution;
+  isRoot(run) || run.ran?.execution === workspace.runs.get(rootOf(run.id))?.execution;
 
 function* sessionWrongs(workspace: Workspace): Generator<string> {
   for (const [id, at] of workspace.answered.entries()) {

@@ -22,6 +22,7 @@ const PASSING_MS = [0, 1, 40, 250, 1000, 6000, 61_000] as const;
 const ROOTS = 6;
 
 const pick = <T>(from: readonly T[], by: number): T => from[by % from.length]!;
+const pickAny = <T>(from: readonly T[], by: number): T | undefined => from[by % Math.max(1, from.length)];
 const simple = (type: State['type'], dueAtMs = 0): State =>
   type === 'SCHEDULED' ? { type, name: 'Scheduled', dueAtMs: dueAtMs as EpochMs } : { type, name: type.toLowerCase() };
 
@@ -109,30 +110,39 @@ export class Monkey {
       { type: 'CANCELLED', name: 'Cancelled' },
       { type: 'CRASHED', name: 'Crashed' },
     ];
-    this.#ask(this.#session(b), { kind: run.kind, run: run.id, to: pick(ends, c), report: true, ...this.#asked(run.id, b) });
+    this.#ask(this.#session(b), {
+      kind: run.kind,
+      run: run.id,
+      to: pick(ends, c),
+      report: true,
+      ...this.#asked(run.id, b),
+    });
   }
 
   cancel(a: number, b: number, c: number): void {
-    const run = pick([...this.#flows(), ...this.desk.runs()], a);
+    const run = pickAny([...this.#flows(), ...this.desk.runs()], a);
     if (run === undefined) return;
     const asked = c % 2 === 0 ? {} : this.#asked(run.id, b);
     this.#ask(this.#session(b), { kind: run.kind, run: run.id, to: simple('CANCELLING'), reason: 'enough', ...asked });
   }
 
   pause(a: number, b: number, c: number): void {
-    const run = pick(this.#flows(), a);
+    const run = pickAny(this.#flows(), a);
     if (run === undefined) return;
     this.#ask(this.#session(b), { kind: 'flow', run: run.id, to: simple('PAUSED'), ...this.#asked(run.id, c) });
   }
 
   resume(a: number, b: number, c: number): void {
-    const run = pick(this.#flows().filter(({ state }) => state.type === 'PAUSED'), a);
+    const run = pickAny(
+      this.#flows().filter(({ state }) => state.type === 'PAUSED'),
+      a,
+    );
     if (run === undefined) return;
     this.#ask(this.#session(b), { kind: 'flow', run: run.id, to: simple('RUNNING'), ...this.#asked(run.id, c) });
   }
 
   anything(a: number, b: number, c: number, d: number): void {
-    const run = pick(this.desk.runs(), a);
+    const run = pickAny(this.desk.runs(), a);
     if (run === undefined) return;
     const to = simple(pick(STATE_TYPES, b), this.desk.nowMs + (d % 3) * 200);
     const flags = pick([{}, { report: true as const }, { claim: true as const }, { basedOn: run.version }], c);
@@ -142,7 +152,9 @@ export class Monkey {
   limit(a: number, b: number, c: number): void {
     const limit = pick(LIMITS, a);
     const event =
-      b % 6 === 0 ? ({ type: 'LIMIT_REMOVED', limit } as const) : ({ type: 'LIMIT_SET', limit, slotsMax: c % 4 } as const);
+      b % 6 === 0
+        ? ({ type: 'LIMIT_REMOVED', limit } as const)
+        : ({ type: 'LIMIT_SET', limit, slotsMax: c % 4 } as const);
     this.#ask(this.#session(c), { kind: 'workspace', event });
   }
 
@@ -190,9 +202,15 @@ export class Monkey {
   }
 
   garbage(a: number, b: number, c: number): void {
-    const run = pick([runId('nobody'), `${runId('nobody')}.x` as RunId, runId('flow1'), `${runId('flow1')}.x` as RunId], a);
+    const run = pick(
+      [runId('nobody'), `${runId('nobody')}.x` as RunId, runId('flow1'), `${runId('flow1')}.x` as RunId],
+      a,
+    );
     const kind = pick(['flow', 'task'] as const, b);
-    const create = pick<{ create?: RunDefinition }>([{}, { create: { kind: 'task', name: 'x' } }, { create: { kind: 'flow', name: 'x' } }], c);
+    const create = pick<{ create?: RunDefinition }>(
+      [{}, { create: { kind: 'task', name: 'x' } }, { create: { kind: 'flow', name: 'x' } }],
+      c,
+    );
     this.#ask(this.#session(b), { kind, run, to: simple('RUNNING'), ...create });
   }
 

@@ -93,7 +93,14 @@ export class Desk {
     this.sealAfter = Number.POSITIVE_INFINITY;
     if (this.#lines.length === 0) return;
     const { head, position, effects } = this.workspace.meta;
-    const header = { epoch: this.#epoch, writer: 'desk', number: this.segments.length, parent: head, position, effects };
+    const header = {
+      epoch: this.#epoch,
+      writer: 'desk',
+      number: this.segments.length,
+      parent: head,
+      position,
+      effects,
+    };
     const { bytes, hash } = encodeSegment(header, this.#lines);
     sealSegment(this.workspace, header, { seq: this.#seq, hash });
     this.segments.push({ bytes, digest: this.digest });
@@ -111,7 +118,12 @@ export class Desk {
   ask(session: string, draft: DraftOfWish, done?: number): Ruling | undefined {
     const counter = this.#next.get(session) ?? 0;
     this.#next.set(session, counter + 1);
-    return this.hear({ ...draft, id: proposalId(session, counter), by: 'sdk', ...(done === undefined ? {} : { done }) });
+    return this.hear({
+      ...draft,
+      id: proposalId(session, counter),
+      by: 'sdk',
+      ...(done === undefined ? {} : { done }),
+    });
   }
 
   nextCounter(session: string): number {
@@ -176,7 +188,10 @@ export class Desk {
       policy: '0'.repeat(16),
       epoch: this.#epoch,
     };
-    const ruling = decide(this.workspace, proposal, context, { ...special, ...(heldAt === undefined ? {} : { heldAt }) });
+    const ruling = decide(this.workspace, proposal, context, {
+      ...special,
+      ...(heldAt === undefined ? {} : { heldAt }),
+    });
     const at = this.#record(ruling);
     this.ruled.push({ ruling, before, at });
     if (ruling.outcome === 'rejected' && proposal.id.startsWith('cascade/') && proposal.kind !== 'workspace') {
