@@ -2,8 +2,8 @@
  * Many tasks at once, but only so many at the same time: the files of a folder are hashed, four at a time. The limit has
  * a name, so it holds for every flow and every process of the workspace together.
  *
- *   npx node examples/02-parallel-with-a-limit.ts examples
- *   npx assent limits set disk 2          (it may be changed at any time, also while flows run)
+ *   npx node examples/02-parallel-with-a-limit.ts examples 4
+ *   npx assent limits set disk 2          (changes it while flows run; the script sets its own at each start)
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -43,7 +43,7 @@ export const hashFolder = flow(
 );
 
 if (process.argv[1] === import.meta.filename) {
-  await setLimit('disk', 4);
+  await setLimit('disk', Number(process.argv[3] ?? 4));
   const hashed = await hashFolder({ folder: process.argv[2] ?? 'examples' });
   for (const { file, sha256 } of hashed) console.log(sha256.slice(0, 16), file);
   console.log(hashed.length, 'files, at most', mostAtOnce, 'at once');

@@ -19,6 +19,7 @@ const sendInvoice = task({ name: 'send-invoice', retries: 2 }, async (customer: 
   // second time from the first by this key: it is the same in every attempt, also after a crash.
   const { idempotencyKey } = taskRun();
   await appendFile(outbox, `${customer} ${idempotencyKey}\n`);
+  console.log(`${customer}'s invoice is sent.`);
 });
 
 export const sendInvoices = flow(
@@ -26,10 +27,7 @@ export const sendInvoices = flow(
   async ({ outbox }) => {
     const { id, attempt } = flowRun();
     console.log(attempt === 1 ? `Run ${id} begins.` : `Run ${id} goes on, attempt ${String(attempt)}.`);
-    for (const customer of CUSTOMERS) {
-      await sendInvoice(customer, outbox);
-      console.log(`${customer}'s invoice is sent.`);
-    }
+    for (const customer of CUSTOMERS) await sendInvoice(customer, outbox);
     return CUSTOMERS.length;
   },
 );

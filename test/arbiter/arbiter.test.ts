@@ -11,6 +11,7 @@ import { decodeEntry } from '../../protocol/segment.ts';
 import { subjects } from '../../protocol/subjects.ts';
 import { encodeBatch } from '../../protocol/wire.ts';
 import { ArbiterProcess, Kernel, type ArbiterProcessOptions } from '../support/memory-arbiter.ts';
+import { chanceOf } from '../support/worlds-random.ts';
 import { runId, segmentOf } from '../support/worlds.ts';
 
 const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
@@ -27,7 +28,7 @@ let latencyMs: number;
 let judging: ((at: Position) => void) | undefined;
 
 beforeEach(() => {
-  kernel = new Kernel(() => 0.5);
+  kernel = new Kernel(chanceOf(1));
   fate = 'STORE';
   latencyMs = 1;
   judging = undefined;
@@ -241,7 +242,6 @@ describe('two arbiters', () => {
     await pass(5000);
     propose('four', { ...start, run: runId('four'), counter: 0 });
     await pass(2500);
-    console.log(lines, a.arbiter.role, b.arbiter.role); for await (const m of ledger.read(1)) { const g = segmentOf(m.bytes); console.log(m.seq, g.header.writer, g.header.number, JSON.stringify(g.header.parent.seq), g.lines.length); }
     expect([a, b].map(({ arbiter }) => arbiter.counters.voidSegments)).toContain(1);
     const ruled = [...b.arbiter.workspace.runs.entries()].map(([, { name, version }]) => [name, version]);
     expect(ruled).toEqual([1, 2, 3, 4].map(() => ['f', 1]));
