@@ -23,7 +23,7 @@ import { Incarnation } from './incarnation.ts';
 import { LedgerClock } from './ledger-clock.ts';
 import { Liveness } from './liveness.ts';
 import type { ArbiterParts } from './parts.ts';
-import type { Scheduler } from './scheduler.ts';
+import { every } from './scheduler.ts';
 
 export type ArbiterRole = 'STARTING' | 'STANDBY' | 'ACTIVE' | 'BROKEN' | 'STOPPED';
 
@@ -33,6 +33,7 @@ const FLUSH_MS = 1000;
 const UNANSWERED_MAX = 3;
 const CLOSE_SESSIONS_MS = 60_000;
 const MAKE_ROOM_MS = 2000;
+const DEAF_MS = 4 * BEAT_MS;
 
 export class Arbiter {
   readonly workspace: Workspace;
@@ -305,6 +306,7 @@ export class Arbiter {
       this.#flushNowAndThen();
     });
     const stopLooking = every(scheduler, this.liveness.intervalMs, () => {
+      if (this.#isDeaf()) this.liveness.beginAnew(clock.monotonicMs());
       incarnation.lookAtLiveness();
     });
     const stopClosing = every(scheduler, CLOSE_SESSIONS_MS, () => {
@@ -370,6 +372,12 @@ export class Arbiter {
     }
   }
 
+  /** Its own beats come back late or not at all, because the server or the network has stopped: so would anybody's. */
+  #isDeaf(): boolean {
+    const { leases, settings } = this.#parts;
+    return (leases.echoMs?.(this.#writer) ?? 0) > Math.min(DEAF_MS, settings.heartbeatLimitMs / 2);
+  }
+
   /** Another arbiter with a higher epoch is heard: the chain has decided, this one only does not know yet. */
   #listen(epoch: number): void {
     const heard = this.#parts.leases.last(this.#writer);
@@ -383,17 +391,3 @@ const notTaken = ({ detail, refused }: Extract<AppendOutcome, { type: 'UNKNOWN' 
   refused === true
     ? new AssentError('STREAM_REFUSED', `The server refuses to store more of the ledger: ${detail}.`)
     : new AssentError('LEDGER_UNREACHABLE', `The server does not say whether it stored a segment: ${detail}.`);
-
-function every(scheduler: Scheduler, ms: number, run: () => void): () => void {
-  let cancel: () => void;
-  const again = (): void => {
-    cancel = scheduler.after(ms, () => {
-      run();
-      again();
-    });
-  };
-  again();
-  return () => {
-    cancel();
-  };
-}

@@ -2,8 +2,8 @@
  * Which processes are silent for too long. Processes beat, runs do not; a beat never enters the ledger, only the death
  * that follows from its absence does, with the last beat as evidence.
  *
- * V1 All deadlines begin anew at a takeover, at a reconnect, and whenever this loop itself was late: a pause of the
- *    arbiter, or of the network, is nobody else's death.
+ * V1 All deadlines begin anew at a takeover, at a reconnect, whenever this loop itself was late, and as long as not even
+ *    the arbiter's own beats come back: a pause of the arbiter, or of the network, is nobody else's death.
  * V2 Nobody is declared dead at first sight: a suspect must still be silent at the next look, when waiting beats have
  *    been read.
  */

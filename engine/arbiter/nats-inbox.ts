@@ -31,6 +31,10 @@ export function watchLeases(connection: NatsConnection, workspace: string): Leas
       const last = [...heard.values()].filter(({ lease }) => lease.writer !== own).at(-1);
       return last === undefined ? undefined : { ...last.lease, agoMs: performance.now() - last.atMs };
     },
+    echoMs: (own) => {
+      const last = heard.get(own);
+      return last === undefined ? undefined : performance.now() - last.atMs;
+    },
   };
 }
 

@@ -20,6 +20,8 @@ export type Lease = { readonly epoch: number; readonly writer: string };
 export interface LeaseWatch {
   /** The last beat of any writer but `own`, and how long ago it was; undefined when none was heard. */
   last(own: string): (Lease & { readonly agoMs: number }) | undefined;
+  /** How long ago a beat of this arbiter's own came back; undefined before the first. Absent where none comes back. */
+  echoMs?(own: string): number | undefined;
 }
 
 /** Draws numbers in [0, 1). */

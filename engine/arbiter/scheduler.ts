@@ -20,3 +20,18 @@ export const systemScheduler: Scheduler = {
     };
   },
 };
+
+/** Again and again, with `ms` in between. Returns how to end it. */
+export function every(scheduler: Scheduler, ms: number, run: () => void): () => void {
+  let cancel: () => void;
+  const again = (): void => {
+    cancel = scheduler.after(ms, () => {
+      run();
+      again();
+    });
+  };
+  again();
+  return () => {
+    cancel();
+  };
+}

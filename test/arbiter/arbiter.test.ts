@@ -74,10 +74,15 @@ beforeEach(() => {
 
 /** As one batch; returns its place in PROPOSALS. */
 const propose = (session: string, ...drafts: object[]): number =>
-  proposals.storeForeign(encodeBatch({ v: 1, proposals: drafts as ProposalDraft[] }), subjects.propose('w', 'sdk', session));
+  proposals.storeForeign(
+    encodeBatch({ v: 1, proposals: drafts as ProposalDraft[] }),
+    subjects.propose('w', 'sdk', session),
+  );
 const pass = (ms: number): Promise<void> => kernel.live(kernel.nowMs + ms);
 const answers = (session: string): unknown[] =>
-  told.filter((one) => one.session === session).flatMap(({ message }) => message.answers.map(({ counter, outcome }) => [counter, outcome]));
+  told
+    .filter((one) => one.session === session)
+    .flatMap(({ message }) => message.answers.map(({ counter, outcome }) => [counter, outcome]));
 
 async function rulings(): Promise<Ruling[]> {
   const found: Ruling[] = [];
@@ -341,7 +346,14 @@ describe('what a flow run leaves behind when it ends', () => {
     propose('one', { ...start, counter: 0 }, ...calls);
     await pass(200);
     latencyMs = 50;
-    propose('one', { kind: 'flow', run: FLOW, to: { type: 'COMPLETED', name: 'C' }, report: true, execution: 1, counter: 201 });
+    propose('one', {
+      kind: 'flow',
+      run: FLOW,
+      to: { type: 'COMPLETED', name: 'C' },
+      report: true,
+      execution: 1,
+      counter: 201,
+    });
     await pass(120);
     first.process.kill();
     const { arbiter } = begin('B');

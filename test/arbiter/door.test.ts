@@ -36,7 +36,10 @@ describe('what comes through the door', () => {
     expect(proposals).toHaveLength(1);
     const [only] = proposals;
     expect(JSON.stringify(only).length).toBeLessThan(4000);
-    expect(only).toMatchObject({ id: 'door/7', event: { type: 'UNREADABLE', bytes: expect.stringMatching(/^eHh4/) as string } });
+    expect(only).toMatchObject({
+      id: 'door/7',
+      event: { type: 'UNREADABLE', bytes: expect.stringMatching(/^eHh4/) as string },
+    });
   });
 
   test.each(['clock/x/1/timeout', 'a:0', '', 'a b', 'x'.repeat(65), 'sessión'])(

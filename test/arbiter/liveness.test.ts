@@ -5,7 +5,12 @@ const LIMIT_MS = 1000;
 const heartbeat = { v: 1, pid: 7, host: 'h' } as const;
 
 /** Looks every interval from `fromMs` to `toMs`; when each session was first found dead. */
-function deaths(liveness: Liveness, fromMs: number, toMs: number, each: (nowMs: number) => void = () => undefined): Map<string, number> {
+function deaths(
+  liveness: Liveness,
+  fromMs: number,
+  toMs: number,
+  each: (nowMs: number) => void = () => undefined,
+): Map<string, number> {
   const found = new Map<string, number>();
   for (let nowMs = fromMs; nowMs <= toMs; nowMs += liveness.intervalMs) {
     each(nowMs);

@@ -13,7 +13,7 @@ const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
 
 /** A start and a failure that became a retry, by chance. */
 function history(): { desk: Desk; stored: Ruling[] } {
-  const desk = new Desk(() => 0.25);
+  const desk = new Desk({ chance: () => 0.25 });
   desk.ask('s', { kind: 'flow', run: RUN, to: RUNNING, claim: true, create });
   desk.ask('s', { kind: 'flow', run: RUN, to: { type: 'FAILED', name: 'Failed' }, report: true, execution: 1 });
   desk.ask('s', { kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'db', slotsMax: 1 } });
@@ -50,5 +50,8 @@ test('under another policy it comes out as that one would have had it', () => {
   });
   const flow = { name: 'flow', rules: [no, ...corePolicies.flow.rules] };
   const strict = court({ ...corePolicies, flow });
-  expect(replayRuling(stored[0]!, undefined, 'flow', strict)).toMatchObject({ outcome: 'rejected', trail: [{ code: 'NO' }] });
+  expect(replayRuling(stored[0]!, undefined, 'flow', strict)).toMatchObject({
+    outcome: 'rejected',
+    trail: [{ code: 'NO' }],
+  });
 });

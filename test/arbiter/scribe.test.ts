@@ -10,7 +10,8 @@ import { decodeSegment } from '../../protocol/segment.ts';
 
 /** A ledger whose answers the test gives, in any order. */
 class Ledger implements Pick<Log, 'append'> {
-  readonly appends: { bytes: Uint8Array; expectedLast: number; answer: (outcome: AppendOutcome) => Promise<void> }[] = [];
+  readonly appends: { bytes: Uint8Array; expectedLast: number; answer: (outcome: AppendOutcome) => Promise<void> }[] =
+    [];
 
   append(bytes: Uint8Array, expectedLast: number): Promise<AppendOutcome> {
     return new Promise((resolve) => {

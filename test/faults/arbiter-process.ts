@@ -18,7 +18,8 @@ export type ArbiterOrder = {
 export type ArbiterReport =
   | { readonly type: 'ROLE'; readonly role: ArbiterRole; readonly epoch: number }
   | { readonly type: 'SAID'; readonly line: string }
-  | { readonly type: 'DIGEST'; readonly seq: number; readonly digest: string }
+  /** Of the fold of the arbiter, or of the projector. */
+  | { readonly type: 'DIGEST'; readonly of: 'FOLD' | 'VIEW'; readonly seq: number; readonly digest: string }
   | { readonly type: 'COUNTERS'; readonly counters: Counters };
 
 const REPORT_EVERY_MS = 50;
@@ -44,7 +45,10 @@ async function start(): Promise<Engine> {
         ...(order.digests === true
           ? {
               onDigest: (seq: number, digest: string) => {
-                tell({ type: 'DIGEST', seq, digest });
+                tell({ type: 'DIGEST', of: 'FOLD', seq, digest });
+              },
+              onViewDigest: (seq: number, digest: string) => {
+                tell({ type: 'DIGEST', of: 'VIEW', seq, digest });
               },
             }
           : {}),

@@ -34,7 +34,7 @@ test('a full ledger: the engine says so, once in a while; with more room, all go
   // 43 MB are kept for the other streams; a few are left for the ledger.
   await begin('48MB', 40);
   const [arbiter] = rig.arbiters;
-  await rig.addSdk({ seed: 1, lanes: 4, mode: 'SCRIPT', job: { shape: 'bulky', size: 40 } });
+  await rig.addSdk({ seed: 1, lanes: 4, mode: 'SCRIPT', shapes: ['bulky'], size: 40 });
   const refusals = (): string[] => arbiter!.said.filter((line) => line.includes('1011 STREAM_REFUSED'));
   await expect.poll(() => refusals().length, { timeout: 40_000 }).toBeGreaterThan(2);
   expect(refusals()[0]).toContain('insufficient');
@@ -54,7 +54,7 @@ test('a full ledger: the engine says so, once in a while; with more room, all go
 
 test('full proposals: what is ruled on is forgotten, and the others find room', async () => {
   await begin('1GB', 2);
-  await rig.addSdk({ seed: 2, lanes: 4, mode: 'SCRIPT', job: { shape: 'bulky', size: 60 } });
+  await rig.addSdk({ seed: 2, lanes: 4, mode: 'SCRIPT', shapes: ['bulky'], size: 60 });
   const connection = await rig.server.connect();
   const manager = await jetstreamManager(connection);
   const first = async (): Promise<number> => (await manager.streams.info(streams.proposals('default'))).state.first_seq;

@@ -61,6 +61,7 @@ export class ArbiterMember extends Kept {
   /** The counters of each process, those of the present one last. */
   readonly counted: Counters[];
   readonly digests: Map<number, string>;
+  readonly viewDigests: Map<number, string>;
   readonly standing: { role: ArbiterRole; epoch: number };
   readonly #changed: Set<() => void>;
 
@@ -68,12 +69,13 @@ export class ArbiterMember extends Kept {
     const said: string[] = [];
     const counted: Counters[] = [];
     const digests = new Map<number, string>();
+    const viewDigests = new Map<number, string>();
     const standing: { role: ArbiterRole; epoch: number } = { role: 'STARTING', epoch: 0 };
     const changed = new Set<() => void>();
     const hear = (report: ArbiterReport, number: number): void => {
       if (report.type === 'ROLE') Object.assign(standing, { role: report.role, epoch: report.epoch });
       else if (report.type === 'SAID') said.push(report.line);
-      else if (report.type === 'DIGEST') digests.set(report.seq, report.digest);
+      else if (report.type === 'DIGEST') (report.of === 'FOLD' ? digests : viewDigests).set(report.seq, report.digest);
       else counted[number] = report.counters;
       for (const look of [...changed]) look();
     };
@@ -92,6 +94,7 @@ export class ArbiterMember extends Kept {
     this.said = said;
     this.counted = counted;
     this.digests = digests;
+    this.viewDigests = viewDigests;
     this.standing = standing;
     this.#changed = changed;
   }

@@ -40,7 +40,7 @@ export class Rig {
   }
 
   async addArbiter(settings: Partial<ArbiterSettings> = {}, digests = false): Promise<ArbiterMember> {
-    const dataDir = join(this.folder, `arbiter-${String(this.arbiters.length)}`);
+    const dataDir = this.#dataDirOf(this.arbiters.length);
     const member = new ArbiterMember(await this.proxy(), { dataDir, settings: { ...SHORT, ...settings }, digests });
     this.arbiters.push(member);
     return member;
@@ -69,9 +69,19 @@ export class Rig {
 
   /** Ends all that it started. */
   async end(): Promise<void> {
+    await this.leave();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** As {@link end}, at once and without a word to anybody; but the notes of the processes stay in the folder. */
+  async leave(): Promise<void> {
     await Promise.all([...this.arbiters, ...this.sdks].map((member) => member.kill()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
     await this.server.stop();
-    await rm(this.folder, { recursive: true, force: true });
+    for (const index of this.arbiters.keys()) await rm(this.#dataDirOf(index), { recursive: true, force: true });
+  }
+
+  #dataDirOf(arbiter: number): string {
+    return join(this.folder, `arbiter-${String(arbiter)}`);
   }
 }

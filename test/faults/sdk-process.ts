@@ -10,7 +10,7 @@ import { Session } from '../../sdk/client/session.ts';
 import type { AnswerMessage } from '../../protocol/messages.ts';
 import { AssentError, disconnect, serve } from '../../sdk/index.ts';
 import { Seeded } from '../support/seeded.ts';
-import { EFFECTS, mixed, outcomeOf, SHAPES, type Job } from './flows.ts';
+import { EFFECTS, mixed, outcomeOf, SHAPES, type Job, type Shape } from './flows.ts';
 
 export type SdkOrder = {
   readonly name: string;
@@ -19,8 +19,9 @@ export type SdkOrder = {
   readonly seed: number;
   /** Jobs at once. */
   readonly lanes: number;
-  /** What its jobs are; left out, of every shape. */
-  readonly job?: Pick<Job, 'shape' | 'size'>;
+  /** Of which shapes its jobs are, and of which size; left out, of every one. */
+  readonly shapes?: readonly Shape[];
+  readonly size?: number;
   /** Whether it calls its flows, or starts them for workers, of which it is one. */
   readonly mode: 'SCRIPT' | 'WORKER';
 };
@@ -108,8 +109,8 @@ class Jobs {
     const number = this.#next;
     this.#next += 1;
     const dice = new Seeded(order.seed * 10_000 + number);
-    const drawn = order.job ?? { shape: dice.pick(SHAPES), size: dice.whole(2, 6) };
-    const job = { job: `${order.name}-${String(number)}`, ...drawn };
+    const shape = dice.pick(order.shapes ?? SHAPES);
+    const job = { job: `${order.name}-${String(number)}`, shape, size: order.size ?? dice.whole(2, 6) };
     noteJob({ type: 'BEGUN', ...job });
     return job;
   }

@@ -7,7 +7,7 @@
  * K3 A body begins only by a ruling that granted it, and once for each.
  * K4 Each completion is of a body that did its work, with its result; so among the effects whose completion was ruled,
  *    each key stands once.
- * K5 A call keeps its inputs, by whichever key it is known.
+ * K5 Within one round of its flow a call keeps its inputs, by whichever key it is known.
  * K6 Nothing is left over: no open call, held proposal, timer or slot.
  */
 import type { RunId } from '../../protocol/ids.ts';
@@ -59,14 +59,17 @@ const resultOf = ({ state }: NonNullable<Step['after']>): string | undefined =>
   state.type === 'COMPLETED' ? state.result?.digest : undefined;
 
 /** K5. */
-function inputProblems({ ruling: { proposal, outcome } }: Step, inputs: Map<string, string | undefined>): string[] {
+function inputProblems({ ruling, workspace }: Step, inputs: Map<string, string | undefined>): string[] {
+  const { proposal, outcome } = ruling;
   if (proposal.kind === 'workspace' || proposal.create?.call === undefined || outcome === 'rejected') return [];
-  const { call } = proposal.create;
-  const known = inputs.get(proposal.run);
-  if (inputs.has(proposal.run) && known !== call.inputs) {
-    return [`K5 ${proposal.run} was called with ${String(call.inputs)}, before with ${String(known)}`];
+  const { call, parent } = proposal.create;
+  const round = parent === undefined ? 0 : (workspace.runs.get(parent)?.round ?? 0);
+  const place = `${proposal.run} in round ${String(round)}`;
+  const known = inputs.get(place);
+  if (inputs.has(place) && known !== call.inputs) {
+    return [`K5 ${place} was called with ${String(call.inputs)}, before with ${String(known)}`];
   }
-  inputs.set(proposal.run, call.inputs);
+  inputs.set(place, call.inputs);
   return [];
 }
 

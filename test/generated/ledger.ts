@@ -88,6 +88,8 @@ export class Ledger {
   }
 }
 
+export type { Run };
+
 /** One ruling's effect: the run as it was, and as it is after it. */
 export type Step = Line & {
   readonly before: Run | undefined;

@@ -3,18 +3,15 @@
  * cut off at some ruling. All processes of all worlds live in this one; what separates them is their links.
  */
 import { AssentError } from '../../protocol/errors.ts';
-import type { RunId } from '../../protocol/ids.ts';
-import { rootOf } from '../../protocol/proposals.ts';
-import { isTerminal, type State } from '../../protocol/states.ts';
 import { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import type { Link } from '../../sdk/client/link.ts';
-import { errorOf } from '../../sdk/outcomes.ts';
 import { bound, limitName, parametersOf } from './bound.ts';
-import { effectProblems, leftovers, ledgerProblems } from './checks.ts';
+import { leftovers } from './checks.ts';
 import { CuttableLink, pidOfNobody, type Cut } from './cuttable-link.ts';
-import { Explanation, outcomeText, type Outcome } from './explanation.ts';
-import { folded, linesText, type Ledger, type Line } from './ledger.ts';
+import { outcomeText, type Outcome } from './explanation.ts';
+import { isOver, judged, outcomeOf } from './judgment.ts';
+import { linesText, type Ledger, type Line } from './ledger.ts';
 import { Outside } from './outside.ts';
 import type { Program } from './program.ts';
 import { chanceOf } from './values.ts';
@@ -102,23 +99,26 @@ class World {
       if (!process.link.wasCut) break;
       await within('what a cut process has said is ruled on', process.link.quiet());
       await ledger.until('the ledger is read', LIMIT_MS, () => ledger.lastSeq >= process.link.lastSeq);
-      if (this.#isOver()) break;
+      if (isOver(this.#lines)) break;
     }
-    await ledger.until('the run ends', LIMIT_MS, () => this.#isOver());
+    await ledger.until('the run ends', LIMIT_MS, () => isOver(this.#lines));
     for (const { link } of this.#processes) link.wake();
     await this.#hearZombies();
     await ledger
       .until('everything of the run ends', LIMIT_MS, () => leftovers(ledger.of(name), name).length === 0)
       .catch(() => undefined);
-    const outcome = await this.#judge();
+    const { reader } = this.#universe;
+    const lines = this.#lines;
+    const effects = this.#outside.effects();
+    const { outcome, problems } = await judged({ program: this.#program, world: name, lines, effects, reader });
     return {
       outcome,
       heard: this.#processes[0]?.link.heard ?? 0,
       cuts: this.#processes.filter(({ link }) => link.wasCut).length,
       fenced: this.#fenced,
       told: this.#told,
-      problems: this.#problems,
-      lines: ledger.of(name),
+      problems: [...this.#problems, ...problems],
+      lines,
     };
   }
 
@@ -141,7 +141,7 @@ class World {
       latencyMs: () => Math.floor(chance() * LATENCY_MAX_MS),
     });
     const result = await startAs(link, client, () => main(parametersOf(name)));
-    const process = { link, client, life, result: outcomeOf(result.promise) };
+    const process = { link, client, life, result: settled(result.promise) };
     this.#processes.push(process);
     return process;
   }
@@ -173,7 +173,7 @@ class World {
         continue;
       }
       if (link.wasCut) this.#told += 1;
-      const real = await this.#outcomeOnLedger();
+      const real = await outcomeOf(this.#universe.reader, this.#lines);
       const text = real === undefined ? 'nothing' : outcomeText(real);
       if (outcomeText(outcome) !== text) {
         this.#problems.push(`K0 a process got ${outcomeText(outcome)}, the ledger has ${text}`);
@@ -184,53 +184,11 @@ class World {
   get #lines(): readonly Line[] {
     return this.#universe.ledger.of(this.#plan.name);
   }
-
-  get #roots(): readonly { readonly id: RunId; readonly state: State }[] {
-    return [...folded(this.#lines).runs.entries()].map(([, run]) => run).filter(({ id }) => rootOf(id) === id);
-  }
-
-  /** The run has ended, though nobody may have heard of it. A crashed one has not. */
-  #isOver(): boolean {
-    return this.#roots.some(({ state }) => isTerminal(state) && state.type !== 'CRASHED');
-  }
-
-  async #outcomeOnLedger(): Promise<Outcome | undefined> {
-    const { reader } = this.#universe;
-    const state = this.#roots[0]?.state;
-    if (state === undefined) return undefined;
-    if (state.type === 'COMPLETED') return { type: 'COMPLETED', value: await reader.read(state.result) };
-    return { type: 'FAILED', error: await errorOf(reader, state, 'The run') };
-  }
-
-  async #judge(): Promise<Outcome | undefined> {
-    const { name } = this.#plan;
-    const { reader } = this.#universe;
-    const lines = this.#lines;
-    const [root, ...others] = this.#roots;
-    if (root === undefined) {
-      this.#problems.push('K0 there is no run');
-      return undefined;
-    }
-    for (const other of others) this.#problems.push(`K0 there is another run, ${other.id}`);
-    this.#problems.push(...ledgerProblems(lines), ...leftovers(lines, name));
-    this.#problems.push(...(await effectProblems(lines, this.#outside.effects(), (value) => reader.read(value))));
-    const outcome = await this.#outcomeOnLedger();
-    const explanation = new Explanation(this.#program, name, lines, reader);
-    const explained = await explanation.of(root.id);
-    this.#problems.push(...explanation.problems);
-    const texts = [outcome, explained].map((one) => (one === undefined ? 'nothing' : outcomeText(one)));
-    if (texts[0] !== texts[1])
-      this.#problems.push(`K0 the run ended as ${String(texts[0])}, explained is ${String(texts[1])}`);
-    for (const [id] of folded(lines).runs.entries()) {
-      if (!explanation.called.has(id as RunId)) this.#problems.push(`K0 ${id} is a call that nothing explains`);
-    }
-    return outcome;
-  }
 }
 
 const isFence = (error: unknown): boolean => error instanceof AssentError && error.kind === 'FENCED';
 
-const outcomeOf = (result: Promise<unknown>): Promise<Outcome> =>
+const settled = (result: Promise<unknown>): Promise<Outcome> =>
   result.then(
     (value) => ({ type: 'COMPLETED', value }),
     (error: unknown) => ({ type: 'FAILED', error }),

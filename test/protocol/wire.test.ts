@@ -85,8 +85,9 @@ describe('no bytes make the door throw', () => {
   });
   test('a batch of random JSON', () => {
     fc.assert(
-      fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 4 }), (proposals) => { check(bytesOf({ v: 1, proposals })); },
-      ),
+      fc.property(fc.array(fc.jsonValue(), { minLength: 1, maxLength: 4 }), (proposals) => {
+        check(bytesOf({ v: 1, proposals }));
+      }),
     );
   });
   test('a good batch with some bytes changed', () => {

@@ -295,7 +295,9 @@ export class World {
       const to = { type: 'SCHEDULED', name: 'Scheduled', dueAtMs } as const;
       void this.operator.ask({ kind: 'flow', run: plan.run, to, create: plan.definition });
       if (plan.definition.work === undefined)
-        this.kernel.after(this.kernel.between(0, 3000), () => { this.execute(plan, {}); });
+        this.kernel.after(this.kernel.between(0, 3000), () => {
+          this.execute(plan, {});
+        });
       // Somebody has second thoughts.
       if (!this.kernel.happens(0.2)) return;
       const cancelling = { type: 'CANCELLING', name: 'Cancelling' } as const;

@@ -32,7 +32,7 @@ export class Monkey {
   /** How often each verb found something to do, for tests that prove their reach. */
   readonly did = new Map<string, number>();
 
-  constructor(desk = new Desk(chanceOf(7))) {
+  constructor(desk = new Desk({ chance: chanceOf(7) })) {
     this.desk = desk;
   }
 

@@ -25,8 +25,18 @@ export type DraftOfWish = DistributiveOmit<ProposalDraft, 'counter'>;
 /** A ruling as it went into the ledger, with the run as it was before. */
 export type Ruled = { readonly ruling: Ruling; readonly before: Run | undefined; readonly at: Position };
 
+export type DeskOptions = {
+  readonly chance?: () => number;
+  readonly court?: Court;
+  /** One that finds rows elsewhere; then `asleep` are those that are not in memory. */
+  readonly workspace?: Workspace;
+  readonly asleep?: () => Iterable<string>;
+  /** Hears what each segment changed. */
+  readonly sealed?: (journal: Journal, seq: number) => void;
+};
+
 export class Desk {
-  readonly workspace = new Workspace();
+  readonly workspace: Workspace;
   readonly court: Court;
   readonly graceMs = 5000;
   /** Every ruling of the current history, in order. */
@@ -36,8 +46,9 @@ export class Desk {
   nowMs = 1_000_000;
   /** So many rulings from now, in the middle of whatever follows from what, the segment is full. */
   sealAfter = Number.POSITIVE_INFINITY;
+  readonly #options: DeskOptions;
   #epoch = 0;
-  #chance: () => number;
+  readonly #chance: () => number;
   #docket!: Docket;
   #lines: string[] = [];
   #journal: Journal = [];
@@ -45,9 +56,11 @@ export class Desk {
   readonly #next = new Map<string, number>();
   #asked = 0;
 
-  constructor(chance: () => number = () => 0.5, theCourt = court(corePolicies)) {
-    this.#chance = chance;
-    this.court = theCourt;
+  constructor(options: DeskOptions = {}) {
+    this.#options = options;
+    this.#chance = options.chance ?? ((): number => 0.5);
+    this.court = options.court ?? court(corePolicies);
+    this.workspace = options.workspace ?? new Workspace();
     this.takeOver();
   }
 
@@ -56,7 +69,7 @@ export class Desk {
   }
 
   get digest(): Digest {
-    return stateDigest(this.workspace);
+    return stateDigest(this.workspace, this.#options.asleep?.());
   }
 
   /** A new incarnation: what was not sealed is undone, as if its segment had been lost, and asked again. */
@@ -104,6 +117,7 @@ export class Desk {
     const { bytes, hash } = encodeSegment(header, this.#lines);
     sealSegment(this.workspace, header, { seq: this.#seq, hash });
     this.segments.push({ bytes, digest: this.digest });
+    this.#options.sealed?.(this.#journal, this.segments.length);
     this.#lines = [];
     this.#journal = [];
     this.#rulingsSealed = this.ruled.length;
