@@ -214,11 +214,11 @@ export class Incarnation {
 
   #hear(matter: Matter): void {
     const { proposal, from, heldAt } = matter;
+    if (from !== undefined) this.#sessions.hear(proposal, this.#options.clock.nowMs());
     if (from === undefined || !(this.#isKnown(proposal) || this.#isEarly(proposal))) {
       if (from !== undefined && !this.#isPoison(matter)) this.#options.judging({ seq: from.seq, index: from.index });
       this.#rule(matter, heldAt);
     }
-    if (from !== undefined) this.#sessions.hear(proposal.id, this.#options.clock.nowMs());
     if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };
   }
 
@@ -242,7 +242,8 @@ export class Incarnation {
     const asker = sessionOf(id);
     if (asker === undefined) return false;
     const session = this.#options.workspace.sessions.get(asker.session);
-    return session?.user === by && asker.counter > session.next;
+    // After a restored backup, what a session has the answers to may be missing here: nobody will ask it again.
+    return session?.user === by && asker.counter > Math.max(session.next, this.#sessions.doneOf(asker.session));
   }
 
   async #answerFromRecord(session: string, at: Position): Promise<void> {
@@ -350,14 +351,11 @@ export class Incarnation {
     for (const session of sessions) {
       const beat = liveness.of(session, nowMs);
       const ended = (beat?.silentMs ?? SILENT_MS) < SILENT_MS ? undefined : gone?.(session);
-      if (ended !== undefined) this.#proposeCrashed(session, `its ${ended} has ended`);
-      else if (dead.has(session)) this.#proposeCrashed(session, silence(beat));
+      if (ended === undefined && !dead.has(session)) continue;
+      const message = ended === undefined ? silence(beat) : `its ${ended} has ended`;
+      for (const id of workspace.executing.of(session)) this.#crash(id as RunId, message);
     }
     this.#wake();
-  }
-
-  #proposeCrashed(session: string, message: string): void {
-    for (const id of this.#options.workspace.executing.of(session)) this.#crash(id as RunId, message);
   }
 
   #crash(id: RunId, message: string): void {

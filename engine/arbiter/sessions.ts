@@ -9,10 +9,18 @@ import type { Workspace } from '../fold/workspace.ts';
 
 export class SessionWatch {
   readonly #heardMs = new Map<string, EpochMs>();
+  readonly #done = new Map<string, number>();
 
-  hear(id: ProposalId, nowMs: EpochMs): void {
+  hear({ id, done = 0 }: Proposal, nowMs: EpochMs): void {
     const asker = sessionOf(id);
-    if (asker !== undefined) this.#heardMs.set(asker.session, nowMs);
+    if (asker === undefined) return;
+    this.#heardMs.set(asker.session, nowMs);
+    if (done > this.doneOf(asker.session)) this.#done.set(asker.session, done);
+  }
+
+  /** Of smaller counters the session says that it has the answers: they will not come any more, ruled on or not. */
+  doneOf(session: string): number {
+    return this.#done.get(session) ?? 0;
   }
 
   /** What closes those that are silent for longer than `silentMs` and execute nothing; a segment's worth at most. */
@@ -23,6 +31,7 @@ export class SessionWatch {
       if (at.nowMs - lastMs < at.silentMs || workspace.executing.of(session).size > 0) continue;
       if (closings.length === LIMITS.segmentEntriesMax) break;
       this.#heardMs.delete(session);
+      this.#done.delete(session);
       closings.push({
         id: `liveness/${session}/closed` as ProposalId,
         kind: 'workspace',

@@ -12,6 +12,7 @@ export class Absence {
   readonly #ask: () => Promise<void>;
   #presentMs = performance.now();
   #waiting: (() => void)[] | undefined;
+  #absences = 0;
 
   /** `ask` resolves when this process knows which of its runs are still its own. */
   constructor(limitMs: number, ask: () => Promise<void>) {
@@ -24,7 +25,9 @@ export class Absence {
     const nowMs = performance.now();
     const awayMs = nowMs - this.#presentMs;
     this.#presentMs = nowMs;
-    if (awayMs > this.#limitMs && this.#waiting === undefined) void this.#comeBack();
+    if (awayMs <= this.#limitMs) return;
+    this.#absences += 1;
+    if (this.#waiting === undefined) void this.#comeBack();
   }
 
   /** Nobody has looked for a while because there was nothing to look after. */
@@ -42,7 +45,12 @@ export class Absence {
   async #comeBack(): Promise<void> {
     const waiting: (() => void)[] = [];
     this.#waiting = waiting;
-    await this.#ask();
+    // What was answered before another absence says nothing about what happened in it.
+    for (let known = 0; known < this.#absences;) {
+      known = this.#absences;
+      await this.#ask();
+      this.present();
+    }
     this.#waiting = undefined;
     for (const read of waiting) read();
   }

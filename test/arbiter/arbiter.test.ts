@@ -3,155 +3,81 @@
  * simulation (test/simulation) does them all at once.
  */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { memoryLog, type AppendFate, type MemoryLog } from '../../engine/log/memory.ts';
 import type { RunId } from '../../protocol/ids.ts';
-import type { AnswerMessage, ProposalDraft } from '../../protocol/messages.ts';
-import type { Position, Ruling } from '../../protocol/rulings.ts';
+import type { Position } from '../../protocol/rulings.ts';
 import { decodeEntry } from '../../protocol/segment.ts';
-import { subjects } from '../../protocol/subjects.ts';
-import { encodeBatch } from '../../protocol/wire.ts';
-import { ArbiterProcess, Kernel, type ArbiterProcessOptions } from '../support/memory-arbiter.ts';
-import { chanceOf } from '../support/worlds-random.ts';
+import { Killed } from '../support/memory-arbiter.ts';
 import { runId, segmentOf } from '../support/worlds.ts';
+import { SmallWorld } from './small-world.ts';
 
 const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
 const FLOW = runId('flow');
 const start = { kind: 'flow', run: FLOW, to: RUNNING, claim: true, create: { kind: 'flow', name: 'f' } } as const;
 
-let kernel: Kernel;
-let ledger: MemoryLog;
-let proposals: MemoryLog;
-let told: { session: string; message: AnswerMessage }[];
-let lines: string[];
-let fate: AppendFate;
-let latencyMs: number;
-let judging: ((at: Position) => void) | undefined;
-
+let world: SmallWorld;
 beforeEach(() => {
-  kernel = new Kernel(chanceOf(1));
-  fate = 'STORE';
-  latencyMs = 1;
-  judging = undefined;
-  ledger = memoryLog('ledger', { fate: () => fate });
-  proposals = memoryLog('proposals');
-  told = [];
-  lines = [];
+  world = new SmallWorld();
 });
-
-function begin(name = 'A', more: Partial<ArbiterProcessOptions> & { alone?: boolean } = {}): ArbiterProcess {
-  const { alone = true, ...options } = more;
-  const arbiter: ArbiterProcess = new ArbiterProcess({
-    name,
-    kernel,
-    around: {
-      ledger,
-      proposals,
-      answer: (session, message) => told.push({ session, message }),
-      dispatch: () => undefined,
-      beat: (from, lease) => {
-        for (const other of everybody) if (other !== from) other.hearLease(lease);
-      },
-      latencyMs: () => latencyMs,
-      unreachable: () => false,
-      judging: (at) => judging?.(at),
-      folded: () => undefined,
-      say: (line) => lines.push(line),
-    },
-    settings: { alone, sessionLimitMs: 100_000 },
-    wallOffsetMs: () => wallOffsetMs,
-    ...options,
-  });
-  everybody.push(arbiter);
-  arbiter.arbiter.start();
-  return arbiter;
-}
-let everybody: ArbiterProcess[] = [];
-let wallOffsetMs = 0;
-beforeEach(() => {
-  everybody = [];
-  wallOffsetMs = 0;
-});
-
-/** As one batch; returns its place in PROPOSALS. */
-const propose = (session: string, ...drafts: object[]): number =>
-  proposals.storeForeign(
-    encodeBatch({ v: 1, proposals: drafts as ProposalDraft[] }),
-    subjects.propose('w', 'sdk', session),
-  );
-const pass = (ms: number): Promise<void> => kernel.live(kernel.nowMs + ms);
-const answers = (session: string): unknown[] =>
-  told
-    .filter((one) => one.session === session)
-    .flatMap(({ message }) => message.answers.map(({ counter, outcome }) => [counter, outcome]));
-
-async function rulings(): Promise<Ruling[]> {
-  const found: Ruling[] = [];
-  for await (const { bytes } of ledger.read(1)) {
-    for (const line of segmentOf(bytes).lines) {
-      const entry = decodeEntry(line);
-      if (entry.type === 'RULING') found.push(entry);
-    }
-  }
-  return found;
-}
 
 describe('an answer', () => {
   test('comes when the ruling is settled, and not before', async () => {
-    begin();
-    await pass(100);
-    latencyMs = 500;
-    propose('one', { ...start, counter: 0 });
-    await pass(1100);
-    expect((await rulings()).map(({ outcome }) => outcome)).toEqual(['accepted']);
-    expect(answers('one')).toEqual([]);
-    await pass(500);
-    expect(answers('one')).toEqual([[0, 'accepted']]);
+    world.begin();
+    await world.pass(100);
+    world.latencyMs = 500;
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(1100);
+    expect((await world.rulings()).map(({ outcome }) => outcome)).toEqual(['accepted']);
+    expect(world.answers('one')).toEqual([]);
+    await world.pass(500);
+    expect(world.answers('one')).toEqual([[0, 'accepted']]);
   });
 
   test('comes from the record to whoever asks again, and nothing is ruled twice', async () => {
-    begin();
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
-    expect(answers('one')).toEqual([
+    world.begin();
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
+    expect(world.answers('one')).toEqual([
       [0, 'accepted'],
       [0, 'accepted'],
     ]);
-    expect(await rulings()).toHaveLength(1);
+    expect(await world.rulings()).toHaveLength(1);
   });
 
   test('is not given for what may have been lost, until it is known', async () => {
-    begin();
-    await pass(100);
-    fate = 'STORE_BUT_UNKNOWN';
-    propose('one', { ...start, counter: 0 });
-    await pass(1000);
-    expect(answers('one')).toEqual([]);
-    fate = 'STORE';
-    await pass(3000);
+    world.begin();
+    await world.pass(100);
+    world.fate = 'STORE_BUT_UNKNOWN';
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(1000);
+    expect(world.answers('one')).toEqual([]);
+    world.fate = 'STORE';
+    await world.pass(3000);
     // It was stored; the next incarnation knows it, and the asker need only ask again.
-    expect(answers('one')).toEqual([]);
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
-    expect(answers('one')).toEqual([[0, 'accepted']]);
-    expect(await rulings()).toHaveLength(1);
+    expect(world.answers('one')).toEqual([]);
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
+    expect(world.answers('one')).toEqual([[0, 'accepted']]);
+    expect(await world.rulings()).toHaveLength(1);
   });
 
   test('from the record waits while the run that it is about is not settled', async () => {
-    begin();
-    propose('one', { ...start, counter: 0 }, { ...start, counter: 1 });
-    await pass(100);
-    expect(answers('one')).toEqual([
+    world.begin();
+    world.propose('one', { ...start, counter: 0 }, { ...start, counter: 1 });
+    await world.pass(100);
+    expect(world.answers('one')).toEqual([
       [0, 'accepted'],
       [1, 'rejected'],
     ]);
-    latencyMs = 300;
+    world.latencyMs = 300;
     const to = { type: 'COMPLETED', name: 'Completed' };
-    propose('one', { kind: 'flow', run: FLOW, to, report: true, execution: 1, counter: 2 });
-    propose('one', { ...start, counter: 1 });
-    await pass(700);
-    const states = told.flatMap(({ message }) => message.answers.map(({ counter, state }) => [counter, state?.type]));
+    world.propose('one', { kind: 'flow', run: FLOW, to, report: true, execution: 1, counter: 2 });
+    world.propose('one', { ...start, counter: 1 });
+    await world.pass(700);
+    const states = world.told.flatMap(({ message }) =>
+      message.answers.map(({ counter, state }) => [counter, state?.type]),
+    );
     // The refusal tells the state that the run is in: it must not be one that could still be undone.
     expect(states).not.toContainEqual([1, 'COMPLETED']);
   });
@@ -159,118 +85,118 @@ describe('an answer', () => {
 
 describe('the position in PROPOSALS', () => {
   test('is where a successor goes on', async () => {
-    const first = begin();
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
+    const first = world.begin();
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
     first.process.kill();
-    propose('one', { kind: 'flow', run: FLOW, to: { type: 'CANCELLING', name: 'C' }, counter: 1 });
-    begin('B');
-    await pass(100);
-    expect((await rulings()).map(({ proposal }) => proposal.id)).toEqual(['one:0', 'one:1']);
+    world.propose('one', { kind: 'flow', run: FLOW, to: { type: 'CANCELLING', name: 'C' }, counter: 1 });
+    world.begin('B');
+    await world.pass(100);
+    expect((await world.rulings()).map(({ proposal }) => proposal.id)).toEqual(['one:0', 'one:1']);
   });
 
   test('is found again from the first message when the stream has lost its tail', async () => {
-    const arbiter = begin();
-    propose('one', { ...start, counter: 0 });
-    propose('one', { kind: 'flow', run: FLOW, to: { type: 'PAUSED', name: 'P' }, execution: 1, counter: 1 });
-    await pass(100);
-    proposals.rewindTo(1);
+    const arbiter = world.begin();
+    world.propose('one', { ...start, counter: 0 });
+    world.propose('one', { kind: 'flow', run: FLOW, to: { type: 'PAUSED', name: 'P' }, execution: 1, counter: 1 });
+    await world.pass(100);
+    world.proposals.rewindTo(1);
     // In the place of what was lost, and was ruled on, another one is stored.
-    propose('two', { ...start, run: runId('other'), counter: 0 });
+    world.propose('two', { ...start, run: runId('other'), counter: 0 });
     arbiter.arbiter.reconnected();
-    await pass(100);
-    expect((await rulings()).map(({ proposal }) => proposal.id)).toEqual(['one:0', 'one:1', 'two:0']);
+    await world.pass(100);
+    expect((await world.rulings()).map(({ proposal }) => proposal.id)).toEqual(['one:0', 'one:1', 'two:0']);
   });
 });
 
 describe('the ledger', () => {
   test('that went back to an earlier copy is folded anew, and the next epoch says what was lost', async () => {
-    const arbiter = begin();
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
-    ledger.rewindTo(1);
+    const arbiter = world.begin();
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
+    world.ledger.rewindTo(1);
     arbiter.arbiter.reconnected();
-    await pass(100);
-    expect(lines.join('\n')).toContain('LEDGER_REWOUND');
-    const entries = segmentOf((await ledger.get(2))!.bytes).lines.map(decodeEntry);
+    await world.pass(100);
+    expect(world.lines.join('\n')).toContain('LEDGER_REWOUND');
+    const entries = segmentOf((await world.ledger.get(2))!.bytes).lines.map(decodeEntry);
     expect(entries).toMatchObject([{ type: 'EPOCH', epoch: 2, rewound: { seq: 2, lastFound: 1 } }]);
     // PROPOSALS still had it: it was ruled on again, and only that ruling counts.
-    expect(await rulings()).toHaveLength(1);
+    expect(await world.rulings()).toHaveLength(1);
   });
 
   test('that is broken is not written any more', async () => {
-    const first = begin();
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
+    const first = world.begin();
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
     first.process.kill();
-    const { bytes } = (await ledger.get(2))!;
-    ledger.overwrite(2, bytes.with(30, (bytes[30] ?? 0) ^ 1));
-    const second = begin('B');
-    await pass(5000);
+    const { bytes } = (await world.ledger.get(2))!;
+    world.ledger.overwrite(2, bytes.with(30, (bytes[30] ?? 0) ^ 1));
+    const second = world.begin('B');
+    await world.pass(5000);
     expect(second.arbiter.role).toBe('BROKEN');
-    expect(lines.join('\n')).toContain('sequence 2');
-    expect((await ledger.bounds()).last).toBe(2);
+    expect(world.lines.join('\n')).toContain('sequence 2');
+    expect((await world.ledger.bounds()).last).toBe(2);
   });
 });
 
 describe('two arbiters', () => {
   test('are one that is active and one that stands by, until the first is silent', async () => {
-    const a = begin('A', { alone: false });
-    await pass(1500);
-    const b = begin('B', { alone: false });
-    await pass(3000);
+    const a = world.begin('A', { alone: false });
+    await world.pass(1500);
+    const b = world.begin('B', { alone: false });
+    await world.pass(3000);
     expect([a, b].map(({ arbiter }) => arbiter.role)).toEqual(['ACTIVE', 'STANDBY']);
-    propose('one', { ...start, counter: 0 });
-    await pass(200);
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(200);
     a.process.kill();
-    await pass(3000);
+    await world.pass(3000);
     expect(b.arbiter.role).toBe('ACTIVE');
-    propose('one', { ...start, counter: 0 });
-    await pass(100);
-    expect(await rulings()).toHaveLength(1);
+    world.propose('one', { ...start, counter: 0 });
+    await world.pass(100);
+    expect(await world.rulings()).toHaveLength(1);
   });
 
   test('of which the stale one goes on: what it writes is void, and it answers nobody for it', async () => {
-    const a = begin('A', { alone: false });
-    await pass(1500);
-    const b = begin('B', { alone: false });
-    await pass(1500);
+    const a = world.begin('A', { alone: false });
+    await world.pass(1500);
+    const b = world.begin('B', { alone: false });
+    await world.pass(1500);
     // What `a` appends now stays on its way while `b` takes over, one segment for each proposal.
-    a.delayedUntilMs = kernel.nowMs + 4000;
-    for (const other of everybody) other.hearLease = () => undefined;
+    a.delayedUntilMs = world.kernel.nowMs + 4000;
+    for (const other of world.arbiters) other.hearLease = () => undefined;
     for (const name of ['one', 'two', 'three']) {
-      propose(name, { ...start, run: runId(name), counter: 0 });
-      await pass(5);
+      world.propose(name, { ...start, run: runId(name), counter: 0 });
+      await world.pass(5);
     }
-    await pass(2500);
+    await world.pass(2500);
     expect(b.arbiter.role).toBe('ACTIVE');
-    await pass(5000);
-    propose('four', { ...start, run: runId('four'), counter: 0 });
-    await pass(2500);
+    await world.pass(5000);
+    world.propose('four', { ...start, run: runId('four'), counter: 0 });
+    await world.pass(2500);
     expect([a, b].map(({ arbiter }) => arbiter.counters.voidSegments)).toContain(1);
     const ruled = [...b.arbiter.workspace.runs.entries()].map(([, { name, version }]) => [name, version]);
     expect(ruled).toEqual([1, 2, 3, 4].map(() => ['f', 1]));
-    expect(told.map(({ message }) => message.epoch)).not.toContain(1);
-    expect(answers('three')).toEqual([[0, 'accepted']]);
+    expect(world.told.map(({ message }) => message.epoch)).not.toContain(1);
+    expect(world.answers('three')).toEqual([[0, 'accepted']]);
   });
 });
 
 describe('time', () => {
   test('goes on when the wall clock is set and the connection is lost', async () => {
-    const arbiter = begin();
+    const arbiter = world.begin();
     const to = { type: 'SCHEDULED', name: 'S', dueAtMs: 10_000 };
-    propose('one', { kind: 'flow', run: FLOW, to, create: { kind: 'flow', name: 'f' }, counter: 0 });
-    propose('one', { ...start, counter: 1 });
-    await pass(500);
-    wallOffsetMs = 3_600_000;
+    world.propose('one', { kind: 'flow', run: FLOW, to, create: { kind: 'flow', name: 'f' }, counter: 0 });
+    world.propose('one', { ...start, counter: 1 });
+    await world.pass(500);
+    world.wallOffsetMs = 3_600_000;
     arbiter.arbiter.reconnected();
-    await pass(5000);
-    expect(answers('one')).toEqual([
+    await world.pass(5000);
+    expect(world.answers('one')).toEqual([
       [0, 'accepted'],
       [1, 'held'],
     ]);
-    await pass(6000);
-    expect(answers('one')).toContainEqual([1, 'accepted']);
+    await world.pass(6000);
+    expect(world.answers('one')).toContainEqual([1, 'accepted']);
   });
 });
 
@@ -279,22 +205,24 @@ describe('a session', () => {
   const noSlots = { kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'db', slotsMax: 0 }, counter: 0 };
 
   test('that is silent for long is closed, and what it waits for is withdrawn', async () => {
-    const { arbiter } = begin();
-    propose('one', noSlots, held);
-    await pass(300_000);
-    expect((await rulings()).at(-1)?.proposal).toMatchObject({ event: { type: 'SESSION_CLOSED', session: 'one' } });
+    const { arbiter } = world.begin();
+    world.propose('one', noSlots, held);
+    await world.pass(300_000);
+    expect((await world.rulings()).at(-1)?.proposal).toMatchObject({
+      event: { type: 'SESSION_CLOSED', session: 'one' },
+    });
     expect(arbiter.workspace.held.size).toBe(0);
-    propose('one', { ...start, counter: 2 });
-    await pass(100);
-    expect(told.at(-1)?.message.answers).toMatchObject([{ outcome: 'rejected', code: 'SESSION_EXPIRED' }]);
+    world.propose('one', { ...start, counter: 2 });
+    await world.pass(100);
+    expect(world.told.at(-1)?.message.answers).toMatchObject([{ outcome: 'rejected', code: 'SESSION_EXPIRED' }]);
   });
 
   test('that waits for long, and asks again, is not closed', async () => {
-    const { arbiter } = begin();
-    propose('one', noSlots, held);
+    const { arbiter } = world.begin();
+    world.propose('one', noSlots, held);
     for (let i = 0; i < 10; i += 1) {
-      await pass(30_000);
-      propose('one', held);
+      await world.pass(30_000);
+      world.propose('one', held);
     }
     expect(arbiter.workspace.held.size).toBe(1);
   });
@@ -305,7 +233,7 @@ describe('a proposal that ends whoever judges it', () => {
     const killed: (Position | undefined)[] = [];
     const poison = { kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit: 'poison' }, counter: 1 };
     const again = (endedAt?: Position): void => {
-      begin('A', {
+      world.begin('A', {
         ...(endedAt === undefined ? {} : { endedAt }),
         onKilled: (at) => {
           killed.push(at);
@@ -313,18 +241,17 @@ describe('a proposal that ends whoever judges it', () => {
         },
       });
     };
-    const { Killed } = await import('../support/memory-arbiter.ts');
-    judging = ({ index }) => {
+    world.judging = ({ index }) => {
       if (index === 1) throw new Killed();
     };
-    propose('one', { ...start, counter: 0 }, poison, { ...start, run: runId('after'), counter: 2 });
+    world.propose('one', { ...start, counter: 0 }, poison, { ...start, run: runId('after'), counter: 2 });
     again();
-    await pass(1000);
+    await world.pass(1000);
     expect(killed).toEqual([
       { seq: 1, index: 1 },
       { seq: 1, index: 1 },
     ]);
-    expect((await rulings()).map(({ proposal, outcome }) => [proposal.id, outcome])).toEqual([
+    expect((await world.rulings()).map(({ proposal, outcome }) => [proposal.id, outcome])).toEqual([
       ['one:0', 'accepted'],
       ['one:1', 'rejected'],
       ['one:2', 'accepted'],
@@ -334,7 +261,7 @@ describe('a proposal that ends whoever judges it', () => {
 
 describe('what a flow run leaves behind when it ends', () => {
   test('is ended one by one, in bounded segments, also by a successor', async () => {
-    const first = begin();
+    const first = world.begin();
     const calls = Array.from({ length: 200 }, (_, i): object => ({
       kind: 'task',
       run: `${FLOW}.t${String(i)}` as RunId,
@@ -343,10 +270,10 @@ describe('what a flow run leaves behind when it ends', () => {
       create: { kind: 'task', name: 't', parent: FLOW },
       counter: i + 1,
     }));
-    propose('one', { ...start, counter: 0 }, ...calls);
-    await pass(200);
-    latencyMs = 50;
-    propose('one', {
+    world.propose('one', { ...start, counter: 0 }, ...calls);
+    await world.pass(200);
+    world.latencyMs = 50;
+    world.propose('one', {
       kind: 'flow',
       run: FLOW,
       to: { type: 'COMPLETED', name: 'C' },
@@ -354,15 +281,60 @@ describe('what a flow run leaves behind when it ends', () => {
       execution: 1,
       counter: 201,
     });
-    await pass(120);
+    await world.pass(120);
     first.process.kill();
-    const { arbiter } = begin('B');
-    await pass(2000);
+    const { arbiter } = world.begin('B');
+    await world.pass(2000);
     const open = [...arbiter.workspace.runs.entries()].filter(([, { state }]) => state.type === 'RUNNING');
     expect(open).toEqual([]);
     expect([...arbiter.workspace.cascades.entries()]).toEqual([]);
-    const ends = (await rulings()).filter(({ proposal }) => proposal.id.startsWith('cascade/'));
+    const ends = (await world.rulings()).filter(({ proposal }) => proposal.id.startsWith('cascade/'));
     expect(new Set(ends.map(({ proposal }) => proposal.id)).size).toBe(200);
     expect(ends).toHaveLength(200);
+  });
+});
+
+describe('a hint to workers', () => {
+  const pending = {
+    kind: 'flow',
+    run: FLOW,
+    to: { type: 'PENDING', name: 'Pending' },
+    create: { kind: 'flow', name: 'f', work: { pool: 'p', queue: 'q' } },
+    counter: 0,
+  };
+
+  test('is given once the run is ready, and again by a successor if it was not stored', async () => {
+    world.stored = () => new Promise(() => undefined);
+    const first = world.begin();
+    world.propose('one', pending);
+    await world.pass(100);
+    expect(world.hints).toEqual([{ run: FLOW, version: 1, name: 'f', pool: 'p', queue: 'q' }]);
+    world.propose('one', { ...start, run: runId('other'), counter: 1 });
+    await world.pass(100);
+    first.process.kill();
+    world.begin('B');
+    await world.pass(100);
+    expect(world.hints).toHaveLength(2);
+    expect(world.hints[1]).toEqual(world.hints[0]);
+  });
+
+  test('is not given again by a successor if it was', async () => {
+    const first = world.begin();
+    world.propose('one', pending);
+    await world.pass(100);
+    // The mark is recorded with the next segment.
+    world.propose('one', { ...start, run: runId('other'), counter: 1 });
+    await world.pass(100);
+    first.process.kill();
+    world.begin('B');
+    await world.pass(100);
+    expect(world.hints).toHaveLength(1);
+  });
+
+  test('is given again, under a new version, when no worker claims the run', async () => {
+    world.begin();
+    world.propose('one', pending);
+    await world.pass(61_000);
+    expect(world.hints.map(({ version }) => version)).toEqual([1, 2]);
   });
 });

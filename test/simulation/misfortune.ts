@@ -26,7 +26,14 @@ const reconnectAll: Misfortune = (world) => {
   }
 };
 
-export const MISFORTUNES: Readonly<Record<string, { readonly weight: number; readonly befall: Misfortune }>> = {
+type Befalling = {
+  readonly weight: number;
+  /** Only in every fifth world: those whose seed leaves this rest. */
+  readonly onlyIn?: number;
+  readonly befall: Misfortune;
+};
+
+export const MISFORTUNES: Readonly<Record<string, Befalling>> = {
   ARBITER_KILLED: {
     weight: 5,
     befall: ({ kernel, livingArbiters }) => {
@@ -103,12 +110,26 @@ export const MISFORTUNES: Readonly<Record<string, { readonly weight: number; rea
   },
   LEDGER_REWOUND: {
     weight: 1,
+    onlyIn: 0,
     befall: (world) => {
-      if (world.seed % 5 !== 0) return;
       void world.ledger.bounds().then(({ last }) => {
         const survives = Math.max(0, last - Math.floor(world.kernel.between(1, 12)));
         world.rewinds.push({ survives, atMs: world.kernel.nowMs });
         world.ledger.rewindTo(survives);
+        reconnectAll(world);
+      });
+    },
+  },
+  STORE_PUT_BACK: {
+    weight: 1,
+    onlyIn: 1,
+    befall: (world) => {
+      // An earlier copy of both streams: what was lost on one is not on the other either.
+      void Promise.all([world.ledger.bounds(), world.proposals.bounds()]).then(([ledger, proposals]) => {
+        const survives = Math.max(0, ledger.last - Math.floor(world.kernel.between(1, 12)));
+        world.rewinds.push({ survives, atMs: world.kernel.nowMs });
+        world.ledger.rewindTo(survives);
+        world.proposals.rewindTo(Math.max(0, proposals.last - Math.floor(world.kernel.between(5, 30))));
         reconnectAll(world);
       });
     },
@@ -123,13 +144,15 @@ export const MISFORTUNES: Readonly<Record<string, { readonly weight: number; rea
 
 /** Something goes wrong every now and then, until the chaos is over. */
 export function beginMisfortunes(world: World, untilMs: number): void {
-  const names = Object.entries(MISFORTUNES).flatMap(([name, { weight }]) => Array.from({ length: weight }, () => name));
+  const all = Object.entries(MISFORTUNES)
+    .filter(([, { onlyIn = world.seed % 5 }]) => onlyIn === world.seed % 5)
+    .flatMap(([name, { weight, befall }]) => Array.from({ length: weight }, () => ({ name, befall })));
   const next = (): void => {
     world.kernel.after(world.kernel.between(200, 3500), () => {
       if (world.kernel.nowMs > untilMs) return;
-      const name = world.kernel.pick(names);
-      if (name !== 'LEDGER_REWOUND' || world.seed % 5 === 0) world.fault(name);
-      MISFORTUNES[name]?.befall(world);
+      const { name, befall } = world.kernel.pick(all);
+      world.fault(name);
+      befall(world);
       next();
     });
   };

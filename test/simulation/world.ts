@@ -191,6 +191,7 @@ export class World {
           const plan = this.plans.find((one) => one.run === run);
           if (plan !== undefined) this.execute(plan, { basedOn: version });
         });
+        return Promise.resolve();
       },
       beat: (from, lease) => {
         if (this.kernel.nowMs < this.leaseSilentUntilMs) return;

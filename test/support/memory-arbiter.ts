@@ -142,7 +142,7 @@ export type Surroundings = {
   readonly proposals: MemoryLog;
   /** From an arbiter to a session. */
   readonly answer: (session: string, message: AnswerMessage) => void;
-  readonly dispatch: (dispatch: Dispatch) => void;
+  readonly dispatch: (dispatch: Dispatch) => Promise<void>;
   /** To the other arbiters. */
   readonly beat: (from: ArbiterProcess, lease: Lease) => void;
   /** How long one message is on its way. */
@@ -195,10 +195,7 @@ export class ArbiterProcess {
         answer: (session, message) => {
           if (this.process.alive) around.answer(session, message);
         },
-        dispatch: (dispatch) => {
-          if (this.process.alive) around.dispatch(dispatch);
-          return Promise.resolve();
-        },
+        dispatch: (dispatch) => (this.process.alive ? around.dispatch(dispatch) : new Promise(() => undefined)),
         ruled: () => undefined,
         beat: (lease) => {
           if (this.process.alive) around.beat(this, lease);

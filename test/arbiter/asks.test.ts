@@ -1,0 +1,77 @@
+/** Questions that a process asks before it proposes, answered from what is settled. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { answerAsk } from '../../engine/arbiter/asks.ts';
+import type { Digest, RunId } from '../../protocol/ids.ts';
+import type { Ask, Outcomes } from '../../protocol/messages.ts';
+import type { ArbiterProcess } from '../support/memory-arbiter.ts';
+import { NO_DIGEST, runId } from '../support/worlds.ts';
+import { SmallWorld } from './small-world.ts';
+
+const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
+const COMPLETED = { type: 'COMPLETED', name: 'Completed' } as const;
+const FLOW = runId('flow');
+const identity = 'a'.repeat(64) as Digest;
+let world: SmallWorld;
+let arbiter: ArbiterProcess;
+
+beforeEach(async () => {
+  world = new SmallWorld();
+  arbiter = world.begin();
+  const create = { kind: 'flow', name: 'f', identity };
+  world.propose('one', { kind: 'flow', run: FLOW, to: RUNNING, claim: true, create, counter: 0 });
+  await world.pass(100);
+});
+
+const ask = (question: Ask): Promise<unknown> =>
+  answerAsk(arbiter.arbiter, question, {
+    policy: NO_DIGEST,
+    completesEarly: true,
+    heartbeatLimitMs: 10_000,
+    monotonicMs: () => world.kernel.nowMs,
+  });
+
+describe('a process asks', () => {
+  test('who is active', async () => {
+    expect(await ask({ v: 1, type: 'HELLO' })).toMatchObject({ v: 1, epoch: 1, completesEarly: true });
+  });
+
+  test('how a run is, and who executes it', async () => {
+    arbiter.arbiter.beat('one', { v: 1, pid: 42, host: 'here' });
+    expect(await ask({ v: 1, type: 'RUN', run: FLOW })).toMatchObject({
+      run: { run: FLOW, state: RUNNING, version: 1, execution: 1, process: { session: 'one', pid: 42, host: 'here' } },
+    });
+    expect(await ask({ v: 1, type: 'RUN', run: runId('nobody') })).not.toHaveProperty('run');
+  });
+
+  test('which run of its kind has not ended', async () => {
+    expect(await ask({ v: 1, type: 'UNFINISHED', identity })).toMatchObject({ run: { run: FLOW } });
+    world.propose('one', { kind: 'flow', run: FLOW, to: COMPLETED, report: true, execution: 1, counter: 1 });
+    await world.pass(100);
+    expect(await ask({ v: 1, type: 'UNFINISHED', identity })).not.toHaveProperty('run');
+  });
+
+  test('how the calls of a run ended, page by page, each once', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => `t${String(i)}`);
+    const calls = names
+      .flatMap((name, i) => {
+        const run = `${FLOW}.${name}` as RunId;
+        const create = { kind: 'task', name: 't', parent: FLOW };
+        const began = { kind: 'task', run, to: RUNNING, execution: 1, create };
+        return i % 10 === 0 ? [began] : [began, { kind: 'task', run, to: COMPLETED, report: true, execution: 1 }];
+      })
+      .map((draft, i) => ({ ...draft, counter: i + 1 }));
+    for (let at = 0; at < calls.length; at += 200) world.propose('one', ...calls.slice(at, at + 200));
+    await world.pass(500);
+    const ended: string[] = [];
+    let pages = 0;
+    for (let after: RunId | undefined; ; pages += 1) {
+      const page = (await ask({ v: 1, type: 'OUTCOMES', run: FLOW, ...(after && { after }) })) as Outcomes;
+      ended.push(...page.ended.map(({ run, state }) => `${run} ${state.type}`));
+      after = page.next;
+      if (after === undefined) break;
+    }
+    const expected = names.filter((_, i) => i % 10 !== 0).map((name) => `${FLOW}.${name} COMPLETED`);
+    expect(ended).toEqual(expected.sort());
+    expect(pages).toBeGreaterThan(0);
+  });
+});
