@@ -338,3 +338,30 @@ describe('a hint to workers', () => {
     expect(world.hints.map(({ version }) => version)).toEqual([1, 2]);
   });
 });
+
+test('a segment fits into a message of 1 MiB even unpacked, whatever the door let in', async () => {
+  world.begin();
+  await world.pass(100);
+  const names = Array.from({ length: 24 }, (_, i) => runId(`flow${String(i)}`));
+  const retry = { retriesMax: 1, delaysMs: Array.from({ length: 1000 }, () => 1234.5678901234567), jitter: 1 };
+  const create = { kind: 'flow', name: 'f', retry };
+  const starts = names.map((run, counter) => ({ kind: 'flow', run, to: RUNNING, claim: true, create, counter }));
+  // The longest text that may stand inline, in the characters that take the most room.
+  const error = { digest: 'a'.repeat(64), size: 1, inline: '\u0001'.repeat(16 * 1024) };
+  const to = { type: 'FAILED', name: 'Failed', error };
+  const ends = names.map((run, i) => ({
+    kind: 'flow',
+    run,
+    to,
+    report: true,
+    execution: 1,
+    counter: names.length + i,
+  }));
+  world.propose('one', ...starts);
+  for (let at = 0; at < ends.length; at += 6) world.propose('one', ...ends.slice(at, at + 6));
+  await world.pass(1000);
+  expect(world.answers('one')).toHaveLength(2 * names.length);
+  for await (const { bytes } of world.ledger.read(1)) {
+    expect(Buffer.byteLength(segmentOf(bytes).lines.join('\n'))).toBeLessThan(1024 * 1024);
+  }
+});

@@ -38,7 +38,14 @@ type Pending = {
 
 type Scope = { readonly run: RunId; readonly round: number; readonly parent: Scope | undefined; isOver: boolean };
 
-type FlowState = { round: number; start: () => void; outcome: Outcome | undefined };
+type FlowState = {
+  round: number;
+  start: () => void;
+  /** What its function gave. */
+  outcome: Outcome | undefined;
+  /** The ledger has it as failed; what it gave may never have been heard of. */
+  hasFailed: boolean;
+};
 
 export class Explanation {
   readonly called = new Set<RunId>();
@@ -73,6 +80,8 @@ export class Explanation {
       const event = this.#events[this.#cursor];
       if (event === undefined) return undefined;
       this.#cursor += 1;
+      const flow = this.#flows.get(event.run);
+      if (event.type === 'FAILED' && flow !== undefined) flow.hasFailed = true;
       if (event.run === root && event.type !== 'AGAIN') return this.#flows.get(root)?.outcome;
       if (event.type === 'AGAIN') this.#again(event);
     }
@@ -127,9 +136,9 @@ export class Explanation {
   #begin(run: RunId, index: number, parameters: unknown, parent: Scope | undefined): void {
     const known = this.#flows.get(run);
     // Called anew by a flow that is tried again.
-    const anew = known?.outcome?.type === 'FAILED';
-    const flow: FlowState = known ?? { round: 0, start: () => undefined, outcome: undefined };
-    if (anew) flow.round += 1;
+    const flow: FlowState = known ?? { round: 0, start: () => undefined, outcome: undefined, hasFailed: false };
+    if (flow.hasFailed) flow.round += 1;
+    flow.hasFailed = false;
     this.#flows.set(run, flow);
     flow.start = () => {
       flow.outcome = undefined;

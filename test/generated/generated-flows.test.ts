@@ -37,6 +37,8 @@ const SEED = seedText === '' ? 20_261_122 : Number(seedText);
 const PROGRAMS = Number(process.env['SEEDS'] ?? 40);
 const WORLDS_MAX = 16;
 const LANES = 8;
+/** Then the engine begins with an empty folder. */
+const PROGRAMS_OF_ENGINE = 250;
 /** One program of a run, shrunk as far as it gets, is better than none. */
 const SHRINK_LIMIT_MS = 10 * 60_000;
 
@@ -55,10 +57,16 @@ test(
   { timeout: 60_000 + PROGRAMS * 30_000 + SHRINK_LIMIT_MS },
   async () => {
     const reach = new Reach();
+    let tried = 0;
     let last: string | undefined;
     let failedSinceMs: number | undefined;
     const property = fc.asyncProperty(anyProgram, fc.nat(), async (program, seed) => {
       if (failedSinceMs !== undefined && performance.now() - failedSinceMs > SHRINK_LIMIT_MS) return;
+      tried += 1;
+      if (tried % PROGRAMS_OF_ENGINE === 0) {
+        await universe.stop();
+        universe = await startUniverse();
+      }
       const failure = await tryProgram(universe, {
         program,
         seed,

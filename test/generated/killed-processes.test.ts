@@ -2,7 +2,7 @@
  * The same promises as in generated-flows.test.ts, for real processes: scripts and workers that are ended by kill -9, or
  * stopped until their runs went on elsewhere, at a ruling drawn by the seed.
  *
- * SEED=<seed> draws other programs; SEEDS=<n> runs n worlds.
+ * SEED=<seed> draws other programs; SEEDS=<n> runs n / 10 worlds, if that is more than usual.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,7 +15,8 @@ import { startUniverse, type RunningUniverse } from './universe.ts';
 import { chanceOf } from './values.ts';
 
 const SEED = Number((process.env['SEED'] ?? '').split(':')[0] || 20_261_122);
-const WORLDS = Number(process.env['SEEDS'] ?? 24);
+/** A process costs as much as a hundred worlds in one. */
+const WORLDS = Math.max(24, Math.ceil(Number(process.env['SEEDS'] ?? 0) / 10));
 const LANES = 6;
 const HEARTBEAT_LIMIT_MS = 3000;
 
@@ -50,7 +51,7 @@ test(
 
 const failureText = (program: Program, plan: ProcessPlan, problems: readonly string[]): string =>
   [
-    `again: SEED=${String(SEED)} SEEDS=${String(WORLDS)} npx vitest run test/generated/killed-processes`,
+    `again: SEED=${String(SEED)} SEEDS=${String(WORLDS * 10)} npx vitest run test/generated/killed-processes`,
     JSON.stringify(plan),
     printed(program),
     ...problems,
