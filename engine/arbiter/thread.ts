@@ -11,7 +11,7 @@ import { streams, subjects } from '../../protocol/subjects.ts';
 import { stateDigest } from '../fold/workspace.ts';
 import { connectTo, type Address } from '../connect.ts';
 import { jetstreamLog } from '../log/jetstream.ts';
-import { makeRoom } from '../log/room.ts';
+import { roomMaker } from '../log/room.ts';
 import { ensureStreams } from '../log/streams.ts';
 import { Arbiter, type ArbiterRole } from './arbiter.ts';
 import type { ArbiterSettings } from './parts.ts';
@@ -66,6 +66,7 @@ const policies = corePolicies;
 const policy = policyDigest(policies);
 const theCourt = court(policies);
 const limits = { timeoutMs: data.settings.answerLimitMs };
+const makeRoom = roomMaker(connection, streams.proposals(workspace));
 const arbiter = new Arbiter({
   ledger: jetstreamLog(connection, { stream: streams.ledger(workspace), subject: subjects.ledger(workspace) }, limits),
   proposals: jetstreamLog(connection, { stream: streams.proposals(workspace), subject: 'unused' }, limits),
@@ -93,7 +94,7 @@ const arbiter = new Arbiter({
   },
   makeRoom: (before) => {
     // Should it fail, it is tried again.
-    void makeRoom(connection, streams.proposals(workspace), before).catch(() => undefined);
+    void makeRoom(before).catch(() => undefined);
   },
   ...(data.digests
     ? {

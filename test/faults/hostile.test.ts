@@ -153,13 +153,25 @@ test('counters that go backwards are answered from the record; one that comes to
     expect([again.seq, again.index, again.outcome]).toEqual([first.seq, first.index, 'accepted']);
     const count = (await rulings()).length;
     for (const counter of [4, 1_000_000, Number.MAX_SAFE_INTEGER]) {
-      session.publish(batchOf({ ...limitSet, counter, done: counter }));
+      session.publish(batchOf({ ...limitSet, counter }));
     }
     session.publish(batchOf({ ...limitSet, counter: 2 }));
     expect((await session.next(2)).outcome).toBe('accepted');
     expect(await rulings()).toHaveLength(count + 1);
     session.publish(batchOf({ ...limitSet, counter: 3 }, { ...limitSet, counter: 4 }));
     expect((await session.next(4)).outcome).toBe('accepted');
+  });
+});
+
+test('a session that claims answers it never had harms itself alone', async () => {
+  await withSession(async (session) => {
+    await session.ask(limitSet);
+    const counter = 1_000_000;
+    session.publish(batchOf({ ...limitSet, counter, done: counter }));
+    expect((await session.next(counter)).outcome).toBe('accepted');
+  });
+  await withSession(async (session) => {
+    expect((await session.ask(limitSet)).outcome).toBe('accepted');
   });
 });
 
