@@ -12,7 +12,11 @@ import type { Counters } from './arbiter/counters.ts';
 import { ArbiterKeeper } from './arbiter/keeper.ts';
 import { keepSnapshots } from './arbiter/snapshots.ts';
 import { STORE_FILE } from './arbiter/state-store.ts';
-import { keepProjector } from './projections/keeper.ts';
+import type { Measured } from './metrics/measured.ts';
+import type { MetricsAddress, MetricsServer } from './metrics/server.ts';
+import { keepProjector, type ProjectorKeeper } from './projections/keeper.ts';
+import { coreSource } from './policy/core.ts';
+import { openPolicy, type OpenPolicy } from './policy/open-policy.ts';
 import { addressOf, connectTo, withoutSecrets, type Address } from './connect.ts';
 import { writeConnectionFile, removeConnectionFile } from './server/connection-file.ts';
 import { startEmbeddedServer } from './server/embedded.ts';
@@ -32,6 +36,13 @@ export type EngineOptions = {
   /** The embedded server's port; left out, a free one. */
   readonly port?: number;
   readonly settings?: Partial<ArbiterSettings>;
+  /**
+   * The policy that is to be in force: a file (`.ts`, `.js`, `.yaml`, `.toml`) by path or file URL, bundled, checked, and
+   * looked at again whenever it changes; or `core`, for the engine's own rules. Left out: what is in force stays.
+   */
+  readonly policies?: string | URL;
+  /** Serve metrics for Prometheus at this port; left out, none are served. */
+  readonly metrics?: MetricsAddress;
   /** Hears what the engine does, a line at a time. */
   readonly say?: (line: string) => void;
   readonly onRole?: (role: ArbiterRole, epoch: number) => void;
@@ -47,6 +58,8 @@ export type Engine = {
   readonly workspace: string;
   /** How this process's own clients of the engine connect. */
   readonly clientAddress: Address;
+  /** Where the metrics are, if they were asked for. */
+  readonly metricsUrl?: string;
   /** The embedded nats-server's process. */
   natsPid(): number | undefined;
   counters(): Promise<Counters>;
@@ -62,7 +75,8 @@ export type Engine = {
  * @example
  * const engine = await startEngine({ dataDir: '.assent' });
  * await engine.stop();
- * @throws AssentError FOLDER_LOCKED, FOLDER_READ_ONLY, NATS_SERVER_MISSING, NATS_UNREACHABLE, ENGINE_START_FAILED
+ * @throws AssentError FOLDER_LOCKED, FOLDER_READ_ONLY, NATS_SERVER_MISSING, NATS_UNREACHABLE, POLICY_INVALID,
+ * POLICY_MISSING, ENGINE_START_FAILED
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const { workspace = 'default', durability = 'power', say = () => undefined } = options;
@@ -89,7 +103,8 @@ async function start(
   ends: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<Engine> {
-  const { workspace, durability, say, dataDir, url } = options;
+  const { workspace, durability, say, dataDir, url, policies } = options;
+  const [core, policy] = await Promise.all([coreSource(), policies === undefined ? undefined : openPolicy(policies)]);
   const stateDir = join(dataDir, 'state', workspace);
   // A server that exists may be shared by many engines; what this one keeps on disk is its own.
   const lock = await lockFolder(stateDir);
@@ -107,6 +122,7 @@ async function start(
     ...(options.onViewDigest === undefined ? {} : { onDigest: options.onViewDigest }),
   });
   ends.push(() => projector.stop());
+  let known = { isActive: false, epoch: 0 };
   const arbiter = new ArbiterKeeper({
     address,
     workspace,
@@ -115,8 +131,11 @@ async function start(
     processesDir: join(dataDir, 'processes'),
     settings: { ...ARBITER_DEFAULTS, alone: url === undefined, ...options.settings },
     digests: options.onDigest !== undefined,
+    core,
+    ...(policy === undefined ? {} : { policy: policy.given }),
     say,
     onRole: (role, epoch) => {
+      known = { isActive: role === 'ACTIVE', epoch };
       projector.role(role, epoch);
       options.onRole?.(role, epoch);
     },
@@ -127,6 +146,7 @@ async function start(
   });
   ends.push(() => arbiter.stop());
   await arbiter.settled;
+  ends.push(watchPolicy(policy, arbiter, say));
   await projector.ready;
   const { connection } = await connectTo(address, 'assent engine');
   ends.push(() => connection.close());
@@ -134,11 +154,14 @@ async function start(
   ends.push(() => {
     snapshots.stop();
   });
-  await server.announce();
+  const metrics = await metricsOf(options, { arbiter, projector, role: () => known });
+  ends.push(() => metrics?.stop());
+  await server.announce(policy?.file);
   ends.push(() => server.retract());
   return {
     url: withoutSecrets(address.url),
     workspace,
+    ...(metrics === undefined ? {} : { metricsUrl: metrics.url }),
     clientAddress: address,
     natsPid: () => server.pid(),
     counters: () => arbiter.counters(),
@@ -147,12 +170,45 @@ async function start(
   };
 }
 
+type Measurable = {
+  readonly arbiter: ArbiterKeeper;
+  readonly projector: ProjectorKeeper;
+  readonly role: () => Pick<Measured, 'isActive' | 'epoch'>;
+};
+
+/** A new policy of the same file is put in force like the first. Returns how to end that. */
+function watchPolicy(policy: OpenPolicy | undefined, arbiter: ArbiterKeeper, say: (line: string) => void): () => void {
+  const changed = (given: OpenPolicy['given']): void => {
+    arbiter.putInForce(given);
+  };
+  return policy?.watch(changed, say) ?? (() => undefined);
+}
+
+/** Who wants no metrics does not load what makes them. */
+async function metricsOf(
+  options: Decided,
+  { arbiter, projector, role }: Measurable,
+): Promise<MetricsServer | undefined> {
+  if (options.metrics === undefined) return undefined;
+  const { serveMetrics } = await import('./metrics/server.ts');
+  return serveMetrics(options.metrics, async () => {
+    const [counters, view] = await Promise.all([arbiter.countersInTime(), projector.metrics()]);
+    return {
+      workspace: options.workspace,
+      version: VERSION,
+      ...role(),
+      ...(counters === undefined ? {} : { counters }),
+      ...(view === undefined ? {} : { projector: view }),
+    };
+  });
+}
+
 type Server = {
   readonly address: Address;
   pid(): number | undefined;
   /** Starts a server anew that does not answer, if it is ours. */
   revive(say: (line: string) => void): void;
-  announce(): Promise<void>;
+  announce(policyFile: string | undefined): Promise<void>;
   retract(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -177,7 +233,11 @@ async function embedded(options: EngineOptions, dataDir: string, workspace: stri
         tell(`nats-server could not be started anew: ${String(error)}`);
       });
     },
-    announce: () => writeConnectionFile(dataDir, { url, workspace, version: VERSION, credentials }),
+    announce: (policyFile) =>
+      writeConnectionFile(dataDir, {
+        ...{ url, workspace, version: VERSION, credentials },
+        ...(policyFile === undefined ? {} : { policyFile }),
+      }),
     retract: () => removeConnectionFile(dataDir),
     stop: () => server.stop(),
   };

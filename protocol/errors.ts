@@ -53,6 +53,7 @@ export const ERRORS = {
     remedy: 'Export the flow from the file, or name it after the file with a colon: FILE:flow.',
   },
   OUTSIDE_RUN: { code: 2010, remedy: 'Call it in the function of a flow or a task, while that runs.' },
+  LIMIT_NOT_FOUND: { code: 2012, remedy: 'List the limits with `assent limits ls`.' },
   // 3xxx: the ledger
   LEDGER_BROKEN: {
     code: 3001,
@@ -82,6 +83,19 @@ export const ERRORS = {
   ENGINE_UNAVAILABLE: {
     code: 5002,
     remedy: 'Start one with `assent server`, or see why it stopped with `assent doctor`.',
+  },
+  POLICY_INVALID: {
+    code: 5003,
+    remedy: 'Correct the module at the place named above; `assent policy check FILE` looks at it without an engine.',
+  },
+  POLICY_MISSING: {
+    code: 5004,
+    remedy:
+      'Restore the object store, or put another policy in force: `assent server --policy FILE`, or `--policy core` for the rules of the engine itself.',
+  },
+  POLICY_UNTRUSTED: {
+    code: 5005,
+    remedy: 'If you trust where the file comes from, say so with --trust: its rules are then executed.',
   },
 } as const satisfies Record<string, { code: number; remedy: string }>;
 

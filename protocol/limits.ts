@@ -24,6 +24,12 @@ export const LIMITS = {
   nameMax: 200,
   /** Characters of a run's id: 16, and one call's identity for each level of nesting. */
   runIdMax: 2000,
+  /** Characters of a cache key (Prefect 3 has the same limit). */
+  cacheKeyMax: 2000,
+  /** Tags of one run. */
+  tagsOfRunMax: 64,
+  /** Slots that a rate limit gives back in a second. */
+  slotsPerSecondMax: 1_000_000,
   /** Named limits that one run may ask for. */
   limitsOfRunMax: 16,
   /** Milliseconds of any duration: a hundred years. */
@@ -32,6 +38,12 @@ export const LIMITS = {
   retriesMax: 10_000,
   /** Delays listed by one retry policy; the last one goes on. */
   retryDelaysMax: 1000,
+  /** Bytes of a file of declared rules. */
+  declaredFileBytesMax: 256 * 1024,
+  /** Rules of one such file. */
+  declaredRulesMax: 100,
+  /** Characters of one rule's condition. */
+  conditionMax: 2000,
   /** Proposals of one session that may be on their way, neither answered nor held; the others wait in the client. */
   sessionInFlightMax: 4096,
   /** Proposals that one arbiter keeps waiting to be judged before it stops reading. */

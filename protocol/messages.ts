@@ -1,9 +1,9 @@
 /**
  * What travels besides the ledger: batches of proposals to the arbiter, answers and orders to a session, heartbeats.
  */
-import type { Digest, RunId } from './ids.ts';
+import type { Digest, EpochMs, RunId } from './ids.ts';
 import type { Proposal } from './proposals.ts';
-import type { Outcome, Position, RejectCode } from './rulings.ts';
+import type { Outcome, Position, RejectCode, Selection } from './rulings.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
 
@@ -60,7 +60,11 @@ export type Ask =
   /** The newest unfinished run of this identity, and who executes it. */
   | { readonly v: 1; readonly type: 'UNFINISHED'; readonly identity: Digest }
   /** The ended calls of a flow run, a page from `after` (a run's id) on. */
-  | { readonly v: 1; readonly type: 'OUTCOMES'; readonly run: RunId; readonly after?: RunId };
+  | { readonly v: 1; readonly type: 'OUTCOMES'; readonly run: RunId; readonly after?: RunId }
+  /** How long the rules take, as far as that was sampled since the arbiter's thread began. */
+  | { readonly v: 1; readonly type: 'RULE_TIMES' }
+  /** The policy in force, its rules, and what was in force before. */
+  | { readonly v: 1; readonly type: 'POLICY' };
 
 export type Hello = {
   readonly v: 1;
@@ -91,6 +95,54 @@ export type RunView = {
 };
 
 export type Outcomes = { readonly ended: readonly RunView[]; readonly next?: RunId };
+
+export type RuleTimes = {
+  readonly rules: readonly {
+    readonly rule: string;
+    readonly samples: number;
+    readonly seconds: number;
+    readonly secondsMax: number;
+  }[];
+};
+
+/** A policy that is or was in force, from a place on the ledger on. */
+export type PolicyView = {
+  readonly policy: Digest;
+  /** It came with an engine, of whatever version. */
+  readonly core: boolean;
+  /** The file that it was made of. */
+  readonly from?: string;
+  readonly by: string;
+  readonly atMs: EpochMs;
+  readonly at: Position;
+};
+
+/** A rule as a policy lists it. */
+export type RuleView = {
+  readonly name: string;
+  readonly summary: string;
+  readonly on: readonly string[];
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly may: readonly string[];
+};
+
+export type PolicyReport = {
+  readonly epoch: number;
+  readonly policy: Digest;
+  /** The oldest first; the last one is in force. */
+  readonly history: readonly PolicyView[];
+  readonly rules: readonly RuleView[];
+  /** The parts, that of the workspace first: for each kind of run, the places of its rules in `rules`, in order. */
+  readonly parts: readonly {
+    readonly selection?: Selection;
+    readonly policies: readonly {
+      readonly policy: string;
+      readonly rules: readonly number[];
+      readonly shadow: readonly number[];
+    }[];
+  }[];
+};
 
 /** A message of the work queue: a flow run that waits for a worker. A hint only, the claim is a ruling. */
 export type WorkHint = {

@@ -5,8 +5,11 @@ import type { Digest, EpochMs, ProposalId, RunId } from './ids.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
 
-/** Slots of a named limit that a run needs while it runs. */
-export type SlotWish = { readonly limit: string; readonly slots: number };
+/**
+ * Slots of a named limit that a run needs while it runs. `by` is a key (a tenant, a host): runs with different keys do not
+ * share slots, each key has as many as the limit says.
+ */
+export type SlotWish = { readonly limit: string; readonly slots: number; readonly by?: string };
 
 export type RetryPolicy = {
   /** Further attempts after the first. */
@@ -32,6 +35,12 @@ export type RunDefinition = {
   readonly limits?: readonly SlotWish[];
   /** Higher is sooner among those that wait for the same thing. Default 0. */
   readonly priority?: number;
+  /** For rules and limits: a task asks for a slot of each limit `tag:<tag>` that is set. */
+  readonly tags?: readonly string[];
+  /** Where the result of an equal call may be kept, and for how long; `refresh` does not look, and keeps anew. */
+  readonly cache?: { readonly key: string; readonly ttlMs?: number; readonly refresh?: true };
+  /** The deployment that it is a run of: from PENDING on it needs a slot of the limit `deployment:<name>`, if that is set. */
+  readonly deployment?: string;
   /** Where a worker finds it. Absent: its creator executes it. */
   readonly work?: { readonly pool: string; readonly queue: string };
   /** What a script that runs again recognises its unfinished run by: flow, parameters and script. */
@@ -64,13 +73,40 @@ export type TransitionProposal = Asked & {
   readonly execution?: number;
   /** The asker wants to become the process that executes this flow run; the ruling mints an execution number. */
   readonly claim?: true;
+  /** An operator's override: only the rules of the policy `forced` are asked. It needs a reason. */
+  readonly force?: true;
   /** Present in the proposal that creates the run. */
   readonly create?: RunDefinition;
 };
 
+/** What becomes of a run that finds a limit full: it waits, it is cancelled, or those that run are cancelled for it. */
+export const ON_FULL = ['enqueue', 'cancel-new', 'cancel-running'] as const;
+export type OnFull = (typeof ON_FULL)[number];
+
+export type LimitSet = {
+  readonly type: 'LIMIT_SET';
+  readonly limit: string;
+  readonly slotsMax: number;
+  /** A rate limit: slots come back by time, so many a second, and not with the end of the run. */
+  readonly slotsPerSecond?: number;
+  /** Default: `enqueue`. */
+  readonly onFull?: OnFull;
+};
+
+/** A policy is put in force: whatever is ruled on after it is judged by it. */
+export type PolicySet = {
+  readonly type: 'POLICY_SET';
+  readonly policy: Digest;
+  /** The rules of the engine itself, of whatever version it is; else those of the stored source. */
+  readonly core?: true;
+  /** What it was made of, for people: a file's name. */
+  readonly from?: string;
+};
+
 /** What belongs to no run, ruled on like a transition. */
 export type WorkspaceEvent =
-  | { readonly type: 'LIMIT_SET'; readonly limit: string; readonly slotsMax: number }
+  | PolicySet
+  | LimitSet
   | { readonly type: 'LIMIT_REMOVED'; readonly limit: string }
   | { readonly type: 'SESSION_CLOSED'; readonly session: string; readonly silentSinceMs: EpochMs }
   /** Bytes at the door that are no proposal, or one that is not to be judged; kept for whoever wants to know. */

@@ -4,8 +4,9 @@
  */
 import type { ErrorKind } from './errors.ts';
 import type { Digest, RunId } from './ids.ts';
-import type { RetryPolicy, SlotWish } from './proposals.ts';
+import type { OnFull, RetryPolicy, SlotWish } from './proposals.ts';
 import type { Outcome, Position, RejectCode, TrailEntry, Waits } from './rulings.ts';
+import type { FlipPosition, FlipRow, ShadowRow } from './shadow.ts';
 import type { StateType } from './states.ts';
 import type { Value } from './values.ts';
 
@@ -49,6 +50,15 @@ type Words = {
   readonly HELD: { readonly run?: RunId; readonly after?: Position; readonly limit?: number };
   /** How often each rule decided what. */
   readonly COUNTERS: object;
+  /** How often each rule was asked, and what it said. */
+  readonly RULES: object;
+  /** What shadow rules would have done: the counts, and the newest flips first. */
+  readonly SHADOW: {
+    readonly rule?: string;
+    readonly sinceMs?: number;
+    readonly before?: FlipPosition;
+    readonly limit?: number;
+  };
   readonly SESSIONS: { readonly before?: number; readonly limit?: number };
 };
 
@@ -67,6 +77,10 @@ export type RunState = {
   readonly name: string;
   readonly message?: string;
   readonly dueAtMs?: number;
+  /** Of a pause: its key, until when it can be resumed, and that its process has ended. */
+  readonly key?: string;
+  readonly timeoutAtMs?: number;
+  readonly suspended?: true;
 };
 
 /** What one proposal about a run waits for. */
@@ -81,8 +95,26 @@ export type HeldRow = {
   readonly waits: Waits;
   readonly sinceMs: number;
   readonly priority: number;
-  /** Where it was held first. */
+  /** Where it was held first, and where last. */
   readonly at: Position;
+  readonly last: Position;
+};
+
+/** When a held proposal is judged again. */
+export type Again =
+  | { readonly type: 'AT'; readonly atMs: number }
+  /** `limit`: when slots of it are given back, or more of them are set. `run`: when this flow run moves. */
+  | { readonly type: 'WHEN_FREE'; readonly limits: readonly string[] }
+  | { readonly type: 'WHEN_MOVED'; readonly run: RunId };
+
+/** A held proposal with what holds it, and what ends the wait. */
+export type Waiting = HeldRow & {
+  /** The rule that would let it pass then, and what it says now. */
+  readonly rule?: string;
+  readonly why?: string;
+  readonly again: Again;
+  /** Its place in the queue of each limit that it waits for, from 1. */
+  readonly queue: readonly { readonly limit: string; readonly place: number; readonly length: number }[];
 };
 
 export type RunRow = {
@@ -103,6 +135,10 @@ export type RunRow = {
   readonly createdMs: number;
   readonly startedMs?: number;
   readonly endedMs?: number;
+  /** When it was first meant to start. */
+  readonly expectedMs?: number;
+  /** How long it was RUNNING in all its attempts, without the time since it last became so. */
+  readonly runMs: number;
   /** Who asked for it first. */
   readonly by: string;
   /** The slots that it holds. */
@@ -111,6 +147,9 @@ export type RunRow = {
   /** Rulings on it, and those that were rejections. */
   readonly rulings: number;
   readonly rejected: number;
+  readonly priority: number;
+  readonly tags?: readonly string[];
+  readonly deployment?: string;
   /** Its place in the order of creation: a cursor for pages. */
   readonly place: number;
 };
@@ -122,11 +161,12 @@ export type RunDetail = RunRow & {
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
   readonly limits?: readonly SlotWish[];
-  readonly priority?: number;
   readonly work?: { readonly pool: string; readonly queue: string };
   /** Of a flow run of its own: the execution that is current, and the session that it was handed to. */
   readonly execution?: number;
   readonly session?: string;
+  /** When the flow run at the top was created: time zero for all that is told of it. */
+  readonly beganMs: number;
   /** How many tasks and subflows are under it, by type of state; `NONE` has not started. */
   readonly calls: Readonly<Record<string, number>>;
   /** The ruling that put it in its state. */
@@ -168,16 +208,33 @@ export type Explained = RulingRow & {
   readonly dueAtMs?: number;
   /** The rules that said more than that they pass. */
   readonly said: readonly Exclude<TrailEntry, string>[];
+  /** It was forced: what the rules would have said, and which of them. */
+  readonly overrides?: {
+    readonly outcome: Outcome;
+    readonly rule?: string;
+    readonly code?: RejectCode;
+    readonly why?: string;
+  };
 };
 
 export type LimitRow = {
   readonly limit: string;
   /** Absent: it was removed while slots of it were held. */
   readonly slotsMax?: number;
+  /** A rate limit: slots that come back in a second. */
+  readonly slotsPerSecond?: number;
+  readonly onFull: OnFull;
+  /** The key within the limit that this row is about; each key has all the slots. */
+  readonly by?: string;
   readonly used: number;
   readonly waiting: number;
   /** The runs that hold its slots, at most 100 of them. */
-  readonly holders: readonly { readonly run: RunId; readonly name: string; readonly slots: number }[];
+  readonly holders: readonly {
+    readonly run: RunId;
+    readonly name: string;
+    readonly slots: number;
+    readonly sinceMs: number;
+  }[];
 };
 
 export type CounterRow = {
@@ -186,6 +243,20 @@ export type CounterRow = {
   readonly rule: string;
   readonly code?: RejectCode;
   readonly count: number;
+};
+
+/** How often a rule was asked about one kind of run, and what it said. */
+export type RuleRow = {
+  readonly rule: string;
+  readonly kind: 'flow' | 'subflow' | 'task' | 'background' | 'workspace';
+  readonly asked: number;
+  readonly passed: number;
+  readonly rewrote: number;
+  readonly rejected: number;
+  readonly held: number;
+  readonly errors: number;
+  /** Times that an operator's override pushed aside what it said. */
+  readonly overridden: number;
 };
 
 export type SessionRow = {
@@ -255,10 +326,12 @@ export type Explanation = {
   /** The last rulings that moved it, at most 5, in the ledger's order: the last one put it in its state. */
   readonly path: readonly Explained[];
   /** What it and its calls wait for now, at most 100. */
-  readonly waiting: readonly HeldRow[];
+  readonly waiting: readonly Waiting[];
   readonly waitingMore: number;
   /** The limits that are waited for. */
   readonly limits: readonly LimitRow[];
+  /** The last refusals of what was asked about the run itself, at most 10, in the ledger's order. */
+  readonly refused: readonly Explained[];
   /** Calls that ended otherwise than completed, with the ruling that ended them, at most 50. */
   readonly failed: readonly { readonly run: RunRow; readonly moved?: Explained }[];
   readonly failedMore: number;
@@ -283,6 +356,12 @@ export type Answers = {
   readonly LIMITS: { readonly limits: readonly LimitRow[]; readonly next?: string };
   readonly HELD: { readonly held: readonly HeldRow[]; readonly next?: Position };
   readonly COUNTERS: { readonly counters: readonly CounterRow[] };
+  readonly RULES: { readonly rules: readonly RuleRow[] };
+  readonly SHADOW: {
+    readonly rules: readonly ShadowRow[];
+    readonly flips: readonly FlipRow[];
+    readonly next?: FlipPosition;
+  };
   readonly SESSIONS: { readonly sessions: readonly SessionRow[]; readonly next?: number };
 };
 

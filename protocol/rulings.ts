@@ -1,8 +1,8 @@
 /**
  * A ruling: the recorded answer to a proposal, with all that is needed to understand it and to judge it again.
  */
-import type { Digest, EpochMs } from './ids.ts';
-import type { Proposal, SlotWish } from './proposals.ts';
+import type { Digest, EpochMs, RunId } from './ids.ts';
+import type { PolicySet, Proposal, SlotWish } from './proposals.ts';
 import type { State } from './states.ts';
 
 export const OUTCOMES = ['accepted', 'rewritten', 'rejected', 'held'] as const;
@@ -26,6 +26,22 @@ export type RejectCode =
   | 'DEADLOCK'
   /** More slots are asked for than the limit has. */
   | 'NEVER_FITS'
+  /** A pause with this key has fired in this attempt already. */
+  | 'PAUSE_FIRED'
+  /** Only a running flow run can be paused. */
+  | 'NOT_RUNNING'
+  /** A paused run goes on by RUNNING or, if it is suspended, by SCHEDULED. */
+  | 'NOT_RESUMABLE'
+  /** Only a scheduled run can be late. */
+  | 'NOT_SCHEDULED'
+  /** Somebody has taken the run already. */
+  | 'ALREADY_PENDING'
+  /** No worker could find it. */
+  | 'NO_WORKER'
+  /** It is an override, and says no reason. */
+  | 'REASON_NEEDED'
+  /** The run has completed with a result, and another end would lose it. */
+  | 'RESULT_KEPT'
   /** No such run, and the proposal does not say what it is. */
   | 'RUN_UNKNOWN'
   /** Its session is closed, or was never opened. */
@@ -34,25 +50,38 @@ export type RejectCode =
   | 'STALE_EPOCH'
   /** Two arbiters in a row ended while they judged it. */
   | 'POISON'
+  /** The source of the policy that it would put in force is not to be had. */
+  | 'POLICY_MISSING'
   /** It cannot be read, or contradicts itself. */
   | 'MALFORMED'
-  /** A rule threw, changed what it was given, or said something that is no opinion. */
+  /** A rule threw, changed what it was given, took too long, or said something that is no opinion. */
   | 'RULE_ERROR'
+  /** A rule said two things about the same. */
+  | 'RULE_IMPURE'
   /** Codes of rules that users write. */
   | (string & {});
 
 /** What a held proposal waits for. */
 export type Waits =
   | { readonly type: 'TIME'; readonly dueAtMs: EpochMs }
-  | { readonly type: 'SLOTS'; readonly limits: readonly SlotWish[] }
+  /** `untilMs`: a rate limit has room then. `evict`: runs that are cancelled to make room. */
+  | {
+      readonly type: 'SLOTS';
+      readonly limits: readonly SlotWish[];
+      readonly untilMs?: EpochMs;
+      readonly evict?: readonly RunId[];
+    }
   | { readonly type: 'FLOW' };
 
 /** What a rule takes for the run, by the fold, if the ruling stands. */
 export type Claim =
   | { readonly type: 'SLOTS'; readonly slots: readonly SlotWish[] }
-  | { readonly type: 'TIMER'; readonly timer: TimerKind; readonly dueAtMs: EpochMs };
+  | { readonly type: 'TIMER'; readonly timer: TimerKind; readonly dueAtMs: EpochMs }
+  /** The result is kept under this key for calls that come later. */
+  | { readonly type: 'CACHE'; readonly key: string; readonly expiresAtMs?: EpochMs };
 
-export type TimerKind = 'start' | 'timeout' | 'grace' | 'claim';
+export const TIMER_KINDS = ['start', 'late', 'claim', 'timeout', 'pause', 'grace'] as const;
+export type TimerKind = (typeof TIMER_KINDS)[number];
 
 /** One rule's part in a hearing: its name when it passed, more when it said more. */
 export type TrailEntry =
@@ -64,6 +93,9 @@ export type TrailEntry =
       readonly code?: RejectCode;
     };
 
+/** A policy may hold for one flow and all under it, or for what has a tag. */
+export type Selection = { readonly flow: string } | { readonly tag: string };
+
 export type Ruling = {
   readonly type: 'RULING';
   readonly outcome: Outcome;
@@ -71,6 +103,8 @@ export type Ruling = {
   readonly proposal: Proposal;
   /** The first 16 digits of the policy's digest. */
   readonly policy: string;
+  /** By which part of the policy it was judged; absent: by what holds for the whole workspace. */
+  readonly selection?: Selection;
   readonly trail: readonly TrailEntry[];
   /** The facts that the asked rules needed, as they were. */
   readonly facts: Readonly<Record<string, unknown>>;
@@ -80,6 +114,10 @@ export type Ruling = {
   readonly claims?: readonly Claim[];
   /** The run's version after this ruling. */
   readonly version: number;
+  /** Of a forced transition: what the rules would have said to it. */
+  readonly overrides?: { readonly outcome: Outcome; readonly trail: readonly TrailEntry[] };
+  /** What the shadow rules said that were asked beside the policy; none of it was enforced. */
+  readonly shadow?: readonly TrailEntry[];
   /** The execution that this ruling minted. */
   readonly execution?: number;
   /** Of a proposal that was held: the ruling that held it. */
@@ -99,6 +137,8 @@ export type EpochEntry = {
   readonly policy: Digest;
   /** Where in PROPOSALS the predecessor ended while it judged, if it is known: two in a row at one make it poison. */
   readonly endedAt?: Position;
+  /** Put in force with this epoch by whoever runs the engine, because the source of the one before is not to be had. */
+  readonly set?: PolicySet;
   /** The head that this arbiter had and that the ledger no longer has: a restored backup, or a power cut. */
   readonly rewound?: { readonly seq: number; readonly hash: Digest; readonly lastFound: number };
 };

@@ -27,9 +27,19 @@ type Named = {
 
 export type State =
   | (Named & { readonly type: 'SCHEDULED'; readonly dueAtMs: EpochMs; readonly error?: Value })
-  | (Named & { readonly type: 'PENDING' })
+  /** `dueAtMs`: when it was due; it does not run before. */
+  | (Named & { readonly type: 'PENDING'; readonly dueAtMs?: EpochMs })
   | (Named & { readonly type: 'RUNNING' })
-  | (Named & { readonly type: 'PAUSED' })
+  /**
+   * `key` names this pause within the run: each fires once an attempt. After `timeoutAtMs` it cannot be resumed any more.
+   * `suspended`: its process has ended, a worker goes on with it; otherwise its process waits.
+   */
+  | (Named & {
+      readonly type: 'PAUSED';
+      readonly key?: string;
+      readonly timeoutAtMs?: EpochMs;
+      readonly suspended?: true;
+    })
   | (Named & { readonly type: 'CANCELLING' })
   | (Named & { readonly type: 'COMPLETED'; readonly result?: Value })
   /** `retriable: false` says that another attempt would fail in the same way. Default: true. */

@@ -14,6 +14,11 @@ export const PAGE_ROWS_MAX = 1000;
 
 const count = z.int().nonnegative();
 const name = z.string().min(1).max(LIMITS.nameMax);
+/** A limit's name, and its key in brackets. */
+const limitKey = z
+  .string()
+  .min(1)
+  .max(2 * LIMITS.nameMax + 2);
 const run = z
   .string()
   .max(LIMITS.runIdMax)
@@ -39,9 +44,18 @@ const query: z.ZodType<Query> = z.discriminatedUnion('type', [
   z.strictObject({ ...asked, type: z.literal('RULINGS'), run, after: position, limit, lines: yes, notable: yes }),
   z.strictObject({ ...asked, type: z.literal('RULINGS_BY'), actor: name, before: position, limit }),
   z.strictObject({ ...asked, type: z.literal('WHY'), run, after: position }),
-  z.strictObject({ ...asked, type: z.literal('LIMITS'), after: name.exactOptional(), limit }),
+  z.strictObject({ ...asked, type: z.literal('LIMITS'), after: limitKey.exactOptional(), limit }),
   z.strictObject({ ...asked, type: z.literal('HELD'), run: run.exactOptional(), after: position, limit }),
   z.strictObject({ ...asked, type: z.literal('COUNTERS') }),
+  z.strictObject({ ...asked, type: z.literal('RULES') }),
+  z.strictObject({
+    ...asked,
+    type: z.literal('SHADOW'),
+    rule: name.exactOptional(),
+    sinceMs: count.exactOptional(),
+    before: z.strictObject({ seq: count, index: count, rule: name }).exactOptional(),
+    limit,
+  }),
   z.strictObject({ ...asked, type: z.literal('SESSIONS'), before: count.exactOptional(), limit }),
 ]);
 

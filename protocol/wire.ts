@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Digest, EpochMs, RunId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import type { Ask, Batch, Heartbeat, ProposalDraft } from './messages.ts';
-import type { RunDefinition } from './proposals.ts';
+import { ON_FULL, type RunDefinition } from './proposals.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
 
@@ -35,9 +35,15 @@ const result = value.exactOptional();
 
 export const stateSchema: z.ZodType<State> = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('SCHEDULED'), ...named, dueAtMs: epochMs, error }),
-  z.strictObject({ type: z.literal('PENDING'), ...named }),
+  z.strictObject({ type: z.literal('PENDING'), ...named, dueAtMs: epochMs.exactOptional() }),
   z.strictObject({ type: z.literal('RUNNING'), ...named }),
-  z.strictObject({ type: z.literal('PAUSED'), ...named }),
+  z.strictObject({
+    type: z.literal('PAUSED'),
+    ...named,
+    key: name.exactOptional(),
+    timeoutAtMs: epochMs.exactOptional(),
+    suspended: z.literal(true).exactOptional(),
+  }),
   z.strictObject({ type: z.literal('CANCELLING'), ...named }),
   z.strictObject({ type: z.literal('COMPLETED'), ...named, result }),
   z.strictObject({ type: z.literal('FAILED'), ...named, error, retriable: z.boolean().exactOptional() }),
@@ -60,10 +66,19 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
     .exactOptional(),
   timeoutMs: durationMs.positive().exactOptional(),
   limits: z
-    .array(z.strictObject({ limit: name, slots: z.int().positive() }))
+    .array(z.strictObject({ limit: name, slots: z.int().positive(), by: name.exactOptional() }))
     .max(LIMITS.limitsOfRunMax)
     .exactOptional(),
   priority: z.int().exactOptional(),
+  tags: z.array(name).max(LIMITS.tagsOfRunMax).exactOptional(),
+  cache: z
+    .strictObject({
+      key: z.string().min(1).max(LIMITS.cacheKeyMax),
+      ttlMs: durationMs.exactOptional(),
+      refresh: z.literal(true).exactOptional(),
+    })
+    .exactOptional(),
+  deployment: name.exactOptional(),
   work: z.strictObject({ pool: token, queue: token }).exactOptional(),
   identity: digest.exactOptional(),
 });
@@ -83,6 +98,7 @@ const transition = {
   report: z.literal(true).exactOptional(),
   execution: count.exactOptional(),
   claim: z.literal(true).exactOptional(),
+  force: z.literal(true).exactOptional(),
   create: definition.exactOptional(),
 };
 
@@ -93,7 +109,18 @@ const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [
     kind: z.literal('workspace'),
     ...asked,
     event: z.discriminatedUnion('type', [
-      z.strictObject({ type: z.literal('LIMIT_SET'), limit: name, slotsMax: count }),
+      z.strictObject({
+        type: z.literal('LIMIT_SET'),
+        limit: name,
+        slotsMax: count,
+        // Less often than once in the longest duration is no rate: `slotsMax: 0` closes a limit.
+        slotsPerSecond: z
+          .number()
+          .min(1000 / LIMITS.durationMsMax)
+          .max(LIMITS.slotsPerSecondMax)
+          .exactOptional(),
+        onFull: z.enum(ON_FULL).exactOptional(),
+      }),
       z.strictObject({ type: z.literal('LIMIT_REMOVED'), limit: name }),
     ]),
   }),
@@ -155,6 +182,8 @@ const ask: z.ZodType<Ask> = z.discriminatedUnion('type', [
   z.strictObject({ v: z.literal(1), type: z.literal('RUN'), run: runId }),
   z.strictObject({ v: z.literal(1), type: z.literal('UNFINISHED'), identity: digest }),
   z.strictObject({ v: z.literal(1), type: z.literal('OUTCOMES'), run: runId, after: runId.exactOptional() }),
+  z.strictObject({ v: z.literal(1), type: z.literal('RULE_TIMES') }),
+  z.strictObject({ v: z.literal(1), type: z.literal('POLICY') }),
 ]);
 
 export const parseHeartbeat = (bytes: Uint8Array): Parsed<Heartbeat> => parseWith(heartbeat, bytes);

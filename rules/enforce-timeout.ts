@@ -11,7 +11,7 @@ import { FROM_ANY } from './state-sets.ts';
 export const enforceTimeout = defineRule({
   name: 'enforce-timeout',
   summary: 'An attempt that runs for longer than its time-out fails, whether or not its process notices.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: FROM_ANY,
   to: ['RUNNING'],
   needs: ['timeoutMs'],

@@ -4,7 +4,7 @@
  * | the current execution       | anybody       | PASS                                                      |
  * | another execution           | anybody       | REJECT FENCED: the run went on elsewhere                  |
  * | none                        | the engine    | PASS: it guards itself by version and epoch               |
- * | none, on a flow, a wish     | anybody       | PASS: an operator, or a process that claims the run       |
+ * | none, not on a task, a wish | anybody       | PASS: an operator, or a process that claims the run       |
  * | none, on a task or a report | anybody else  | REJECT FENCED: only the process that executes may say so  |
  */
 import { defineRule, pass, reject } from './rule.ts';
@@ -13,7 +13,7 @@ import { ANY_STATE, FROM_ANY } from './state-sets.ts';
 export const fenceStaleExecutions = defineRule({
   name: 'fence-stale-executions',
   summary: 'Only the process that a run was handed to last may speak for it.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: FROM_ANY,
   to: ANY_STATE,
   needs: ['execution'],
@@ -23,7 +23,7 @@ export const fenceStaleExecutions = defineRule({
     if (asked !== undefined) {
       return reject('FENCED', `execution ${String(current)} is current, this was asked by execution ${String(asked)}`);
     }
-    if (by === 'engine' || (kind === 'flow' && !report) || (kind === 'subflow' && !report)) return pass();
+    if (by === 'engine' || (kind !== 'task' && !report)) return pass();
     return reject('FENCED', 'it was asked in the name of no execution');
   },
 });

@@ -11,7 +11,7 @@ import { defineRule, rewrite } from './rule.ts';
 export const finishCancelling = defineRule({
   name: 'finish-cancelling',
   summary: 'A run that ends while it is being cancelled is cancelled, whatever it says of itself.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: ['CANCELLING'],
   to: ['FAILED', 'COMPLETED', 'CRASHED'],
   needs: [],

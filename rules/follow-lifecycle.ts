@@ -1,57 +1,48 @@
 /**
- * | from       | may go to                                                                      |
- * | ---------- | ------------------------------------------------------------------------------ |
- * | nothing    | SCHEDULED PENDING RUNNING                                                      |
- * | SCHEDULED  | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
- * | PENDING    | SCHEDULED PENDING RUNNING CANCELLING and every end but COMPLETED               |
- * | RUNNING    | SCHEDULED PAUSED CANCELLING and every end; RUNNING in a later execution, round |
- * | PAUSED     | SCHEDULED RUNNING CANCELLING and every end                                     |
- * | CANCELLING | every end                                                                      |
- * | an end     | RUNNING, and itself (keep-terminal-states has seen to it)                      |
+ * | kind             | from           | to                                                          | opinion                 |
+ * | ---------------- | -------------- | ----------------------------------------------------------- | ----------------------- |
+ * | any              | CANCELLING     | CANCELLING                                                  | REJECT DUPLICATE        |
+ * | flow, background | RUNNING        | RUNNING                                                     | REJECT DUPLICATE        |
+ * | task, subflow    | RUNNING        | RUNNING, in the same execution and round of its flow        | REJECT DUPLICATE        |
+ * | any              | CANCELLING     | anything but an end                                         | REJECT NOT_IN_LIFECYCLE |
+ * | flow, background | PAUSED, alive  | RUNNING                                                     | PASS                    |
+ * | flow, background | anything else  | RUNNING, without the claim of a process                     | REJECT NOT_IN_LIFECYCLE |
+ * | subflow          | PAUSED, alive  | RUNNING                                                     | PASS                    |
+ * | subflow          | anything else  | RUNNING, in the name of no execution                        | REJECT NOT_IN_LIFECYCLE |
+ * | any              | anything else  | anything else                                               | PASS                    |
  *
- * RUNNING again in the same execution and round is a DUPLICATE, and so is CANCELLING twice. A flow run becomes RUNNING only by the
- * claim of a process, or, after a pause, by the word of the one that executes it: one in nobody's hands would run for ever.
+ * Ends keep themselves (keep-terminal-states). A flow run in nobody's hands would be RUNNING for ever; one that is paused
+ * and not suspended is alive in its process's hands, and goes on by anybody's word.
  */
-import type { StateType } from '../protocol/states.ts';
-import { defineRule, pass, reject, type FromType } from './rule.ts';
+import { isTerminal } from '../protocol/states.ts';
+import { defineRule, pass, reject } from './rule.ts';
 import { ANY_STATE, FROM_ANY } from './state-sets.ts';
-
-const ENDS: readonly StateType[] = ['COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED'];
-const BROKEN_ENDS: readonly StateType[] = ['FAILED', 'CRASHED', 'CANCELLED'];
-
-export const SUCCESSORS: Readonly<Record<FromType, readonly StateType[]>> = {
-  NONE: ['SCHEDULED', 'PENDING', 'RUNNING'],
-  SCHEDULED: ['SCHEDULED', 'PENDING', 'RUNNING', 'CANCELLING', ...BROKEN_ENDS],
-  PENDING: ['SCHEDULED', 'PENDING', 'RUNNING', 'CANCELLING', ...BROKEN_ENDS],
-  RUNNING: ['SCHEDULED', 'RUNNING', 'PAUSED', 'CANCELLING', ...ENDS],
-  PAUSED: ['SCHEDULED', 'RUNNING', 'CANCELLING', ...ENDS],
-  CANCELLING: ENDS,
-  COMPLETED: ['RUNNING', 'COMPLETED'],
-  FAILED: ['RUNNING', 'FAILED'],
-  CRASHED: ['RUNNING', 'CRASHED'],
-  CANCELLED: ['RUNNING', 'CANCELLED'],
-};
 
 export const followLifecycle = defineRule({
   name: 'follow-lifecycle',
   summary: 'A run goes only from where it is to where that can lead.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: FROM_ANY,
   to: ANY_STATE,
   needs: ['execution', 'flow', 'ran'],
   may: ['reject'],
   judge: ({ from, to, kind, claim }, { execution, flow, ran }) => {
-    const fromType = from?.type ?? 'NONE';
-    const again = fromType === to.type && (fromType === 'RUNNING' || fromType === 'CANCELLING');
+    const isRoot = kind === 'flow' || kind === 'background';
     const sameTry = ran?.execution === execution.current && ran.round === flow?.round;
-    if (again && (fromType === 'CANCELLING' || kind === 'flow' || sameTry)) {
-      return reject('DUPLICATE', `the run is ${fromType} already`);
+    const again = from?.type === to.type && (to.type === 'RUNNING' || to.type === 'CANCELLING');
+    if (again && (to.type === 'CANCELLING' || isRoot || sameTry)) {
+      return reject('DUPLICATE', `the run is ${to.type} already`);
     }
-    const executed = fromType === 'PAUSED' && execution.asked === execution.current;
-    if (kind === 'flow' && to.type === 'RUNNING' && !claim && !executed) {
-      return reject('NOT_IN_LIFECYCLE', 'a flow run starts by the claim of a process that executes it');
+    if (from?.type === 'CANCELLING' && !isTerminal(to)) {
+      return reject('NOT_IN_LIFECYCLE', `CANCELLING cannot become ${to.type}`);
     }
-    if (SUCCESSORS[fromType].includes(to.type)) return pass();
-    return reject('NOT_IN_LIFECYCLE', `${fromType === 'NONE' ? 'a new run' : fromType} cannot become ${to.type}`);
+    const waitsInProcess = from?.type === 'PAUSED' && from.suspended !== true;
+    if (isRoot && to.type === 'RUNNING' && !claim && !waitsInProcess) {
+      return reject('NOT_IN_LIFECYCLE', 'it starts by the claim of a process that executes it');
+    }
+    if (kind === 'subflow' && to.type === 'RUNNING' && execution.asked === undefined && !waitsInProcess) {
+      return reject('NOT_IN_LIFECYCLE', 'it starts by the process that executes its flow run');
+    }
+    return pass();
   },
 });

@@ -1,6 +1,28 @@
 /** The entry point `assent/rules`: how rules are written, and the ones in force. */
+export {
+  after,
+  before,
+  completePolicies,
+  definePolicies,
+  replace,
+  without,
+  type CompletePolicies,
+  type PolicyChange,
+  type PolicyModule,
+  type PolicyParts,
+} from './compose.ts';
 export { completesEarly, corePolicies } from './policy.ts';
-export { court, judge, type Court, type Governing, type Policy, type Verdict } from './judge.ts';
+export {
+  court,
+  judge,
+  type Court,
+  type Governing,
+  type Policies,
+  type Policy,
+  type PolicyName,
+  type Verdict,
+} from './judge.ts';
+export { shadow } from './shadow.ts';
 export {
   defineRule,
   hold,

@@ -1,6 +1,6 @@
 /** Tells an opinion from nonsense: what a rule returns is not trusted, because it goes onto the ledger. Not a rule. */
 import { STATE_TYPES } from '../protocol/states.ts';
-import type { Claim, Waits } from '../protocol/rulings.ts';
+import { TIMER_KINDS, type Claim, type Waits } from '../protocol/rulings.ts';
 import type { Opinion } from './rule.ts';
 
 /** Characters of a name, a message or a reason; more is no line for people. */
@@ -36,15 +36,28 @@ const STATE_FIELDS: ReadonlySet<string> = new Set([
   'result',
   'error',
   'retriable',
+  'key',
+  'timeoutAtMs',
+  'suspended',
 ]);
 
 function isState(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { type, name, message, dueAtMs, result, error, retriable } = value as Partial<Record<string, unknown>>;
+  const { type, name, message, dueAtMs, result, error, retriable, key, timeoutAtMs, suspended } = value as Partial<
+    Record<string, unknown>
+  >;
   return (
     (STATE_TYPES as readonly unknown[]).includes(type) &&
     isName(name) &&
-    (type === 'SCHEDULED' ? isTime(dueAtMs) : dueAtMs === undefined) &&
+    (type === 'SCHEDULED'
+      ? isTime(dueAtMs)
+      : type === 'PENDING'
+        ? isOptional(dueAtMs, isTime)
+        : dueAtMs === undefined) &&
+    (type === 'PAUSED' || (key ?? timeoutAtMs ?? suspended) === undefined) &&
+    isOptional(key, isName) &&
+    isOptional(timeoutAtMs, isTime) &&
+    isOptional(suspended, (flag) => flag === true) &&
     isOptional(message, isText) &&
     isOptional(retriable, (flag) => typeof flag === 'boolean') &&
     isOptional(result, isValue) &&
@@ -63,7 +76,12 @@ function isWait(value: unknown, nowMs: number): boolean {
     case 'TIME':
       return isTime(waits.dueAtMs) && Number(waits.dueAtMs) > nowMs;
     case 'SLOTS':
-      return areSlots(waits.limits) && waits.limits?.length !== 0;
+      return (
+        areSlots(waits.limits) &&
+        waits.limits?.length !== 0 &&
+        isOptional(waits.untilMs, (at) => isTime(at) && Number(at) > nowMs) &&
+        isOptional(waits.evict, (runs) => Array.isArray(runs) && runs.every(isName))
+      );
     case 'FLOW':
       return true;
     case undefined:
@@ -80,7 +98,9 @@ function isClaim(value: unknown): boolean {
     case 'SLOTS':
       return areSlots(claim.slots);
     case 'TIMER':
-      return ['start', 'timeout', 'grace', 'claim'].includes(String(claim.timer)) && isTime(claim.dueAtMs);
+      return (TIMER_KINDS as readonly unknown[]).includes(claim.timer) && isTime(claim.dueAtMs);
+    case 'CACHE':
+      return isName(claim.key) && isOptional(claim.expiresAtMs, isTime);
     case undefined:
     default:
       return false;
@@ -89,6 +109,7 @@ function isClaim(value: unknown): boolean {
 
 const areSlots = (value: unknown): boolean =>
   Array.isArray(value) &&
-  value.every((wish: { limit?: unknown; slots?: unknown } | null) => {
-    return isName(wish?.limit) && Number.isSafeInteger(wish?.slots) && Number(wish?.slots) > 0;
+  value.every((wish: { limit?: unknown; slots?: unknown; by?: unknown } | null) => {
+    const isCount = Number.isSafeInteger(wish?.slots) && Number(wish?.slots) > 0;
+    return isName(wish?.limit) && isCount && isOptional(wish?.by, isName);
   });

@@ -6,45 +6,37 @@
  * hold a slot while it waits for something else; retrying comes last, because only a failure that stands is retried.
  */
 import { boundCancelling } from './bound-cancelling.ts';
+import { boundPause } from './bound-pause.ts';
 import { cancelIdleRuns } from './cancel-idle-runs.ts';
+import { cancelLateWhenFull } from './cancel-late-when-full.ts';
 import { enforceTimeout } from './enforce-timeout.ts';
 import { failAsCancelled } from './fail-as-cancelled.ts';
 import { fenceStaleExecutions } from './fence-stale-executions.ts';
 import { finishCancelling } from './finish-cancelling.ts';
 import { followLifecycle } from './follow-lifecycle.ts';
-import type { Court, Policy } from './judge.ts';
+import { keepDueTime } from './keep-due-time.ts';
+import { keepPendingClaim } from './keep-pending-claim.ts';
+import { keepResults } from './keep-results.ts';
 import { keepTerminalStates } from './keep-terminal-states.ts';
+import { markLateOnce } from './mark-late-once.ts';
+import { pauseRunningFlow } from './pause-running-flow.ts';
 import { rejectStaleWishes } from './reject-stale-wishes.ts';
+import { renameReruns } from './rename-reruns.ts';
+import { requireReason } from './require-reason.ts';
 import { resumeCrashedFlow } from './resume-crashed-flow.ts';
+import { resumePausedFlow } from './resume-paused-flow.ts';
+import { retrieveCachedResult } from './retrieve-cached-result.ts';
 import { retryFailedFlow } from './retry-failed-flow.ts';
 import { retryFailedTask } from './retry-failed-task.ts';
 import { reuseCompletedTask } from './reuse-completed-task.ts';
-import type { RunKind } from './rule.ts';
 import { stoppedFlowStartsNoTask } from './stopped-flow-starts-no-task.ts';
+import { storeCachedResult } from './store-cached-result.ts';
 import { takeSlots } from './take-slots.ts';
 import { waitForDueTime } from './wait-for-due-time.ts';
+import type { Court, Policies, Policy } from './judge.ts';
 
-const taskPolicy: Policy = {
-  name: 'task',
-  rules: [
-    fenceStaleExecutions,
-    rejectStaleWishes,
-    reuseCompletedTask,
-    keepTerminalStates,
-    followLifecycle,
-    cancelIdleRuns,
-    finishCancelling,
-    failAsCancelled,
-    stoppedFlowStartsNoTask,
-    waitForDueTime,
-    takeSlots,
-    enforceTimeout,
-    boundCancelling,
-    retryFailedTask,
-  ],
-};
-
-const flowPolicy: Policy = {
+/** It is the unit of execution: handed to one process at a time, which speaks for it and for all that it calls. */
+const flow: Policy = {
   name: 'flow',
   rules: [
     fenceStaleExecutions,
@@ -53,21 +45,34 @@ const flowPolicy: Policy = {
     followLifecycle,
     cancelIdleRuns,
     finishCancelling,
+    // Before the slots: the second worker is refused, and does not wait.
+    keepPendingClaim,
+    markLateOnce,
+    // After the second mark was refused: a run is cancelled for being late once or never.
+    cancelLateWhenFull,
+    pauseRunningFlow,
+    // Before the waits: a pause that has timed out waits for nothing any more.
+    resumePausedFlow,
+    keepDueTime,
     waitForDueTime,
+    // After every other wait: what waits for something else holds no slot.
     takeSlots,
     enforceTimeout,
     boundCancelling,
+    boundPause,
+    // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedFlow,
     resumeCrashedFlow,
   ],
 };
 
 /** A subflow is called like a task and lives like a flow. */
-const subflowPolicy: Policy = {
+const subflow: Policy = {
   name: 'subflow',
   rules: [
     fenceStaleExecutions,
     rejectStaleWishes,
+    // Before ends are kept: a call that has ended is answered, not refused.
     reuseCompletedTask,
     keepTerminalStates,
     followLifecycle,
@@ -75,19 +80,106 @@ const subflowPolicy: Policy = {
     finishCancelling,
     failAsCancelled,
     stoppedFlowStartsNoTask,
+    // Before the slots: the second worker is refused, and does not wait.
+    keepPendingClaim,
+    markLateOnce,
+    pauseRunningFlow,
+    // Before the waits: a pause that has timed out waits for nothing any more.
+    resumePausedFlow,
+    keepDueTime,
     waitForDueTime,
+    // After every other wait: what waits for something else holds no slot.
     takeSlots,
     enforceTimeout,
     boundCancelling,
+    boundPause,
+    // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedFlow,
   ],
 };
 
-export const corePolicies: Readonly<Record<RunKind, Policy>> = {
-  flow: flowPolicy,
-  subflow: subflowPolicy,
-  task: taskPolicy,
+/** A call: what it completed once is not done again. */
+const task: Policy = {
+  name: 'task',
+  rules: [
+    fenceStaleExecutions,
+    rejectStaleWishes,
+    // Before ends are kept: a call that has ended is answered, not refused.
+    reuseCompletedTask,
+    keepTerminalStates,
+    followLifecycle,
+    // After the guards: what has ended, or runs, is not answered. Before the waits: an answer needs no slot, and no
+    // flow run that runs.
+    retrieveCachedResult,
+    cancelIdleRuns,
+    finishCancelling,
+    failAsCancelled,
+    stoppedFlowStartsNoTask,
+    keepDueTime,
+    waitForDueTime,
+    // After every other wait: what waits for something else holds no slot.
+    takeSlots,
+    enforceTimeout,
+    boundCancelling,
+    boundPause,
+    // After what cancelling makes of a failure: what was cancelled is not tried again.
+    retryFailedTask,
+    renameReruns,
+    storeCachedResult,
+  ],
 };
+
+/** A task run of its own is handed to a worker like a flow run, and lives like a task run. */
+const background: Policy = {
+  name: 'background',
+  rules: [
+    fenceStaleExecutions,
+    rejectStaleWishes,
+    keepTerminalStates,
+    followLifecycle,
+    // After the guards: what has ended, or runs, is not answered. Before the waits: an answer needs no slot, and no
+    // flow run that runs.
+    retrieveCachedResult,
+    cancelIdleRuns,
+    finishCancelling,
+    // Before the slots: the second worker is refused, and does not wait.
+    keepPendingClaim,
+    markLateOnce,
+    // After the second mark was refused: a run is cancelled for being late once or never.
+    cancelLateWhenFull,
+    resumePausedFlow,
+    keepDueTime,
+    waitForDueTime,
+    // After every other wait: what waits for something else holds no slot.
+    takeSlots,
+    enforceTimeout,
+    boundCancelling,
+    boundPause,
+    // After what cancelling makes of a failure: what was cancelled is not tried again.
+    retryFailedTask,
+    resumeCrashedFlow,
+    renameReruns,
+    storeCachedResult,
+  ],
+};
+
+/** What an operator's override is still held to; what the other rules would have said is recorded with it. */
+const forced: Policy = {
+  name: 'forced',
+  rules: [
+    // First of all, so that nothing is learnt about a run without one.
+    requireReason,
+    rejectStaleWishes,
+    keepResults,
+    cancelIdleRuns,
+    stoppedFlowStartsNoTask,
+    enforceTimeout,
+    boundCancelling,
+    boundPause,
+  ],
+};
+
+export const corePolicies: Policies = { flow, subflow, task, background, forced };
 
 /**
  * Whether no rule can alter the completion of a running task, so that its value may be used before the ruling is known.
@@ -96,7 +188,7 @@ export const corePolicies: Readonly<Record<RunKind, Policy>> = {
 export function completesEarly(court: Court): boolean {
   const guards = new Set([fenceStaleExecutions.name, rejectStaleWishes.name, followLifecycle.name]);
   return court
-    .governing('task', 'RUNNING', 'COMPLETED')
+    .governing('task', 'task', 'RUNNING', 'COMPLETED')
     .rules.every(
       (rule) => rule.may.length === 0 || (guards.has(rule.name) && !rule.may.some((may) => may !== 'reject')),
     );

@@ -11,7 +11,7 @@ import { ANY_STATE, FROM_ANY } from './state-sets.ts';
 export const rejectStaleWishes = defineRule({
   name: 'reject-stale-wishes',
   summary: 'A wish that rests on an older version of the run is refused.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: FROM_ANY,
   to: ANY_STATE,
   needs: ['version'],

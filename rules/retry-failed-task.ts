@@ -11,7 +11,7 @@ import { retryOpinion } from './retry.ts';
 export const retryFailedTask = defineRule({
   name: 'retry-failed-task',
   summary: 'A failed attempt of a task becomes a later attempt while the retry budget lasts.',
-  on: ['task'],
+  on: ['task', 'background'],
   from: ['RUNNING'],
   to: ['FAILED'],
   needs: ['retry', 'chance'],

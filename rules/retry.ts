@@ -9,7 +9,7 @@ type Known = Pick<Facts, 'retry' | 'chance'> & { readonly nowMs: EpochMs };
 export function retryOpinion(to: State, { retry, chance, nowMs }: Known): Opinion {
   if (to.type !== 'FAILED' || retry.retriesMax === 0) return pass();
   if (to.retriable === false) return pass(undefined, 'the error is not worth another attempt');
-  if (retry.used >= retry.retriesMax) return pass(undefined, `all ${String(retry.retriesMax)} retries are used`);
+  if (retry.used >= retry.retriesMax) return pass(undefined, usedUp(retry.retriesMax));
   const delayMs = delayOf(retry, chance);
   const scheduled: State = {
     type: 'SCHEDULED',
@@ -21,6 +21,9 @@ export function retryOpinion(to: State, { retry, chance, nowMs }: Known): Opinio
   const nth = `retry ${String(retry.used + 1)} of ${String(retry.retriesMax)} in ${String(delayMs)} ms`;
   return rewrite(scheduled, to.message === undefined ? nth : `${nth}, after: ${to.message.slice(0, 200)}`);
 }
+
+const usedUp = (retriesMax: number): string =>
+  retriesMax === 1 ? 'its one retry is used' : `all ${String(retriesMax)} retries are used`;
 
 /** The listed delay of this retry, the last one for all after it; stretched by chance, so that what failed together does not come back together. */
 function delayOf({ used, delaysMs, jitter }: Facts['retry'], chance: number): number {

@@ -4,6 +4,7 @@
  * | COMPLETED         | or any before                 | REWRITE to the recorded completion: it does not run  |
  * | FAILED            | yes                           | REWRITE to the recorded failure: it was final        |
  * | FAILED            | before                        | PASS: the flow run began anew to try again           |
+ * | as above          | asked for with a reason       | PASS, unless it completed with a result              |
  *
  * This rule is what makes execution durable: a flow function that is run again meets its earlier calls here.
  */
@@ -17,8 +18,9 @@ export const reuseCompletedTask = defineRule({
   to: ['RUNNING'],
   needs: ['flow', 'ran'],
   may: ['rewrite'],
-  judge: ({ from }, { flow, ran }) => {
-    if (from === undefined) return pass();
+  judge: ({ from, reason }, { flow, ran }) => {
+    const hasResult = from?.type === 'COMPLETED' && from.result !== undefined;
+    if (from === undefined || (reason !== undefined && !hasResult)) return pass();
     if (from.type === 'COMPLETED') return rewrite(from, 'this call has completed before');
     return flow?.round === ran?.round ? rewrite(from, 'this call has failed for good before') : pass();
   },

@@ -5,12 +5,15 @@
  * R2 It takes nothing and sends nothing: what it wants for the run it claims in its opinion, and the claim takes effect
  *    only with the ruling. So a losing opinion leaves nothing to clean up.
  */
-import type { EpochMs } from '../protocol/ids.ts';
+import type { EpochMs, RunId } from '../protocol/ids.ts';
+import type { OnFull } from '../protocol/proposals.ts';
 import type { Claim, RejectCode, Waits } from '../protocol/rulings.ts';
 import type { State, StateType } from '../protocol/states.ts';
+import type { Value } from '../protocol/values.ts';
 
-/** A flow run of its own, a flow run within a flow run, a task run. */
-export type RunKind = 'flow' | 'subflow' | 'task';
+/** A flow run of its own, a flow run within a flow run, a task run, a task run of its own. */
+export const RUN_KINDS = ['flow', 'subflow', 'task', 'background'] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
 /** `NONE`: the run does not exist yet. */
 export type FromType = StateType | 'NONE';
 
@@ -21,12 +24,20 @@ export type Transition = {
   readonly to: State;
   /** A rule has answered that the run stays as it is; no proposal can say so. */
   readonly stays?: true;
+  /** After a rewrite: the type that was asked for. */
+  readonly asked?: StateType;
   /** It says what happened, rather than what is wanted. */
   readonly report: boolean;
   /** The asker wants to become the process that executes the flow run. */
   readonly claim: boolean;
   /** The user that asks; `engine` for the engine's own proposers. */
   readonly by: string;
+  /** What the asker says of itself; of the engine's own proposers: `clock`, `cascade`, `liveness`, `limit`. */
+  readonly onBehalfOf?: string;
+  /** Why, in the asker's words. */
+  readonly reason?: string;
+  /** An operator's override. */
+  readonly forced?: true;
 };
 
 /** A named limit as it stands for one run. */
@@ -34,6 +45,15 @@ export type SlotFact = {
   readonly limit: string;
   /** Absent: nobody has set this limit, so it bounds nothing. */
   readonly slotsMax?: number;
+  /** The key within the limit that this run counts for. */
+  readonly by?: string;
+  /** The slots are needed from here on. */
+  readonly from: 'PENDING' | 'RUNNING';
+  readonly onFull: OnFull;
+  /** A rate limit: a slot comes back every `everyMs`; all of them are back at `emptyAtMs`. */
+  readonly rate?: { readonly everyMs: number; readonly emptyAtMs: EpochMs };
+  /** Who holds slots, longest first; only of a limit that cancels those that run. */
+  readonly holders?: readonly { readonly run: RunId; readonly slots: number; readonly isEnding: boolean }[];
   /** Slots that this run asks for. */
   readonly wanted: number;
   /** Slots that other runs hold. */
@@ -69,6 +89,19 @@ export type Facts = {
     readonly retriesMax: number;
     readonly delaysMs: readonly number[];
     readonly jitter: number;
+  };
+  /** What the run is. */
+  readonly run: { readonly name: string; readonly tags: readonly string[]; readonly deployment?: string };
+  /** A process has it in its hands: one that executes it, or waits for its next attempt. */
+  readonly inHands: boolean;
+  /** The keys of the pauses that fired in this attempt. */
+  readonly pauses: readonly string[];
+  /** The cache as it stands for the run's key, whether or not the entry has expired. */
+  readonly cache?: {
+    readonly key: string;
+    readonly ttlMs?: number;
+    readonly refresh?: true;
+    readonly entry?: { readonly run: RunId; readonly result?: Value; readonly expiresAtMs?: EpochMs };
   };
   /** Whether a worker can find the run by itself, and how often one went on with it after a crash. */
   readonly resume: { readonly byWorker: boolean; readonly used: number };

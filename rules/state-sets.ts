@@ -5,7 +5,3 @@ import type { FromType } from './rule.ts';
 export const ANY_STATE: readonly StateType[] = STATE_TYPES;
 export const FROM_ANY: readonly FromType[] = ['NONE', ...STATE_TYPES];
 export const TERMINAL: readonly StateType[] = TERMINAL_TYPES;
-/** States in which a process may be at work. */
-export const ACTIVE: readonly StateType[] = ['RUNNING', 'CANCELLING'];
-/** States in which no process is at work. */
-export const WAITING: readonly StateType[] = ['SCHEDULED', 'PENDING', 'PAUSED'];

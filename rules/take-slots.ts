@@ -1,47 +1,110 @@
 /**
- * | of the named limits                                  | opinion                                            |
- * | ---------------------------------------------------- | -------------------------------------------------- |
- * | none is asked for, or none of them is set            | PASS                                               |
- * | one has fewer slots in all than are asked for        | REJECT NEVER_FITS (HOLD when it has none at all)   |
- * | one could be freed by an ancestor alone: for this    | REJECT DEADLOCK                                    |
- * | run, or for one that waits before it                 |                                                    |
- * | one is full, or others wait for it already           | HOLD until the slots are free                      |
- * | all have room                                        | PASS, and CLAIM the slots: all of them or none     |
+ * | of the limits that are set and that the run asks for      | opinion                                                    |
+ * | --------------------------------------------------------- | ---------------------------------------------------------- |
+ * | there is none                                             | PASS                                                       |
+ * | one has fewer slots in all than are asked for             | REJECT NEVER_FITS (HOLD when it has none: it is closed)    |
+ * | only an ancestor could free one for it, or for who waits  | REJECT DEADLOCK                                            |
+ * | one is full, or others wait for it, and cancels new ones  | REWRITE to CANCELLED                                       |
+ * | one is full, and cancels those that run                   | HOLD until its slots are free, and EVICT who runs longest  |
+ * | one is full, or others wait for it                        | HOLD until its slots are free, or have come back by time   |
+ * | all have room                                             | PASS, and CLAIM the slots: all of them or none             |
+ *
+ * The limit of a deployment is taken from PENDING on, the others for RUNNING. A run that has run before (a retry, a resumed
+ * pause) is not new: it waits.
  */
-import { defineRule, hold, pass, reject, type SlotFact } from './rule.ts';
+import type { RunId } from '../protocol/ids.ts';
+import type { SlotWish } from '../protocol/proposals.ts';
+import { isTerminal } from '../protocol/states.ts';
+import { defineRule, hold, pass, reject, rewrite, type Facts, type Opinion, type SlotFact } from './rule.ts';
+import { fits, isFull, roomAtMs, roomOf, usedOf } from './slots.ts';
 import { FROM_ANY } from './state-sets.ts';
 
 export const takeSlots = defineRule({
   name: 'take-slots',
   summary: 'A run starts only with a slot of every named limit that it asks for, in order of priority, then of asking.',
-  on: ['flow', 'subflow', 'task'],
+  on: ['flow', 'subflow', 'task', 'background'],
   from: FROM_ANY,
-  to: ['RUNNING'],
-  needs: ['slots'],
-  may: ['reject', 'hold'],
-  judge: (_, { slots }) => {
-    const set = slots.filter((slot) => slot.slotsMax !== undefined);
+  to: ['PENDING', 'RUNNING'],
+  needs: ['slots', 'attempt'],
+  may: ['rewrite', 'reject', 'hold'],
+  judge: ({ from, to, reason }, { slots, attempt, nowMs }) => {
+    const set = slots.filter((slot) => slot.slotsMax !== undefined && (to.type === 'RUNNING' || slot.from === to.type));
     if (set.length === 0) return pass();
     const never = set.find((slot) => slot.slotsMax !== 0 && slot.wanted > roomOf(slot));
     if (never !== undefined) {
       return reject(
         'NEVER_FITS',
-        `${String(never.wanted)} slots of '${never.limit}' are asked for, it has ${String(never.slotsMax)}`,
+        `${String(never.wanted)} slots of ${nameOf(never)} are asked for, it has ${String(never.slotsMax)}`,
       );
     }
     const stuck = set.find(isStuck);
     if (stuck !== undefined) {
-      return reject('DEADLOCK', `the slots of '${stuck.limit}' are held by a run that waits for this one`);
+      return reject('DEADLOCK', `the slots of ${nameOf(stuck)} are held by a run that waits for this one`);
     }
-    const full = set.find((slot) => slot.ahead > 0 || slot.used + slot.wanted > roomOf(slot));
-    if (full !== undefined) return hold({ type: 'SLOTS', limits: set.map(wishOf) }, reasonOf(full));
-    return pass([{ type: 'SLOTS', slots: set.map(wishOf) }]);
+    const full = set.filter((slot) => isFull(slot, nowMs));
+    // What has run before, or goes on after its end, waits for its slot: an end is not changed without a reason.
+    const isNew = attempt === 0 && (!isTerminal(from) || reason !== undefined);
+    return full.length === 0
+      ? pass([{ type: 'SLOTS', slots: set.map(wishOf) }])
+      : whenFull(full, set, { isNew, nowMs });
   },
 });
 
+function whenFull(
+  full: readonly SlotFact[],
+  set: readonly SlotFact[],
+  { isNew, nowMs }: { readonly isNew: boolean; readonly nowMs: Facts['nowMs'] },
+): Opinion {
+  const closed = isNew ? full.find(({ onFull }) => onFull === 'cancel-new') : undefined;
+  if (closed !== undefined) {
+    const message = `the limit ${nameOf(closed)} was full`;
+    return rewrite({ type: 'CANCELLED', name: 'Cancelled', message }, reasonOf(closed, nowMs));
+  }
+  // One run may hold slots of several of the limits.
+  const evict = [...new Set(full.flatMap((slot) => evictions(slot, nowMs)))];
+  // Those that come later wait for the first in the queue, whatever the time.
+  const untilMs = Math.max(...full.map((slot) => (slot.ahead > 0 ? 0 : (roomAtMs(slot) ?? 0))));
+  return hold(
+    {
+      type: 'SLOTS',
+      limits: set.map(wishOf),
+      ...(untilMs > nowMs ? { untilMs: untilMs as Facts['nowMs'] } : {}),
+      ...(evict.length === 0 ? {} : { evict }),
+    },
+    reasonsOf(full, nowMs),
+  );
+}
+
+/** Who has to go so that the first in the queue fits, longest first; those that are going already count as gone. */
+function evictions(slot: SlotFact, nowMs: Facts['nowMs']): readonly RunId[] {
+  if (slot.onFull !== 'cancel-running' || slot.ahead > 0 || fits(slot, nowMs)) return [];
+  let missing = slot.used + slot.wanted - roomOf(slot);
+  const evict: RunId[] = [];
+  for (const { slots, isEnding } of slot.holders ?? []) if (isEnding) missing -= slots;
+  for (const { run, slots, isEnding } of slot.holders ?? []) {
+    if (missing <= 0) break;
+    if (isEnding) continue;
+    missing -= slots;
+    evict.push(run);
+  }
+  return evict;
+}
+
+const REASONS_SHOWN = 3;
+
+function reasonsOf(full: readonly SlotFact[], nowMs: Facts['nowMs']): string {
+  const shown = full.slice(0, REASONS_SHOWN).map((slot) => reasonOf(slot, nowMs));
+  const more = full.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${String(more)} more limits are full`] : [])].join('; ');
+}
+
 const isStuck = (slot: SlotFact): boolean =>
   slot.heldByAncestors > 0 && Math.max(slot.wanted, slot.wantedAhead) + slot.heldByAncestors > roomOf(slot);
-const roomOf = (slot: SlotFact): number => slot.slotsMax ?? 0;
-const wishOf = (slot: SlotFact): { limit: string; slots: number } => ({ limit: slot.limit, slots: slot.wanted });
-const reasonOf = (slot: SlotFact): string =>
-  `${String(slot.used)} of ${String(roomOf(slot))} slots of '${slot.limit}' are taken, ${String(slot.ahead)} wait before it`;
+const nameOf = ({ limit, by }: SlotFact): string => (by === undefined ? `'${limit}'` : `'${limit}' for '${by}'`);
+const wishOf = ({ limit, wanted, by }: SlotFact): SlotWish => ({
+  limit,
+  slots: wanted,
+  ...(by === undefined ? {} : { by }),
+});
+const reasonOf = (slot: SlotFact, nowMs: Facts['nowMs']): string =>
+  `${String(usedOf(slot, nowMs))} of ${String(roomOf(slot))} slots of ${nameOf(slot)} are taken, ${String(slot.ahead)} wait before it`;

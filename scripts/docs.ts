@@ -11,10 +11,12 @@ import { pathToFileURL } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { ERRORS } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { court, type Policy } from '../rules/judge.ts';
+import type { StateType } from '../protocol/states.ts';
+import { court, type Policy, type PolicyName } from '../rules/judge.ts';
 import { corePolicies } from '../rules/policy.ts';
-import type { Rule, RunKind } from '../rules/rule.ts';
+import { RUN_KINDS, type FromType, type Rule } from '../rules/rule.ts';
 import { ANY_STATE, FROM_ANY } from '../rules/state-sets.ts';
+import { MATRIX_LEGEND, verdictMatrix } from './rule-matrices.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MEND = 'npm run docs:generate';
@@ -59,49 +61,60 @@ async function rulesPage(): Promise<Page> {
       '[rules/rule.ts](../rules/rule.ts) how one is written.',
     '## Policies',
     '> ' + headerOf(source).join('\n> '),
-    ...Object.entries(corePolicies).map(([kind, policy]) => policySection(kind as RunKind, policy, source)),
+    MATRIX_LEGEND,
+    ...Object.entries(corePolicies).map(([kind, policy]) => policySection(kind as PolicyName, policy, source)),
     '## The rules',
     ...sections,
   ].join('\n\n');
   return { path: 'docs/rules.md', text };
 }
 
-function policySection(kind: RunKind, policy: Policy, source: string): string {
+function policySection(kind: PolicyName, policy: Policy, source: string): string {
   const reasons = reasonsIn(source, kind);
   const lines = policy.rules.map((rule, index) => {
     const why = reasons.get(rule.name);
     return `${String(index + 1)}. [${rule.name}](#${rule.name})${why === undefined ? '' : ` (${why})`}`;
   });
   const about = reasons.get('');
-  return [`### ${titleOf(kind)}`, ...(about === undefined ? [] : [about]), lines.join('\n'), matrix(kind, policy)].join(
-    '\n\n',
-  );
+  return [
+    `### ${titleOf(kind)}`,
+    ...(about === undefined ? [] : [about]),
+    lines.join('\n'),
+    matrix(kind, policy),
+    verdictMatrix(kind),
+  ].join('\n\n');
 }
 
-const TITLES: Readonly<Record<RunKind, string>> = {
+const TITLES: Readonly<Record<PolicyName, string>> = {
   flow: 'Policy `flow`: a flow run of its own',
   subflow: 'Policy `subflow`: a flow run called by a flow run',
   task: 'Policy `task`: a task run',
+  background: 'Policy `background`: a task run of its own, which a worker executes',
+  forced: 'Policy `forced`: an override, of any run',
 };
-const titleOf = (kind: RunKind): string => TITLES[kind];
+const titleOf = (kind: PolicyName): string => TITLES[kind];
 
 /** From where to where: the numbers of the rules that govern. Those that govern everything are named once, above. */
-function matrix(kind: RunKind, policy: Policy): string {
+function matrix(name: PolicyName, policy: Policy): string {
   const theCourt = court(corePolicies);
+  const kinds = name === 'forced' ? RUN_KINDS : [name];
+  const governing = (from: FromType, to: StateType): readonly (readonly Rule[])[] =>
+    kinds.map((kind) => theCourt.governing(name, kind, from, to).rules);
   const numberOf = (rule: Rule): number => policy.rules.indexOf(rule) + 1;
   const everywhere = policy.rules.filter((rule) =>
-    FROM_ANY.every((from) => ANY_STATE.every((to) => theCourt.governing(kind, from, to).rules.includes(rule))),
+    FROM_ANY.every((from) => ANY_STATE.every((to) => governing(from, to).every((rules) => rules.includes(rule)))),
   );
-  const row = (from: (typeof FROM_ANY)[number]): string => {
+  const row = (from: FromType): string => {
     const cells = ANY_STATE.map((to) => {
-      const numbers = theCourt.governing(kind, from, to).rules.filter((rule) => !everywhere.includes(rule));
-      return numbers.map((rule) => String(numberOf(rule))).join(' ');
+      const rules = new Set(governing(from, to).flat());
+      return policy.rules.flatMap((rule) => (rules.has(rule) && !everywhere.includes(rule) ? numberOf(rule) : []));
     });
-    return `| **${from}** | ${cells.join(' | ')} |`;
+    return `| **${from}** | ${cells.map((numbers) => numbers.join(' ')).join(' | ')} |`;
   };
   return [
     `Rules ${everywhere.map((rule) => String(numberOf(rule))).join(', ')} govern every transition. The others, by the ` +
-      'state that the run is in (rows; `NONE`: it does not exist yet) and the one that is wanted (columns):',
+      'state that the run is in (rows; `NONE`: it does not exist yet) and the one that is wanted (columns)' +
+      (kinds.length > 1 ? ', each for the kinds of run that it is about:' : ':'),
     [
       `| from \\ to | ${ANY_STATE.join(' | ')} |`,
       `| --- |${' --- |'.repeat(ANY_STATE.length)}`,
@@ -145,9 +158,9 @@ function headerOf(source: string): readonly string[] {
 }
 
 /** The comment over a policy (under the empty name), and the comments between its rules, by the rule that follows. */
-function reasonsIn(source: string, kind: RunKind): ReadonlyMap<string, string> {
+function reasonsIn(source: string, kind: PolicyName): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
-  const pattern = new RegExp(`(?:/\\*\\* ([^\\n]*) \\*/\\n)?const ${kind}Policy: Policy = \\{([\\s\\S]*?)\\n\\};`);
+  const pattern = new RegExp(`(?:/\\*\\* ([^\\n]*) \\*/\\n)?const ${kind}: Policy = \\{([\\s\\S]*?)\\n\\};`);
   const [, about, body = ''] = pattern.exec(source) ?? [];
   if (about !== undefined) reasons.set('', about);
   let why: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * Records a golden history: what a scenario leaves on the ledger, and the state that it ends in, in test/golden/. A file
- * that exists is not written again: what an earlier version wrote is never edited.
+ * Records a golden history: what a scenario leaves on the ledger, and the state that it ends in, in test/golden/, and the
+ * policy that it was ruled by, as a source under its digest, in test/golden/policies/. A file that exists is not written
+ * again: what an earlier version wrote is never edited.
  *
  *   node scripts/golden-record.ts            all scenarios that this version has not recorded yet
  */
@@ -8,9 +9,11 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '../engine/fold/workspace.ts';
+import { coreSource } from '../engine/policy/index.ts';
 import { VERSION } from '../engine/version.ts';
 import type { RunId } from '../protocol/ids.ts';
 import type { RunDefinition } from '../protocol/proposals.ts';
+import { sha256 } from '../protocol/segment.ts';
 import type { State } from '../protocol/states.ts';
 import { endOf, goldenOf, readHistory } from '../test/golden/history.ts';
 import { chanceOf, Monkey } from '../test/support/worlds-random.ts';
@@ -23,18 +26,25 @@ const FAILED: State = { type: 'FAILED', name: 'Failed', message: 'Error: no rout
 const SCENARIOS: Readonly<Record<string, () => Desk>> = {
   'a-retry-a-crash-a-resume-and-a-cancel': aDay,
   'a-worker-that-dies-and-a-start-tomorrow': aNight,
-  'random-work': () => {
-    const chance = chanceOf(2);
-    const number = (): number => Math.floor(chance() * 1000);
-    const monkey = new Monkey();
-    for (let i = 0; i < 260; i += 1) monkey.do([number(), number(), number(), number(), number()]);
-    return monkey.desk;
-  },
+  'random-work': () => randomWork(2, 260),
+  'more-random-work': () => randomWork(3, 400),
 };
+
+/** The source of the rules that are in force now, and the digest that rulings name it by. */
+const source = await coreSource();
+const policy = sha256(source);
+
+function randomWork(seed: number, steps: number): Desk {
+  const chance = chanceOf(seed);
+  const number = (): number => Math.floor(chance() * 1000);
+  const monkey = new Monkey(new Desk({ chance: chanceOf(7), policy }));
+  for (let i = 0; i < steps; i += 1) monkey.do([number(), number(), number(), number(), number()]);
+  return monkey.desk;
+}
 
 /** What an ordinary day brings: read it beside the file that it makes. */
 function aDay(): Desk {
-  const desk = new Desk({ chance: () => 0.25 });
+  const desk = new Desk({ chance: () => 0.25, policy });
   const flow = runId('report');
   const run = (id: RunId): Run => {
     const found = desk.run(id);
@@ -88,7 +98,7 @@ function aDay(): Desk {
 
 /** A worker's run that is dispatched again and again, and crashes; and one that is not due yet. */
 function aNight(): Desk {
-  const desk = new Desk({ chance: () => 0.25 });
+  const desk = new Desk({ chance: () => 0.25, policy });
   const run = runId('nightly');
   const create: RunDefinition = {
     kind: 'flow',
@@ -134,5 +144,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
   const { workspace } = await readHistory(segments);
   const lines = [...segments.map(goldenOf), endOf(workspace)].map((line) => JSON.stringify(line));
   writeFileSync(path, `${lines.join('\n')}\n`);
+  const policyPath = join(folder, 'policies', `${policy.slice(0, 16)}.js`);
+  if (!existsSync(policyPath)) writeFileSync(policyPath, source);
   console.log(`recorded ${path}: ${String(segments.length)} segments`);
 }

@@ -54,7 +54,10 @@ export async function definitionOf(
   parameters: unknown,
   more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity'>,
 ): Promise<RunDefinition> {
-  const { name, retry, timeoutMs, limits, priority } = flow.settings;
+  const { name, retry, timeoutMs, limits, tags, priority } = {
+    ...flow.settings,
+    ...flow.settings.ofInputs?.([parameters]),
+  };
   const text =
     parameters === undefined ? undefined : recorded(encodeText(parameters, parametersOf(flow)), parametersOf(flow));
   if (text !== undefined) await client.store(text);
@@ -66,6 +69,7 @@ export async function definitionOf(
     ...(retry === undefined ? {} : { retry }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(limits === undefined ? {} : { limits }),
+    ...(tags === undefined ? {} : { tags }),
     ...(priority === undefined ? {} : { priority }),
   };
 }

@@ -17,7 +17,7 @@ import type { Wish } from './client/session.ts';
 import { reportOf, type Own } from './flow-report.ts';
 import { Turn } from './handover.ts';
 import type { Settings } from './options.ts';
-import { cancelled, errorOf, failedWith, isFence, refusedError } from './outcomes.ts';
+import { cancelled, errorOf, failedWith, isFence, isStart, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
 import { Execution, FlowScope, scopes, type Call } from './scope.ts';
 
@@ -156,10 +156,10 @@ export class FlowRun implements Call {
     // It may be granted, and ruled timed out, before this process hears of either.
     if (this.#plan.flow.settings.timeoutMs !== undefined) this.#turn.doubt();
     this.#claiming = true;
-    const answer = await this.#ask(this.#plan.start(basedOn), ({ outcome }) => outcome !== 'accepted' || undefined);
+    const answer = await this.#ask(this.#plan.start(basedOn), (heard) => !isStart(heard) || undefined);
     this.#claiming = false;
     this.#hear(answer.version);
-    if (answer.outcome !== 'accepted') return this.#notStarted(answer);
+    if (!isStart(answer)) return this.#notStarted(answer);
     if (this.#isLate(answer)) this.#fence('another process executes it');
     if (!isOpen()) {
       this.#giveBack();

@@ -5,7 +5,15 @@ export type { FlowOptions, RunOptions, TaskOptions } from './options.ts';
 export { exponential, type Duration } from './durations.ts';
 export { flowRun, signal, taskRun, type FlowRunContext, type TaskRunContext } from './context.ts';
 export { runLogger } from './run-logger.ts';
-export { cancelRun, removeLimit, setLimit, startRun, type RunHandle, type StartOptions } from './runs.ts';
+export {
+  cancelRun,
+  removeLimit,
+  setLimit,
+  startRun,
+  type LimitOptions,
+  type RunHandle,
+  type StartOptions,
+} from './runs.ts';
 export { serve, type ServeOptions, type Worker } from './worker.ts';
 export { disconnect } from './client/connect.ts';
 export { AssentError, ERRORS, type ErrorKind } from '../protocol/errors.ts';

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { RetryPolicy, SlotWish } from '../protocol/proposals.ts';
+import type { RetryPolicy, RunDefinition, SlotWish } from '../protocol/proposals.ts';
 import { parseDuration, type Duration } from './durations.ts';
 
 /** What tasks and flows have in common. */
@@ -27,14 +27,28 @@ export interface RunOptions {
   readonly retryIf?: (error: unknown, attempt: number) => boolean;
   /** How long one attempt may take. Default: for ever. */
   readonly timeout?: Duration;
-  /** The named limits of which the run needs a slot while it runs: names, or slots by name. Default: none. */
-  readonly limits?: readonly string[] | Readonly<Record<string, number>>;
+  /** For rules, and for limits: a task needs a slot of each limit `tag:<tag>` that is set. Default: none. */
+  readonly tags?: readonly string[];
+  /**
+   * The named limits of which the run needs a slot while it runs: names, or slots by name, or for a name also the key
+   * that it counts for (a tenant, a host). Runs with different keys do not share slots. Default: none.
+   */
+  readonly limits?: readonly string[] | Readonly<Record<string, number | LimitWish>>;
   /** Higher is sooner among those that wait for the same slot. An integer. Default: 0. */
   readonly priority?: number;
 }
 
+/** What a run asks of a limit; `Args` are the parameters of its function. */
+export interface LimitWish<Args extends readonly unknown[] = readonly never[]> {
+  /** Default: 1. */
+  readonly slots?: number;
+  /** The key within the limit: a text, or a function of the inputs. Default: none, and all share the limit. */
+  readonly by?: string | ((...inputs: Args) => string);
+}
+
 /** The options of {@link task}; `Args` are its function's parameters. */
-export interface TaskOptions<Args extends readonly unknown[] = readonly never[]> extends RunOptions {
+export interface TaskOptions<Args extends readonly unknown[] = readonly never[]> extends Omit<RunOptions, 'limits'> {
+  readonly limits?: readonly string[] | Readonly<Record<string, number | LimitWish<Args>>>;
   /**
    * What makes this call the same call when the flow runs again, instead of its name and inputs: a text, or a function
    * of the inputs. At most 1,000 characters.
@@ -45,6 +59,15 @@ export interface TaskOptions<Args extends readonly unknown[] = readonly never[]>
    * alter it; it is then recorded before the next task starts.
    */
   readonly await?: 'ruling';
+  /**
+   * Where the result is kept for equal calls of any run, in the whole workspace: a text, or a function of the inputs; at
+   * most 2,000 characters. A call whose key has a kept result is answered with it and is not run. Default: not kept.
+   */
+  readonly cacheKey?: string | ((...inputs: Args) => string);
+  /** How long the result is kept. Default: for ever. */
+  readonly cacheExpiration?: Duration;
+  /** `true`: run in any case, and keep the new result. Default: false. */
+  readonly refreshCache?: boolean;
 }
 
 /** The options of {@link flow} besides `parameters`. */
@@ -61,7 +84,10 @@ export type Settings = {
   readonly retryIf?: (error: unknown, attempt: number) => boolean;
   readonly timeoutMs?: number;
   readonly limits?: readonly SlotWish[];
+  readonly tags?: readonly string[];
   readonly priority?: number;
+  /** What depends on the inputs. */
+  readonly ofInputs?: (inputs: readonly unknown[]) => Pick<RunDefinition, 'limits' | 'cache'>;
 };
 
 const text = z.string().min(1).max(LIMITS.nameMax);
@@ -70,6 +96,11 @@ const duration = z.custom<Duration>(
   "expected a duration: milliseconds, or a number with a unit like '10s'",
 );
 const called = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'expected a function');
+
+const limitWish = z.strictObject({
+  slots: z.int().positive().optional(),
+  by: z.union([text, called]).optional(),
+});
 
 const runOptions = {
   name: text.optional(),
@@ -80,9 +111,10 @@ const runOptions = {
   retryIf: called.optional(),
   timeout: duration.refine((value) => parseDuration(value) !== 0, 'must be longer than nothing').optional(),
   limits: z
-    .union([z.array(text).max(LIMITS.limitsOfRunMax), z.record(text, z.int().positive())])
+    .union([z.array(text).max(LIMITS.limitsOfRunMax), z.record(text, z.union([z.int().positive(), limitWish]))])
     .refine((value) => Object.keys(value).length <= LIMITS.limitsOfRunMax, `at most ${String(LIMITS.limitsOfRunMax)}`)
     .optional(),
+  tags: z.array(text).max(LIMITS.tagsOfRunMax).optional(),
   priority: z.int().optional(),
 };
 
@@ -90,6 +122,9 @@ const taskOptions = z.strictObject({
   ...runOptions,
   key: z.union([z.string().min(1).max(LIMITS.textMax), called]).optional(),
   await: z.literal('ruling').optional(),
+  cacheKey: z.union([z.string().min(1).max(LIMITS.cacheKeyMax), called]).optional(),
+  cacheExpiration: duration.optional(),
+  refreshCache: z.boolean().optional(),
 });
 
 const flowOptions = z.strictObject({
@@ -116,7 +151,7 @@ function check(schema: z.ZodType, kind: 'task' | 'flow', options: unknown, fn: u
   if (named === '')
     throw badOption(kind, undefined, "name: the function has none of its own, so give it one: { name: '…' }");
   if (named.length > LIMITS.nameMax) throw badOption(kind, named, `name: at most ${String(LIMITS.nameMax)} characters`);
-  return settingsOf(kind, named, parsed.data as RunOptions);
+  return settingsOf(kind, named, parsed.data as Checked);
 }
 
 function problemOf(issue: z.core.$ZodIssue): string {
@@ -131,9 +166,10 @@ const badOption = (kind: string, name: string | undefined, problem: string): Ass
     `A ${kind}${name === undefined || name === '' ? '' : ` '${name}'`} has a bad option: ${problem}.`,
   );
 
-function settingsOf(kind: 'task' | 'flow', name: string, options: RunOptions): Settings {
+function settingsOf(kind: 'task' | 'flow', name: string, options: Checked): Settings {
   const timeoutMs = parseDuration(options.timeout);
   const limits = slotWishes(options.limits);
+  const isFixed = limits.every(({ by }) => typeof by !== 'function') && options.cacheKey === undefined;
   const retry = retryPolicy(kind, name, options);
   return {
     name,
@@ -141,15 +177,57 @@ function settingsOf(kind: 'task' | 'flow', name: string, options: RunOptions): S
     ...(retry === undefined ? {} : { retry }),
     ...(options.retryIf === undefined ? {} : { retryIf: options.retryIf }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(limits.length === 0 ? {} : { limits }),
+    ...(limits.length === 0 || !isFixed ? {} : { limits: limits as readonly SlotWish[] }),
+    ...(isFixed ? {} : { ofInputs: ofInputs(kind, name, limits, options) }),
+    ...(options.tags === undefined || options.tags.length === 0 ? {} : { tags: options.tags }),
     ...(options.priority === undefined ? {} : { priority: options.priority }),
   };
 }
 
-function slotWishes(limits: RunOptions['limits']): readonly SlotWish[] {
+type Checked = RunOptions & Pick<TaskOptions, 'cacheKey' | 'cacheExpiration' | 'refreshCache'>;
+type OfInputs = (...inputs: never[]) => unknown;
+type Wish = { readonly limit: string; readonly slots: number; readonly by?: string | OfInputs };
+
+function slotWishes(limits: RunOptions['limits']): readonly Wish[] {
   if (limits === undefined) return [];
   if (isList(limits)) return [...new Set(limits)].map((limit) => ({ limit, slots: 1 }));
-  return Object.entries(limits).map(([limit, slots]) => ({ limit, slots }));
+  return Object.entries(limits).map(([limit, wish]) => {
+    if (typeof wish === 'number') return { limit, slots: wish };
+    return { limit, slots: wish.slots ?? 1, ...(wish.by === undefined ? {} : { by: wish.by }) };
+  });
+}
+
+/** What the functions among the options say of one call's inputs. */
+function ofInputs(
+  kind: 'task' | 'flow',
+  name: string,
+  wishes: readonly Wish[],
+  { cacheKey, cacheExpiration, refreshCache }: Checked,
+): NonNullable<Settings['ofInputs']> {
+  const ttlMs = parseDuration(cacheExpiration);
+  return (inputs) => {
+    const said = (option: string, by: string | OfInputs, max: number): string => {
+      const key = typeof by === 'string' ? by : by(...(inputs as never[]));
+      if (typeof key === 'string' && key !== '' && key.length <= max) return key;
+      throw badOption(kind, name, `${option}: the function's answer must be a text of 1 to ${String(max)} characters`);
+    };
+    const limits = wishes.map(({ limit, slots, by }) =>
+      by === undefined ? { limit, slots } : { limit, slots, by: said(`limits.${limit}.by`, by, LIMITS.nameMax) },
+    );
+    const key = cacheKey === undefined ? undefined : said('cacheKey', cacheKey, LIMITS.cacheKeyMax);
+    return {
+      ...(limits.length === 0 ? {} : { limits }),
+      ...(key === undefined
+        ? {}
+        : {
+            cache: {
+              key,
+              ...(ttlMs === undefined ? {} : { ttlMs }),
+              ...(refreshCache === true ? { refresh: true as const } : {}),
+            },
+          }),
+    };
+  };
 }
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);

@@ -12,6 +12,8 @@ import type { Settings } from './options.ts';
 import { decodeError, encodeError, encodeText, recorded, type Recorded } from './values.ts';
 
 export const RUNNING: State = { type: 'RUNNING', name: 'Running' };
+/** What a further attempt in the same process is called; the rule rename-reruns would call it so. */
+export const RETRYING: State = { type: 'RUNNING', name: 'Retrying' };
 
 /** A state to be reported, and what must be stored before. */
 export type Report = { readonly state: State; readonly stored: Promise<void> | undefined };
@@ -121,11 +123,17 @@ export const cancelled = (whose: string, reason: string | undefined): AssentErro
 
 /** What a refusal means to whoever asked. */
 export function refusedError(answer: Answer, whose: string): AssentError {
-  const { code = 'REJECTED', why = 'no reason was given' } = answer;
-  const said = `${whose} was refused: ${code}, ${why}.`;
+  const { code = 'REJECTED', why = 'no reason was given', run } = answer;
+  // One that was refused before it began is in no list: its id is known from here alone.
+  const id = run === undefined || whose.includes(run) ? '' : ` (run ${run})`;
+  const said = `${whose}${id} was refused: ${code}, ${why}.`;
   if (code === 'FENCED' || code === 'SESSION_EXPIRED') return new AssentError('FENCED', said);
   if (code === 'FLOW_NOT_RUNNING') return new AssentError('CANCELLED', said);
   return new AssentError('REJECTED', said);
 }
+
+/** The run is the asker's to execute, whatever a rule has named it. */
+export const isStart = ({ outcome, state }: Answer): boolean =>
+  outcome === 'accepted' || (outcome === 'rewritten' && state?.type === 'RUNNING');
 
 export const isFence = ({ code }: Answer): boolean => code === 'FENCED' || code === 'SESSION_EXPIRED';

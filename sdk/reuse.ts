@@ -8,7 +8,7 @@ import type { Position } from '../protocol/rulings.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
-import { errorOf, isFence } from './outcomes.ts';
+import { errorOf, isFence, isStart } from './outcomes.ts';
 import type { FlowScope } from './scope.ts';
 
 export type Ended = {
@@ -55,7 +55,7 @@ export function reuse({ flow, ended: { state, at }, start, report, whose }: Reus
     (answer) => {
       if (isFence(answer)) execution.fence(answer.why ?? 'another execution is current');
       // The rule that reuses is not in force any more, and the run began anew; it has the same outcome.
-      else if (answer.outcome === 'accepted' && !flow.mute) {
+      else if (isStart(answer) && !flow.mute) {
         const same = state.type === 'FAILED' ? { ...state, retriable: false } : state;
         client.session.propose(report(same), () => undefined, flow);
       }

@@ -6,6 +6,7 @@ import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
+import type { OnFull } from '../protocol/proposals.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
@@ -198,6 +199,14 @@ export async function cancelRun(id: string, reason?: string): Promise<void> {
   if (answer.outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
 }
 
+/** What a limit is besides its number of slots. */
+export interface LimitOptions {
+  /** A rate limit: its slots come back by time, so many a second, and not with the end of the run. Default: with its end. */
+  readonly slotsPerSecond?: number;
+  /** What becomes of a run that finds it full. Default: `enqueue`, it waits. `cancel-running` cancels who runs longest. */
+  readonly onFull?: OnFull;
+}
+
 /**
  * Sets how many slots a named limit has, for all runs that ask for it (the option `limits`). A limit that nobody has set
  * bounds nothing; one with 0 slots stops everything that asks for it.
@@ -207,10 +216,14 @@ export async function cancelRun(id: string, reason?: string): Promise<void> {
  * import { removeLimit, setLimit } from 'assent';
  *
  * await setLimit('github-api', 4);
+ * await setLimit('github-api', 60, { slotsPerSecond: 1 }); // 60 starts at once, then one a second
  * await removeLimit('github-api');
  */
-export async function setLimit(name: string, slots: number): Promise<void> {
-  const answer = await askOnce({ kind: 'workspace', event: { type: 'LIMIT_SET', limit: name, slotsMax: slots } });
+export async function setLimit(name: string, slots: number, options: LimitOptions = {}): Promise<void> {
+  const answer = await askOnce({
+    kind: 'workspace',
+    event: { type: 'LIMIT_SET', limit: name, slotsMax: slots, ...options },
+  });
   if (answer.outcome === 'rejected') throw refusedError(answer, `Setting the limit '${name}'`);
 }
 

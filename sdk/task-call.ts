@@ -25,12 +25,15 @@ import {
   failedWith,
   isFence,
   isRetriable,
+  isStart,
   refusedError,
+  RETRYING,
+  RUNNING,
   type Report,
 } from './outcomes.ts';
 import { reuse, type Ended } from './reuse.ts';
 import { scopes, TaskScope, type Call, type FlowScope } from './scope.ts';
-import { startOf } from './task-start.ts';
+import { settingsFor, startOf, type CallSettings } from './task-start.ts';
 
 export type TaskDefinition = {
   readonly settings: Settings;
@@ -68,6 +71,7 @@ class TaskCall implements Call {
   readonly #flow: FlowScope;
   readonly #task: TaskDefinition;
   readonly #inputs: readonly unknown[];
+  readonly #settings: CallSettings;
   readonly #identity: CallIdentity;
   readonly #caller: Caller;
   readonly #heed = (order: Order): void => {
@@ -102,6 +106,7 @@ class TaskCall implements Call {
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
+    this.#settings = settingsFor(task.settings, inputs);
     this.#identity = identity;
     this.#caller = caller;
   }
@@ -146,7 +151,7 @@ class TaskCall implements Call {
 
   #reuse(ended: Ended): void {
     this.#done = true;
-    const start = startOf(this.#flow, this.#identity, this.#task.settings);
+    const start = startOf(this.#flow, this.#identity, this.#settings);
     const report = (to: State): Wish => this.#reportWish(to);
     const { resolve, reject } = this.#caller;
     reuse({ flow: this.#flow, ended, start, report, whose: this.#whose() }).then(resolve, reject);
@@ -170,7 +175,8 @@ class TaskCall implements Call {
     this.#starts += 1;
     // It may be granted, and ruled timed out, before this process hears of either.
     if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
-    this.#propose(startOf(this.#flow, this.#identity, this.#task.settings), (answer) => {
+    const to = this.#starts === 1 ? RUNNING : RETRYING;
+    this.#propose(startOf(this.#flow, this.#identity, this.#settings, to), (answer) => {
       this.#asking = undefined;
       if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
       const { later } = asking;
@@ -183,11 +189,11 @@ class TaskCall implements Call {
 
   #started(answer: Answer): void {
     if (this.#done) {
-      if (answer.outcome === 'accepted') this.#giveBack();
+      if (isStart(answer)) this.#giveBack();
       return;
     }
     this.#version = answer.version;
-    if (answer.outcome === 'accepted') this.#runFunction(answer.attempt ?? 1);
+    if (isStart(answer)) this.#runFunction(answer.attempt ?? 1);
     else if (answer.outcome === 'rewritten' && answer.state !== undefined) this.#follow(answer.state);
     else this.#inTurn('reject', refusedError(answer, this.#whose()));
   }

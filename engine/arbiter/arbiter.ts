@@ -9,20 +9,22 @@
 import { AssentError } from '../../protocol/errors.ts';
 import { idFrom } from '../../protocol/ids.ts';
 import type { Heartbeat } from '../../protocol/messages.ts';
+import type { PolicySet } from '../../protocol/proposals.ts';
 import type { EpochEntry, Position } from '../../protocol/rulings.ts';
-import { encodeEntry, encodeSegment } from '../../protocol/segment.ts';
 import { chainOver, stillStands, type Chain } from '../fold/chain.ts';
 import { evolve, evolveSegment, sealSegment } from '../fold/evolve.ts';
 import type { Journal } from '../fold/table.ts';
 import { Workspace } from '../fold/workspace.ts';
-import type { AppendOutcome, Log, StoredMessage } from '../log/port.ts';
+import type { Log, StoredMessage } from '../log/port.ts';
 import { Counters } from './counters.ts';
 import { readBatch } from './door.ts';
 import { dispatchOf } from './effects.ts';
+import { epochOf, notTaken } from './epoch.ts';
 import { Incarnation } from './incarnation.ts';
 import { LedgerClock } from './ledger-clock.ts';
 import { Liveness } from './liveness.ts';
 import type { ArbiterParts } from './parts.ts';
+import { PolicyInForce } from './policy-in-force.ts';
 import { every } from './scheduler.ts';
 
 export type ArbiterRole = 'STARTING' | 'STANDBY' | 'ACTIVE' | 'BROKEN' | 'STOPPED';
@@ -43,7 +45,9 @@ export class Arbiter {
   #chain: Chain;
   #role: ArbiterRole = 'STARTING';
   #incarnation: Incarnation | undefined;
+  readonly policy: PolicyInForce;
   #endedAt: Position | undefined;
+  #isHeir: boolean;
   #rewound: EpochEntry['rewound'];
   #writer = '';
   #interrupt: (() => void) | undefined;
@@ -58,6 +62,8 @@ export class Arbiter {
   constructor(parts: ArbiterParts) {
     this.#parts = parts;
     this.#endedAt = parts.endedAt;
+    this.#isHeir = parts.isHeir === true;
+    this.policy = PolicyInForce.of(parts);
     const { store, ledger, clock, settings } = parts;
     this.workspace = new Workspace(store === undefined ? undefined : (id) => store.fetchRun(id));
     store?.load(this.workspace);
@@ -85,6 +91,17 @@ export class Arbiter {
     this.#interrupt?.();
     await this.#done;
     this.#parts.store?.flush(this.#chain.head.seq);
+  }
+
+  /** Puts a policy in force that is at hand, now or when this arbiter is active. */
+  putInForce(event: PolicySet, by: string): void {
+    this.policy.want(event, by);
+    this.#proposePolicy(this.#incarnation);
+  }
+
+  #proposePolicy(incarnation: Incarnation | undefined): void {
+    const wanted = this.policy.wanted(this.workspace.meta);
+    if (wanted !== undefined) incarnation?.proposePolicy(wanted.event, wanted.by);
   }
 
   /** The connection was lost and is back, or the server is another: whatever was in flight is in doubt. */
@@ -115,15 +132,14 @@ export class Arbiter {
           return;
         }
         failures += 1;
+        if (error instanceof AssentError && error.kind === 'POLICY_MISSING') this.#parts.stuck?.(error);
         this.#parts.say(`the ledger cannot be read or written: ${String(error)}`);
         await this.#pause(Math.min(50 * 2 ** failures, 2000));
       }
     }
   }
 
-  #isLiving(): boolean {
-    return this.#role !== 'STOPPED' && this.#role !== 'BROKEN';
-  }
+  readonly #isLiving = (): boolean => this.#role !== 'STOPPED' && this.#role !== 'BROKEN';
 
   #become(role: ArbiterRole): void {
     if (this.#role === role || this.#role === 'STOPPED') return;
@@ -184,6 +200,7 @@ export class Arbiter {
   #settle(change: (journal: Journal) => void): void {
     const journal: Journal = [];
     change(journal);
+    this.counters.settledSeq = this.workspace.meta.head.seq;
     this.#parts.store?.record(journal);
     this.#flushNowAndThen();
     this.#parts.folded?.(this.workspace);
@@ -200,7 +217,7 @@ export class Arbiter {
     if (!this.#isLiving()) return false;
     const { leases, settings } = this.#parts;
     const heard = leases.last(this.#writer);
-    if (heard === undefined) return settings.alone || this.#role === 'STANDBY';
+    if (heard === undefined) return settings.alone || this.#isHeir || this.#role === 'STANDBY';
     return heard.agoMs > settings.leaseLimitMs;
   }
 
@@ -237,38 +254,30 @@ export class Arbiter {
     const epoch = this.workspace.meta.epoch + 1;
     this.#writer = idFrom(Uint8Array.from({ length: 16 }, () => this.#parts.chance.unit() * 256));
     const from = await this.#whereToRead(proposals);
-    const entry: EpochEntry = {
-      type: 'EPOCH',
-      epoch,
-      atMs: ledgerClock.nowMs(),
-      policy: this.#parts.policy,
-      ...(this.#endedAt === undefined ? {} : { endedAt: this.#endedAt }),
-      ...(this.#rewound === undefined ? {} : { rewound: this.#rewound }),
-    };
-    const { meta } = this.workspace;
-    const header = {
+    const set = await this.policy.seat(this.workspace.meta);
+    const begun = epochOf(this.workspace.meta, {
       epoch,
       writer: this.#writer,
-      number: 0,
-      parent: meta.head,
-      position: meta.position,
-      effects: meta.effects,
-    };
-    const line = encodeEntry(entry);
-    const { bytes, hash } = encodeSegment(header, [line]);
+      atMs: ledgerClock.nowMs(),
+      policy: this.policy.now.digest,
+      set,
+      endedAt: this.#endedAt,
+      rewound: this.#rewound,
+    });
     const seq = this.#chain.last + 1;
-    const outcome = await ledger.append(bytes, this.#chain.last);
+    const outcome = await ledger.append(begun.bytes, this.#chain.last);
     this.#countUnanswered(outcome.type === 'UNKNOWN');
     if (outcome.type === 'UNKNOWN') throw notTaken(outcome);
     if (outcome.type !== 'OK' || outcome.seq !== seq || !this.#isLiving() || this.#doubts !== doubts) return;
-    this.#chain.remember(seq, { hash, writer: this.#writer }, true);
+    this.#chain.remember(seq, { hash: begun.hash, writer: this.#writer }, true);
     this.#settle((journal) => {
       this.workspace.recorder.journal = journal;
-      evolve(this.workspace, entry, line, { seq, index: 0 });
-      sealSegment(this.workspace, header, { seq, hash });
+      evolve(this.workspace, begun.entry, begun.line, { seq, index: 0 });
+      sealSegment(this.workspace, begun.header, { seq, hash: begun.hash });
       this.workspace.recorder.journal = undefined;
     });
     this.#endedAt = undefined;
+    this.#isHeir = false;
     this.#rewound = undefined;
     if (epoch > 1) this.counters.takeovers += 1;
     await this.#beActive({ ledgerClock, epoch, seq, from });
@@ -313,6 +322,7 @@ export class Arbiter {
       incarnation.closeSilentSessions(settings.sessionLimitMs);
     });
     const stopMaking = every(scheduler, MAKE_ROOM_MS, () => this.#parts.makeRoom?.(incarnation.settledPosition));
+    this.#proposePolicy(incarnation);
     try {
       await incarnation.start(begin.from);
       this.#become('ACTIVE');
@@ -333,14 +343,14 @@ export class Arbiter {
     { ledgerClock, epoch, seq }: { ledgerClock: LedgerClock; epoch: number; seq: number },
     ended: (reason: string) => void,
   ): Incarnation {
-    const { ledger, proposals, outbox, court, policy, chance, scheduler, settings, clock } = this.#parts;
+    const { ledger, proposals, outbox, chance, scheduler, settings, clock, endless } = this.#parts;
     return new Incarnation({
       workspace: this.workspace,
       ledger,
       proposals,
       outbox,
-      court,
-      policy: policy.slice(0, 16),
+      policy: this.policy,
+      ...(endless === undefined ? {} : { endless }),
       clock: ledgerClock,
       monotonicMs: () => clock.monotonicMs(),
       chance,
@@ -356,6 +366,7 @@ export class Arbiter {
       judging: this.#parts.judging ?? (() => undefined),
       settled: ({ journal, seq: settledSeq, hash }) => {
         this.#chain.remember(settledSeq, { hash, writer: this.#writer }, true);
+        this.counters.settledSeq = settledSeq;
         this.#parts.store?.record(journal);
         if (this.#incarnation?.isQuiet === true) this.#parts.folded?.(this.workspace);
       },
@@ -386,8 +397,3 @@ export class Arbiter {
     }
   }
 }
-
-const notTaken = ({ detail, refused }: Extract<AppendOutcome, { type: 'UNKNOWN' }>): AssentError =>
-  refused === true
-    ? new AssentError('STREAM_REFUSED', `The server refuses to store more of the ledger: ${detail}.`)
-    : new AssentError('LEDGER_UNREACHABLE', `The server does not say whether it stored a segment: ${detail}.`);

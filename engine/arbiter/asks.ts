@@ -3,17 +3,23 @@
  * it proposes.
  */
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { Ask, Hello, Outcomes, RunView } from '../../protocol/messages.ts';
+import type { Ask, Hello, Outcomes, PolicyReport, RuleTimes, RunView } from '../../protocol/messages.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
+import type { PolicySets } from '../policy/loaded-policy.ts';
 import type { Arbiter } from './arbiter.ts';
+import { policyReport } from './policy-report.ts';
 
 export type About = {
   readonly policy: Digest;
   readonly completesEarly: boolean;
   readonly heartbeatLimitMs: number;
   readonly monotonicMs: () => number;
+  /** The rules in force; absent: the core ones. */
+  readonly sets?: PolicySets;
 };
+
+type Found = { readonly v: 1; readonly epoch: number; readonly run?: RunView };
 
 const PAGE = 256;
 /** Ruling and settling are a few milliseconds apart; this is for a ledger that stalls. */
@@ -24,7 +30,7 @@ export async function answerAsk(
   arbiter: Arbiter,
   ask: Ask,
   about: About,
-): Promise<Hello | { readonly v: 1; readonly epoch: number; readonly run?: RunView } | ({ readonly v: 1 } & Outcomes)> {
+): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport))> {
   switch (ask.type) {
     case 'HELLO': {
       const { policy, completesEarly, heartbeatLimitMs } = about;
@@ -38,6 +44,10 @@ export async function answerAsk(
     }
     case 'OUTCOMES':
       return { v: 1, ...outcomes(arbiter, ask.run, ask.after) };
+    case 'POLICY':
+      return { v: 1, ...policyReport(arbiter.workspace, arbiter.incarnation?.settledSeq ?? 0, about.sets) };
+    case 'RULE_TIMES':
+      return { v: 1, rules: [...arbiter.counters.times.rules].map(([rule, time]) => ({ rule, ...time })) };
   }
 }
 
@@ -52,11 +62,7 @@ async function settledRun(arbiter: Arbiter, id: RunId, about: About): Promise<Ru
   }
 }
 
-function view(
-  run: Run | undefined,
-  arbiter: Arbiter,
-  about: About,
-): { readonly v: 1; readonly epoch: number; readonly run?: RunView } {
+function view(run: Run | undefined, arbiter: Arbiter, about: About): Found {
   const { epoch } = arbiter.workspace.meta;
   return run === undefined ? { v: 1, epoch } : { v: 1, epoch, run: viewOf(run, arbiter, about) };
 }

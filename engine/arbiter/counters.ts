@@ -1,5 +1,6 @@
 /** What an arbiter has done since it began: for tests that must prove what they met, and for people. */
 import type { Outcome, Ruling } from '../../protocol/rulings.ts';
+import { JudgmentTimes } from './judgment-times.ts';
 
 export class Counters {
   readonly outcomes: Record<Outcome, number> = { accepted: 0, rewritten: 0, rejected: 0, held: 0 };
@@ -14,6 +15,9 @@ export class Counters {
   rewinds = 0;
   /** For each incarnation that ended: segments in flight at its end. */
   readonly abandoned: number[] = [];
+  /** The newest segment that is known to be settled. */
+  settledSeq = 0;
+  readonly times = new JudgmentTimes();
 
   count(ruling: Ruling): void {
     this.outcomes[ruling.outcome] += 1;

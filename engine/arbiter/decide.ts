@@ -7,7 +7,7 @@
  */
 import { freeze } from 'immer';
 import { parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
-import type { Position, RejectCode, Ruling } from '../../protocol/rulings.ts';
+import type { Position, RejectCode, Ruling, Selection } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { judge, type Court, type Verdict } from '../../rules/judge.ts';
 import type { RunKind, Transition } from '../../rules/rule.ts';
@@ -18,6 +18,8 @@ export type Context = Circumstances & {
   readonly court: Court;
   /** The first 16 digits of the policy's digest. */
   readonly policy: string;
+  /** The part of the policy that the court is of. */
+  readonly selection?: Selection | undefined;
   readonly epoch: number;
 };
 
@@ -25,11 +27,16 @@ export type Special = {
   /** The ruling that held it, when it is judged again. */
   readonly heldAt?: Position;
   /** Why it is not to be judged. */
-  readonly refuse?: { readonly code: RejectCode; readonly why: string };
+  readonly refuse?: {
+    readonly code: RejectCode;
+    readonly why: string;
+    /** The rule on whose account it is not judged again, and what is to be said of it. */
+    readonly rule?: { readonly name: string; readonly why: string };
+  };
 };
 
 export function decide(workspace: Workspace, proposal: Proposal, context: Context, special: Special = {}): Ruling {
-  const refusal = special.refuse ?? refusalOf(workspace, proposal, context);
+  const refusal = special.refuse ?? refusalOf(workspace, proposal, context, special.heldAt !== undefined);
   if (refusal !== undefined) return refused(workspace, proposal, context, refusal, special);
   if (proposal.kind === 'workspace') return { ...base(proposal, context, special), outcome: 'accepted' };
   return judged(workspace, proposal, context, special);
@@ -45,10 +52,12 @@ function judged(workspace: Workspace, proposal: TransitionProposal, context: Con
   const verdict = judge(context.court, freeze(transitionOf(proposal, run?.state, kind), true), (needs) =>
     freeze(gather({ workspace, proposal, run, circumstances }, needs, facts), true),
   );
+  const isRoot = kind === 'flow' || kind === 'background';
   const moves = verdict.outcome === 'accepted' || verdict.outcome === 'rewritten';
-  const mints = moves && verdict.to.type === 'RUNNING' && proposal.claim === true && kind === 'flow';
+  const mints = moves && verdict.to.type === 'RUNNING' && proposal.claim === true && isRoot;
   return {
     ...base(proposal, context, special),
+    ...(context.selection === undefined ? {} : { selection: context.selection }),
     ...ruledBy(verdict),
     facts,
     version: (run?.version ?? 0) + (moves ? 1 : 0),
@@ -59,11 +68,21 @@ function judged(workspace: Workspace, proposal: TransitionProposal, context: Con
 
 /** What the rules are asked about. */
 export function transitionOf(
-  { to, report, claim, by }: TransitionProposal,
+  { to, report, claim, by, onBehalfOf, reason, force }: TransitionProposal,
   from: State | undefined,
   kind: RunKind,
 ): Transition {
-  return { kind, from, to, report: report === true, claim: claim === true, by };
+  return {
+    kind,
+    from,
+    to,
+    report: report === true,
+    claim: claim === true,
+    by,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(force === undefined ? {} : { forced: force }),
+  };
 }
 
 /** The part of a ruling that is the rules'. */
@@ -73,19 +92,24 @@ export function ruledBy({
   to,
   waits,
   claims,
-}: Verdict): Pick<Ruling, 'outcome' | 'trail' | 'state' | 'waits' | 'claims'> {
+  shadow,
+  overrides,
+}: Verdict): Pick<Ruling, 'outcome' | 'trail' | 'state' | 'waits' | 'claims' | 'shadow' | 'overrides'> {
   return {
     outcome,
     trail,
     ...(outcome === 'rewritten' ? { state: to } : {}),
     ...(waits === undefined ? {} : { waits }),
     ...(claims.length === 0 ? {} : { claims }),
+    ...(shadow === undefined ? {} : { shadow }),
+    ...(overrides === undefined ? {} : { overrides }),
   };
 }
 
 /** An unknown run is what the proposal says that it is. */
 export function kindOf(run: Pick<Run, 'kind' | 'parent'> | undefined): RunKind {
-  if (run === undefined || run.kind === 'task') return 'task';
+  if (run === undefined) return 'task';
+  if (run.kind === 'task') return run.parent === undefined ? 'background' : 'task';
   return run.parent === undefined ? 'flow' : 'subflow';
 }
 
@@ -108,21 +132,25 @@ function refused(
   workspace: Workspace,
   proposal: Proposal,
   context: Context,
-  { code, why }: Refusal,
+  { code, why, rule }: Refusal,
   special: Special,
 ): Ruling {
   const run = proposal.kind === 'workspace' ? undefined : workspace.runs.get(proposal.run);
   return {
     ...base(proposal, context, special),
     outcome: 'rejected',
-    trail: [{ rule: 'arbiter', opinion: 'reject', why, code }],
+    trail: [
+      { rule: 'arbiter', opinion: 'reject', why, code },
+      ...(rule === undefined ? [] : [{ rule: rule.name, opinion: 'error', why: rule.why, code } as const]),
+    ],
     version: run?.version ?? 0,
     ...(run === undefined ? {} : { prev: run.line }),
   };
 }
 
-function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context): Refusal | undefined {
-  if (proposal.epoch !== undefined && proposal.epoch !== epoch) {
+/** What the engine itself asked for and was held outlives the epoch in which it was asked. */
+function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context, isHeld: boolean): Refusal | undefined {
+  if (proposal.epoch !== undefined && proposal.epoch !== epoch && !isHeld) {
     return {
       code: 'STALE_EPOCH',
       why: `it was made in epoch ${String(proposal.epoch)}, epoch ${String(epoch)} is current`,
@@ -150,8 +178,11 @@ function familyProblem(workspace: Workspace, proposal: TransitionProposal): Refu
     return { code: 'RUN_UNKNOWN', why: 'no such run, and the proposal does not say what it is' };
   const parent: string = parentId(run);
   const named: string = create.parent ?? '';
-  if (create.kind !== kind || named !== parent || (kind === 'task' && parent === '')) {
+  if (create.kind !== kind || named !== parent) {
     return { code: 'MALFORMED', why: 'the definition of the run does not agree with its id and kind' };
+  }
+  if (kind === 'task' && parent === '' && create.work === undefined) {
+    return { code: 'MALFORMED', why: 'a task run of its own is found by workers: it needs a pool and a queue' };
   }
   if (parent === '') return undefined;
   const flow = workspace.runs.get(parent);

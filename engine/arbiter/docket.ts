@@ -55,6 +55,14 @@ export class Docket {
     this.#own.push(proposal);
   }
 
+  /** What waits for a time or a slot may not have to wait under another policy, or for something else. */
+  hearHeldAgain(): void {
+    touchAll(this.#workspace);
+    for (const [id, { waits }] of this.#workspace.held.entries()) {
+      if (waits.type === 'TIME') this.#woken.push(id as ProposalId);
+    }
+  }
+
   /** Takes in what the last ruling set free and which timers it set. */
   notice(): void {
     this.#timers.notice(this.#workspace);
@@ -63,7 +71,14 @@ export class Docket {
   }
 
   next(nowMs: EpochMs): Matter | undefined {
-    return this.#nextWoken() ?? this.#nextDue(nowMs) ?? this.#nextEnd() ?? this.#nextOwn() ?? this.#nextAsked();
+    return (
+      this.#nextWoken() ??
+      this.#nextDue(nowMs) ??
+      this.#nextEnd() ??
+      this.#nextEviction() ??
+      this.#nextOwn() ??
+      this.#nextAsked()
+    );
   }
 
   hasMore(nowMs: EpochMs): boolean {
@@ -73,7 +88,8 @@ export class Docket {
       this.#own.length > 0 ||
       this.waiting > 0 ||
       (due !== undefined && due <= nowMs) ||
-      this.#openEnds().next().done === false
+      this.#openEnds().next().done === false ||
+      this.#workspace.evictions.size > 0
     );
   }
 
@@ -137,6 +153,25 @@ export class Docket {
     return undefined;
   }
 
+  #nextEviction(): Matter | undefined {
+    for (const [id] of this.#workspace.evictions.entries()) {
+      const run = this.#workspace.runs.get(id);
+      if (run === undefined) continue;
+      const proposal: TransitionProposal = {
+        id: `evict/${id}/${String(run.version)}` as ProposalId,
+        kind: run.kind,
+        run: run.id,
+        by: ENGINE,
+        onBehalfOf: 'limit',
+        epoch: this.#epoch,
+        basedOn: run.version,
+        to: EVICTED,
+      };
+      return { proposal };
+    }
+    return undefined;
+  }
+
   #nextOwn(): Matter | undefined {
     const proposal = this.#own.shift();
     return proposal === undefined ? undefined : { proposal };
@@ -153,6 +188,9 @@ export class Docket {
     return matter;
   }
 }
+
+/** What is said to a run whose slots others need. */
+const EVICTED: State = { type: 'CANCELLING', name: 'Cancelling', message: 'others need its slots' };
 
 /** How a call ends whose flow run ended before it. */
 function endOf(parent: State): State {

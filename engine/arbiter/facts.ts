@@ -10,9 +10,10 @@ import {
   type SlotWish,
   type TransitionProposal,
 } from '../../protocol/proposals.ts';
+import { isTerminal } from '../../protocol/states.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
-import type { Run, Workspace } from '../fold/workspace.ts';
+import { limitKey, type Run, type Workspace } from '../fold/workspace.ts';
 
 export type Circumstances = {
   readonly nowMs: EpochMs;
@@ -36,8 +37,7 @@ const NO_RETRY: RetryPolicy = { retriesMax: 0, delaysMs: [], jitter: 0 };
 /** What a run is was recorded when it was created; what a later proposal says of that is not heard. */
 const gatherers: Gatherers = {
   execution: ({ workspace, proposal, run }) => {
-    const root = run?.parent === undefined && run?.kind === 'flow' ? run : workspace.runs.get(rootOf(proposal.run));
-    const current = root?.execution ?? 0;
+    const current = rootRun(workspace, proposal, run)?.execution ?? 0;
     return proposal.execution === undefined ? { current } : { current, asked: proposal.execution };
   },
   version: ({ proposal, run }) => {
@@ -59,7 +59,26 @@ const gatherers: Gatherers = {
     used: run?.retriesUsed ?? 0,
     ...((run ?? proposal.create)?.retry ?? NO_RETRY),
   }),
-  resume: ({ run }) => ({ byWorker: run?.work !== undefined, used: run?.resumes ?? 0 }),
+  run: ({ proposal, run }) => {
+    const { name = '', tags = [], deployment } = run ?? proposal.create ?? {};
+    return { name, tags, ...(deployment === undefined ? {} : { deployment }) };
+  },
+  inHands: ({ workspace, proposal, run }) => {
+    const root = rootRun(workspace, proposal, run);
+    return root?.session !== undefined && !isTerminal(root.state);
+  },
+  pauses: ({ run }) => run?.pauses ?? [],
+  cache: ({ workspace, proposal, run }) => {
+    const cache = (run ?? proposal.create)?.cache;
+    const found = cache === undefined ? undefined : workspace.cache.get(cache.key);
+    if (cache === undefined || found === undefined) return cache;
+    const { atMs: _, ...entry } = found;
+    return { ...cache, entry };
+  },
+  resume: ({ proposal, run }) => ({
+    byWorker: (run ?? proposal.create)?.work !== undefined,
+    used: run?.resumes ?? 0,
+  }),
   chance: ({ circumstances }) => circumstances.chance(),
   slots: (asked) => slotFacts(asked),
   timeoutMs: ({ proposal, run }) => (run ?? proposal.create)?.timeoutMs,
@@ -81,60 +100,113 @@ function parentOf(workspace: Workspace, proposal: TransitionProposal, run: Run |
   return parent === undefined ? undefined : workspace.runs.get(parent);
 }
 
+/** The run at the top, whose process it is. */
+const rootRun = (workspace: Workspace, { run: id }: TransitionProposal, run: Run | undefined): Run | undefined =>
+  run !== undefined && run.parent === undefined ? run : workspace.runs.get(rootOf(id));
+
 const NO_SLOTS: readonly SlotFact[] = [];
+
+/** What a deployment's limit is called. */
+export const deploymentLimit = (deployment: string): string => `deployment:${deployment}`;
+/** What a tag's limit is called. */
+export const tagLimit = (tag: string): string => `tag:${tag}`;
 
 /** One fact for each limit: a limit that is named twice is one wish for all its slots. */
 function slotFacts(asked: Asked): readonly SlotFact[] {
-  const wishes = (asked.run ?? asked.proposal.create)?.limits;
-  if (wishes === undefined) return NO_SLOTS;
-  const sums = new Map<string, number>();
-  for (const { limit, slots } of wishes) sums.set(limit, (sums.get(limit) ?? 0) + slots);
-  return [...sums].map(([limit, slots]) => slotFact(asked, { limit, slots }));
+  const definition = asked.run ?? asked.proposal.create;
+  if (definition === undefined) return NO_SLOTS;
+  const { limits, tags, deployment } = definition;
+  if (limits === undefined && tags === undefined && deployment === undefined) return NO_SLOTS;
+  const sums = new Map<string, SlotWish>();
+  for (const wish of [...(limits ?? []), ...tagWishes(asked, tags ?? [])]) {
+    const key = limitKey(wish);
+    sums.set(key, { ...wish, slots: (sums.get(key)?.slots ?? 0) + wish.slots });
+  }
+  const facts = [...sums.values()].map((wish) => slotFact(asked, wish, 'RUNNING'));
+  if (deployment === undefined || definition.parent !== undefined) return facts;
+  return [...deploymentFact(asked, deploymentLimit(deployment)), ...facts];
 }
 
-function slotFact({ workspace, proposal, run }: Asked, { limit, slots }: SlotWish): SlotFact {
-  const row = workspace.limits.get(limit);
-  const own = run === undefined ? 0 : slotsOf(run, limit);
-  const ahead = aheadOf(workspace, proposal, limit);
-  const before = (workspace.queues.get(limit) ?? []).slice(0, ahead);
-  const isNested = slotsOfAncestors(workspace, [proposal], limit) > 0;
+/** Of a rate limit the slot was taken when the run became PENDING: it starts once. */
+function deploymentFact(asked: Asked, limit: string): readonly SlotFact[] {
+  const row = asked.workspace.limits.get(limit);
+  if (row === undefined || (row.everyMs !== undefined && asked.run?.state.type === 'PENDING')) return [];
+  return [slotFact(asked, { limit, slots: 1 }, 'PENDING')];
+}
+
+/** Tags bound tasks, and only those for which a limit is set. */
+function tagWishes({ workspace, run, proposal }: Asked, tags: readonly string[]): readonly SlotWish[] {
+  if ((run ?? proposal.create)?.kind !== 'task') return [];
+  return [...new Set(tags)]
+    .map((tag) => ({ limit: tagLimit(tag), slots: 1 }))
+    .filter(({ limit }) => workspace.limits.get(limit) !== undefined);
+}
+
+function slotFact(asked: Asked, wish: SlotWish, from: SlotFact['from']): SlotFact {
+  const { workspace, proposal, run } = asked;
+  const { limit, by, slots } = wish;
+  const key = limitKey(wish);
+  const row = workspace.limitOf(wish);
+  const onFull = row?.onFull ?? 'enqueue';
+  const ahead = aheadOf(workspace, proposal, key);
+  const before = (workspace.queues.get(key) ?? []).slice(0, ahead);
+  const isNested = slotsOfAncestors(workspace, [proposal], key) > 0;
   return {
     limit,
+    ...(by === undefined ? {} : { by }),
     ...(row?.slotsMax === undefined ? {} : { slotsMax: row.slotsMax }),
+    from,
+    onFull,
+    ...(row?.everyMs === undefined
+      ? {}
+      : { rate: { everyMs: row.everyMs, emptyAtMs: row.emptyAtMs ?? (0 as EpochMs) } }),
+    ...(onFull === 'cancel-running' ? { holders: holdersOf(workspace, key, proposal.run) } : {}),
     wanted: slots,
-    used: (row?.used ?? 0) - own,
-    heldByAncestors: isNested ? slotsStuck(workspace, proposal, limit) : 0,
+    used: (row?.used ?? 0) - (run === undefined ? 0 : slotsOf(run, key)),
+    heldByAncestors: isNested ? slotsStuck(workspace, proposal, key) : 0,
     ahead,
-    wantedAhead: isNested ? Math.max(0, ...before.map((id) => wishOf(workspace, id, limit))) : 0,
+    wantedAhead: isNested ? Math.max(0, ...before.map((id) => wishOf(workspace, id, key))) : 0,
   };
 }
 
-const slotsOf = (run: Run, limit: string): number => run.slots.find((slot) => slot.limit === limit)?.slots ?? 0;
+/**
+ * Who could be cancelled for the slots of a limit, longest first: not the run itself, nor those above it. Only for limits
+ * that cancel: it goes through all runs in memory.
+ */
+function holdersOf(workspace: Workspace, key: string, asker: RunId): NonNullable<SlotFact['holders']> {
+  return [...workspace.runs.entries()]
+    .map(([, run]) => ({ run, slots: slotsOf(run, key) }))
+    .filter(({ run, slots }) => slots > 0 && run.id !== asker && !asker.startsWith(`${run.id}.`))
+    .sort((a, b) => a.run.sinceMs - b.run.sinceMs || (a.run.id < b.run.id ? -1 : 1))
+    .map(({ run, slots }) => ({
+      run: run.id,
+      slots,
+      isEnding: run.state.type === 'CANCELLING' || workspace.evictions.get(run.id) !== undefined,
+    }));
+}
 
-function wishOf(workspace: Workspace, id: ProposalId, limit: string): number {
+const slotsOf = (run: Run, key: string): number => run.slots.find((slot) => limitKey(slot) === key)?.slots ?? 0;
+
+function wishOf(workspace: Workspace, id: ProposalId, key: string): number {
   const waits = workspace.held.get(id)?.waits;
-  return waits?.type === 'SLOTS' ? (waits.limits.find((wish) => wish.limit === limit)?.slots ?? 0) : 0;
+  return waits?.type === 'SLOTS' ? (waits.limits.find((wish) => limitKey(wish) === key)?.slots ?? 0) : 0;
 }
 
 /** The slots that come back only when one of those that wait for this limit, or this one, is served: their ancestors'. */
-export function slotsStuck(workspace: Workspace, proposal: TransitionProposal, limit: string): number {
-  const waiting = (workspace.queues.get(limit) ?? []).flatMap((id) => workspace.held.get(id)?.proposal ?? []);
-  return slotsOfAncestors(workspace, [proposal, ...waiting], limit);
+export function slotsStuck(workspace: Workspace, proposal: TransitionProposal, key: string): number {
+  const waiting = (workspace.queues.get(key) ?? []).flatMap((id) => workspace.held.get(id)?.proposal ?? []);
+  return slotsOfAncestors(workspace, [proposal, ...waiting], key);
 }
 
 /** The slots of a limit that the flow runs above these proposals hold, each counted once. */
-export function slotsOfAncestors(
-  workspace: Workspace,
-  proposals: readonly TransitionProposal[],
-  limit: string,
-): number {
+export function slotsOfAncestors(workspace: Workspace, proposals: readonly TransitionProposal[], key: string): number {
   const seen = new Set<string>();
   let sum = 0;
   for (const { run } of proposals) {
     for (let id = parentId(run); id !== '' && !seen.has(id); id = parentId(id as RunId)) {
       seen.add(id);
       const flow = workspace.runs.get(id);
-      if (flow !== undefined) sum += slotsOf(flow, limit);
+      if (flow !== undefined) sum += slotsOf(flow, key);
     }
   }
   return sum;

@@ -8,16 +8,17 @@
  * A4 What a session asks is ruled on in the order of its counters. One that comes while an earlier one is missing is
  *    passed over: its asker publishes both again, in order. So nothing rests on what was lost on its way.
  */
-import type { ProposalId, RunId } from '../../protocol/ids.ts';
+import type { ProposalId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, Order } from '../../protocol/messages.ts';
-import { ENGINE, rootOf, sessionOf, type Proposal } from '../../protocol/proposals.ts';
+import { ENGINE, rootOf, sessionOf, type PolicySet, type Proposal } from '../../protocol/proposals.ts';
 import { decodeEntry, decodeSegment } from '../../protocol/segment.ts';
 import type { Position } from '../../protocol/rulings.ts';
-import type { Court } from '../../rules/judge.ts';
 import type { Workspace } from '../fold/workspace.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 import type { AppendOutcome, Follower, Log, StoredMessage } from '../log/port.ts';
 import { decide, type Context } from './decide.ts';
+import { crashesOf } from './deaths.ts';
 import { Docket, type Matter } from './docket.ts';
 import { readBatch } from './door.ts';
 import { effectsOf, recordedAnswerOf, type Effect } from './effects.ts';
@@ -29,15 +30,14 @@ import type { Scheduler } from './scheduler.ts';
 import { Scribe, type Settled } from './scribe.ts';
 import { SessionWatch } from './sessions.ts';
 import { TimerWatch } from './timers.ts';
+import { Unjudged, type Endless } from './unjudged.ts';
 
 export type IncarnationOptions = {
   readonly workspace: Workspace;
   readonly ledger: Log;
   readonly proposals: Log;
   readonly outbox: Outbox;
-  readonly court: Court;
-  /** The first 16 digits of the policy's digest. */
-  readonly policy: string;
+  readonly policy: PolicyInForce;
   readonly clock: LedgerClock;
   readonly monotonicMs: () => number;
   readonly chance: Chance;
@@ -53,7 +53,9 @@ export type IncarnationOptions = {
   readonly last: number;
   readonly inFlightMax?: number;
   /** Notes which proposal is being judged, for the case that this process does not survive it. */
-  readonly judging: (at: Position | undefined) => void;
+  readonly judging: (at: Position | undefined, proposal?: string) => void;
+  /** What a predecessor in this place was asking when it was ended. */
+  readonly endless?: Endless;
   readonly settled: (segment: Settled<Effect>) => void;
   readonly ended: (reason: string) => void;
 };
@@ -74,7 +76,10 @@ export class Incarnation {
   #ticking = false;
   #cancelAlarm: (() => void) | undefined;
   #over = false;
-  readonly #poison: Position | undefined;
+  /** When this segment is settled, another epoch begins. */
+  #renewAt: number | undefined;
+  #policiesProposed = 0;
+  readonly #unjudged: Unjudged;
   readonly #sessions = new SessionWatch();
 
   constructor(options: IncarnationOptions) {
@@ -98,7 +103,7 @@ export class Incarnation {
     this.#position = workspace.meta.position;
     this.#settledSeq = last;
     this.#settledPosition = this.#position.seq;
-    this.#poison = poisoned(workspace.meta.endedAt);
+    this.#unjudged = new Unjudged(workspace.meta.endedAt, options.endless, options.policy);
     this.#timers.reset(workspace);
   }
 
@@ -216,7 +221,9 @@ export class Incarnation {
     const { proposal, from, heldAt } = matter;
     if (from !== undefined) this.#sessions.hear(proposal, this.#options.clock.nowMs());
     if (from === undefined || !(this.#isKnown(proposal) || this.#isEarly(proposal))) {
-      if (from !== undefined && !this.#isPoison(matter)) this.#options.judging({ seq: from.seq, index: from.index });
+      if (!this.#unjudged.isKnown(matter)) {
+        this.#options.judging(from === undefined ? undefined : { seq: from.seq, index: from.index }, proposal.id);
+      }
       this.#rule(matter, heldAt);
     }
     if (from?.isLast === true) this.#position = { seq: from.seq, id: from.id };
@@ -265,10 +272,11 @@ export class Incarnation {
     const { workspace, counters } = this.#options;
     const { proposal } = matter;
     const before = proposal.kind === 'workspace' ? undefined : workspace.runs.get(proposal.run);
-    const ruling = decide(workspace, proposal, this.#context(), {
+    const special = {
       ...(heldAt === undefined ? {} : { heldAt }),
-      ...(this.#isPoison(matter) ? { refuse: POISON } : {}),
-    });
+      ...this.#unjudged.of(matter),
+    };
+    const ruling = counters.times.of(() => decide(workspace, proposal, this.#context(proposal), special));
     const at = this.#scribe.write(ruling);
     counters.count(ruling);
     this.#scribe.then(effectsOf(workspace, before, ruling, at));
@@ -276,15 +284,27 @@ export class Incarnation {
       this.#docket.refuseEnd(proposal.run);
     }
     this.#docket.notice();
+    if (proposal.kind === 'workspace' && proposal.event.type === 'POLICY_SET' && ruling.outcome === 'accepted') {
+      this.#putInForce(proposal.event, at);
+    }
   }
 
-  #isPoison({ from }: Matter): boolean {
-    return from !== undefined && from.seq === this.#poison?.seq && from.index === this.#poison.index;
+  /** From here on. Where values are used before they are ruled on, everybody is to hear of it: by a new epoch. */
+  #putInForce(event: PolicySet, at: Position): void {
+    const { policy } = this.#options;
+    const { completesEarly } = policy.now;
+    const next = policy.of(event);
+    if (next === undefined || next === policy.now) return;
+    policy.put(next);
+    if (next.completesEarly !== completesEarly) this.#renewAt = at.seq;
+    this.#docket.hearHeldAgain();
   }
 
-  #context(): Context {
-    const { clock, chance, court, policy, epoch, graceMs } = this.#options;
-    return { nowMs: clock.nowMs(), chance: () => chance.unit(), court, policy, epoch, graceMs };
+  #context(proposal: Proposal): Context {
+    const { clock, chance, epoch, graceMs, workspace } = this.#options;
+    const { court, policy, selection } = this.#options.policy.judging(workspace, proposal);
+    const timed = this.#options.counters.times.watch(court);
+    return { nowMs: clock.nowMs(), chance: () => chance.unit(), court: timed, policy, selection, epoch, graceMs };
   }
 
   #publish(): void {
@@ -302,6 +322,9 @@ export class Incarnation {
     this.#settledPosition = segment.position;
     this.#options.settled(segment);
     this.#carryOut(segment);
+    if (this.#renewAt !== undefined && segment.seq >= this.#renewAt) {
+      this.end('the policy in force changes what may be used before it is ruled on');
+    }
     this.#wake();
   }
 
@@ -344,33 +367,19 @@ export class Incarnation {
 
   /** Looks at who is silent; called every `liveness.intervalMs`. */
   lookAtLiveness(): void {
-    const { workspace, liveness, monotonicMs, gone } = this.#options;
-    const nowMs = monotonicMs();
-    const sessions = [...workspace.executing.keys()];
-    const dead = new Set(liveness.dead(sessions, nowMs));
-    for (const session of sessions) {
-      const beat = liveness.of(session, nowMs);
-      const ended = (beat?.silentMs ?? SILENT_MS) < SILENT_MS ? undefined : gone?.(session);
-      if (ended === undefined && !dead.has(session)) continue;
-      const message = ended === undefined ? silence(beat) : `its ${ended} has ended`;
-      for (const id of workspace.executing.of(session)) this.#crash(id as RunId, message);
-    }
+    const { workspace, liveness, monotonicMs, gone, epoch } = this.#options;
+    for (const crash of crashesOf(workspace, liveness, { nowMs: monotonicMs(), epoch, gone }))
+      this.#docket.addOwn(crash);
     this.#wake();
   }
 
-  #crash(id: RunId, message: string): void {
-    const run = this.#options.workspace.runs.get(id);
-    if (run === undefined) return;
-    this.#docket.addOwn({
-      id: `liveness/${id}/${String(run.version)}` as ProposalId,
-      kind: 'flow',
-      run: id,
-      by: ENGINE,
-      onBehalfOf: 'liveness',
-      epoch: this.#options.epoch,
-      basedOn: run.version,
-      to: { type: 'CRASHED', name: 'Crashed', message },
-    });
+  /** Proposes, in the name of whoever runs this engine, that a policy be put in force. */
+  proposePolicy(event: PolicySet, onBehalfOf: string): void {
+    const { epoch } = this.#options;
+    const id = `policy/${event.policy}/${String(epoch)}/${String(this.#policiesProposed)}` as ProposalId;
+    this.#policiesProposed += 1;
+    this.#docket.addOwn({ kind: 'workspace', id, by: ENGINE, onBehalfOf, epoch, event });
+    this.#wake();
   }
 
   /** Closes sessions that were silent for longer than PROPOSALS keeps a proposal. */
@@ -380,19 +389,4 @@ export class Incarnation {
     for (const closing of this.#sessions.closings(workspace, at)) this.#docket.addOwn(closing);
     this.#wake();
   }
-}
-
-/** Whose last beat is younger is asked no further. */
-const SILENT_MS = 2000;
-
-function silence(beat: ReturnType<Liveness['of']>): string {
-  if (beat === undefined) return 'its process was not heard since this engine began';
-  const { pid, host } = beat.heartbeat;
-  return `its process ${String(pid)} on ${host} is silent for ${String(Math.round(beat.silentMs))} ms`;
-}
-
-const POISON = { code: 'POISON', why: 'two arbiters in a row ended while they judged it' } as const;
-
-function poisoned([last, before]: readonly (Position | undefined)[]): Position | undefined {
-  return last !== undefined && last.seq === before?.seq && last.index === before.index ? last : undefined;
 }

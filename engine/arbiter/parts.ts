@@ -1,4 +1,5 @@
 /** What an arbiter is made of and how it is set. */
+import type { AssentError } from '../../protocol/errors.ts';
 import type { Digest, Sequence } from '../../protocol/ids.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { Court } from '../../rules/judge.ts';
@@ -8,6 +9,9 @@ import type { Clock } from './ledger-clock.ts';
 import type { Chance, LeaseWatch, Outbox } from './ports.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StateStore } from './state-store.ts';
+import type { PolicyShelf } from './policy-in-force.ts';
+import type { JudgingPolicy } from '../policy/loaded-policy.ts';
+import type { Endless } from './unjudged.ts';
 
 export type ArbiterSettings = {
   /** A process that is silent for longer is dead. Default 10 s. */
@@ -48,9 +52,19 @@ export type ArbiterParts = {
   readonly store?: StateStore;
   readonly settings: ArbiterSettings;
   /** Notes which proposal is being judged, where a successor finds it. */
-  readonly judging?: (at: Position | undefined) => void;
+  readonly judging?: (at: Position | undefined, proposal?: string) => void;
   /** Where a predecessor in this place ended while it judged. */
   readonly endedAt?: Position;
+  /** What it was asking of which rule then, if that is known. */
+  readonly endless?: Endless;
+  /** A predecessor in this place was active a moment ago: nobody has to be listened for before taking over from it. */
+  readonly isHeir?: boolean;
+  /** Where policies are found besides `court`, which is known as `policy`. */
+  readonly shelf?: PolicyShelf;
+  /** Why it cannot become active, until somebody does something about it. */
+  readonly stuck?: (error: AssentError) => void;
+  /** Each policy that judges from now on, but for the first. */
+  readonly policyChanged?: (policy: JudgingPolicy) => void;
   /** The process of a session that is known to have ended, on this machine; nobody has to wait for its silence. */
   readonly gone?: (session: string) => string | undefined;
   readonly say: (line: string) => void;

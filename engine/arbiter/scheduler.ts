@@ -4,6 +4,8 @@ export interface Scheduler {
   soon(run: () => void): void;
   /** After `delayMs`; the answer cancels it. */
   after(delayMs: number, run: () => void): () => void;
+  /** As `after`, for what is done again and again and changes nothing by itself: virtual time may leave repetitions out. */
+  housekeep?(delayMs: number, run: () => void): () => void;
 }
 
 /** Above this, setTimeout would fire at once; whoever waits longer is woken early and waits again. */
@@ -25,10 +27,11 @@ export const systemScheduler: Scheduler = {
 export function every(scheduler: Scheduler, ms: number, run: () => void): () => void {
   let cancel: () => void;
   const again = (): void => {
-    cancel = scheduler.after(ms, () => {
+    const next = (): void => {
       run();
       again();
-    });
+    };
+    cancel = scheduler.housekeep?.(ms, next) ?? scheduler.after(ms, next);
   };
   again();
   return () => {

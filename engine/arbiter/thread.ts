@@ -5,56 +5,36 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { completesEarly, corePolicies } from '../../rules/policy.ts';
-import { court } from '../../rules/judge.ts';
 import { streams, subjects } from '../../protocol/subjects.ts';
 import { stateDigest } from '../fold/workspace.ts';
-import { connectTo, type Address } from '../connect.ts';
+import { connectTo } from '../connect.ts';
+import { storeBundle } from '../policy/store.ts';
 import { jetstreamLog } from '../log/jetstream.ts';
 import { roomMaker } from '../log/room.ts';
 import { ensureStreams } from '../log/streams.ts';
-import { Arbiter, type ArbiterRole } from './arbiter.ts';
-import type { ArbiterSettings } from './parts.ts';
-import type { Counters } from './counters.ts';
+import { completePolicies } from '../../rules/compose.ts';
+import { court } from '../../rules/judge.ts';
+import { corePolicies } from '../../rules/policy.ts';
+import { sha256 } from '../../protocol/segment.ts';
+import { Arbiter } from './arbiter.ts';
 import { goneProcesses } from './gone-processes.ts';
 import { systemClock } from './ledger-clock.ts';
 import { hearAsks, hearBeats, watchLeases } from './nats-inbox.ts';
 import { natsOutbox } from './nats-outbox.ts';
-import { policyDigest } from './policy-digest.ts';
 import { systemScheduler } from './scheduler.ts';
 import { restoreSnapshot } from './snapshots.ts';
 import { STORE_FILE, StateStore } from './state-store.ts';
-import type { Position } from '../../protocol/rulings.ts';
+import { JudgmentMark } from './judgment-mark.ts';
+import { StoredPolicies } from './shelf.ts';
+import type { Call, FromThread, GivenPolicy, ThreadData, ToThread } from './thread-words.ts';
 
-export type ThreadData = {
-  readonly address: Address;
-  readonly workspace: string;
-  readonly durability: 'power' | 'process';
-  readonly dataDir: string;
-  /** Where clients of this machine say which process has which session. */
-  readonly processesDir: string;
-  readonly settings: ArbiterSettings;
-  readonly endedAt?: Position;
-  /** Three float64: the sequence and index that are being judged, and how often that changed. */
-  readonly judging: SharedArrayBuffer;
-  /** Report the digest of the folded state after each segment. */
-  readonly digests: boolean;
-};
-
-export type FromThread =
-  | { readonly type: 'ROLE'; readonly role: ArbiterRole; readonly epoch: number }
-  | { readonly type: 'SAY'; readonly line: string }
-  | { readonly type: 'UNANSWERED' }
-  | { readonly type: 'DIGEST'; readonly seq: number; readonly digest: string }
-  | { readonly type: 'COUNTERS'; readonly counters: Counters };
-export type ToThread = { readonly type: 'STOP' | 'COUNT' };
-
-const data = workerData as ThreadData;
+const given = workerData as ThreadData;
 const tell = (message: FromThread): void => parentPort?.postMessage(message);
-const judging = new Float64Array(data.judging);
+const mark = new JudgmentMark(given.judging);
 
-const { connection, whenReconnected } = await connectTo(data.address, 'assent arbiter');
-await ensureStreams(connection, { workspace: data.workspace, durability: data.durability });
+const { connection, whenReconnected } = await connectTo(given.address, 'assent arbiter');
+await ensureStreams(connection, { workspace: given.workspace, durability: given.durability });
+const data: ThreadData = given.isSpare ? { ...given, ...(await call()) } : given;
 
 mkdirSync(data.dataDir, { recursive: true });
 const storePath = join(data.dataDir, STORE_FILE);
@@ -62,9 +42,9 @@ const restored = await restoreSnapshot(connection, data.workspace, storePath).ca
 if (restored !== undefined) tell({ type: 'SAY', line: `the state begins from a snapshot at ${String(restored)}` });
 const store = new StateStore(storePath);
 const { workspace } = data;
-const policies = corePolicies;
-const policy = policyDigest(policies);
-const theCourt = court(policies);
+const shelf = new StoredPolicies({ connection, workspace, mark, muted: data.muted });
+await storeBundle(connection, workspace, data.core);
+if (data.policy?.source !== undefined) await shelf.add(data.policy.source);
 const limits = { timeoutMs: data.settings.answerLimitMs };
 const makeRoom = roomMaker(connection, streams.proposals(workspace));
 const arbiter = new Arbiter({
@@ -72,18 +52,25 @@ const arbiter = new Arbiter({
   proposals: jetstreamLog(connection, { stream: streams.proposals(workspace), subject: 'unused' }, limits),
   outbox: natsOutbox(connection, workspace),
   leases: watchLeases(connection, workspace),
-  court: theCourt,
-  policy,
+  court: court(corePolicies),
+  policy: sha256(data.core),
+  shelf,
   clock: systemClock,
   chance: { unit: Math.random },
   scheduler: systemScheduler,
   store,
   settings: data.settings,
   ...(data.endedAt === undefined ? {} : { endedAt: data.endedAt }),
-  judging: (at) => {
-    judging[0] = at?.seq ?? 0;
-    judging[1] = at?.index ?? 0;
-    judging[2] = (judging[2] ?? 0) + 1;
+  ...(data.endless === undefined ? {} : { endless: data.endless }),
+  isHeir: data.isHeir,
+  judging: (at, proposal) => {
+    mark.judging(at, proposal);
+  },
+  stuck: ({ kind, detail }) => {
+    tell({ type: 'STUCK', kind, detail });
+  },
+  policyChanged: ({ digest }) => {
+    tell({ type: 'POLICY', policy: digest, rules: shelf.rulesOf(digest) });
   },
   gone: goneProcesses(data.processesDir),
   say: (line) => {
@@ -110,9 +97,22 @@ whenReconnected(() => {
   arbiter.reconnected();
 });
 let stopAsks: (() => void) | undefined;
+if (data.policy !== undefined) arbiter.putInForce(data.policy.event, data.policy.by);
+// What a rule of a policy leaves to a promise belongs to its realm, and is never heard; what is ours is a defect.
+process.on('unhandledRejection', (reason, promise) => {
+  if (promise instanceof Promise) throw reason;
+});
+const coreSets = completePolicies({});
 const about = {
-  policy,
-  completesEarly: completesEarly(theCourt),
+  get policy() {
+    return arbiter.policy.now.digest;
+  },
+  get sets() {
+    return shelf.loaded(arbiter.policy.now.digest)?.sets ?? coreSets;
+  },
+  get completesEarly() {
+    return arbiter.policy.now.completesEarly;
+  },
   heartbeatLimitMs: data.settings.heartbeatLimitMs,
   monotonicMs: () => performance.now(),
 };
@@ -122,10 +122,30 @@ arbiter.start((role) => {
   tell({ type: 'ROLE', role, epoch: arbiter.workspace.meta.epoch });
 });
 
-parentPort?.on('message', ({ type }: ToThread) => {
-  if (type === 'COUNT') tell({ type: 'COUNTERS', counters: arbiter.counters });
-  else void stop();
+parentPort?.on('message', (message: ToThread) => {
+  if (message.type === 'COUNT') tell({ type: 'COUNTERS', counters: arbiter.counters });
+  else if (message.type === 'POLICY') void putInForce(message.policy);
+  else if (message.type === 'STOP') void stop();
 });
+
+/** Of a spare thread: resolves when it is needed. */
+function call(): Promise<Call> {
+  return new Promise((resolve) => {
+    parentPort?.once('message', (message: ToThread) => {
+      if (message.type === 'GO') resolve(message.call);
+      else void connection.close().then(() => process.exit(0));
+    });
+  });
+}
+
+async function putInForce({ event, by, source }: GivenPolicy): Promise<void> {
+  try {
+    if (source !== undefined) await shelf.add(source);
+    arbiter.putInForce(event, by);
+  } catch (error) {
+    tell({ type: 'SAY', line: `the policy ${event.policy.slice(0, 16)} could not be put in force: ${String(error)}` });
+  }
+}
 
 async function stop(): Promise<void> {
   await arbiter.stop();

@@ -6,7 +6,9 @@ import TinyQueue from 'tinyqueue';
 import type { EpochMs, ProposalId } from '../../protocol/ids.ts';
 import { ENGINE, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
-import type { Timer, Workspace } from '../fold/workspace.ts';
+import type { Run, Timer, Workspace } from '../fold/workspace.ts';
+import { LATE } from '../../rules/mark-late-once.ts';
+import { neverResumed } from '../../rules/resume-paused-flow.ts';
 
 type Entry = { readonly dueAtMs: EpochMs; readonly key: string };
 
@@ -50,7 +52,7 @@ export class TimerWatch {
 /** What the clock proposes when a run's timer rings. */
 export function clockProposal(timer: Timer, epoch: number, workspace: Workspace): TransitionProposal | undefined {
   const run = workspace.runs.get(timer.run);
-  const to = stateOf(timer);
+  const to = run === undefined ? undefined : stateOf(timer, run);
   if (run === undefined || to === undefined) return undefined;
   return {
     id: `clock/${timer.run}/${String(timer.version)}/${timer.timer}` as ProposalId,
@@ -59,27 +61,33 @@ export function clockProposal(timer: Timer, epoch: number, workspace: Workspace)
     by: ENGINE,
     onBehalfOf: 'clock',
     epoch,
-    basedOn: timer.version,
-    to: to === 'TIMED_OUT' ? timedOut(run.timeoutMs ?? 0) : to,
+    // What starts may wait for long, and is still meant when the run was marked late in between.
+    ...(timer.timer === 'start' ? {} : { basedOn: timer.version }),
+    to,
   };
 }
 
-function stateOf({ timer }: Timer): State | 'TIMED_OUT' | undefined {
+function stateOf({ timer }: Timer, { state, timeoutMs = 0 }: Run): State | undefined {
   switch (timer) {
     case 'timeout':
-      return 'TIMED_OUT';
+      return {
+        type: 'FAILED',
+        name: 'TimedOut',
+        message: `it ran for longer than its time-out of ${String(timeoutMs)} ms`,
+      };
     case 'grace':
       return { type: 'CANCELLED', name: 'Cancelled', message: 'it did not end by itself within its grace' };
+    case 'pause':
+      return neverResumed(state.type === 'PAUSED' && state.suspended === true);
+    case 'late': {
+      const message = 'it has not been started in time';
+      return state.type === 'SCHEDULED' ? { ...state, name: LATE, message } : undefined;
+    }
     case 'start':
+      return state.type === 'SCHEDULED' ? { type: 'PENDING', name: 'Pending', dueAtMs: state.dueAtMs } : undefined;
     case 'claim':
-      return { type: 'PENDING', name: 'Pending' };
+      return { ...(state.type === 'PENDING' ? state : undefined), type: 'PENDING', name: 'Pending' };
     case 'held':
       return undefined;
   }
 }
-
-const timedOut = (timeoutMs: number): State => ({
-  type: 'FAILED',
-  name: 'TimedOut',
-  message: `it ran for longer than its time-out of ${String(timeoutMs)} ms`,
-});

@@ -6,7 +6,7 @@
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
-import type { Workspace } from '../fold/workspace.ts';
+import { limitKey, type Workspace } from '../fold/workspace.ts';
 import { slotsOfAncestors, slotsStuck } from './facts.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
@@ -39,21 +39,23 @@ function isReady(workspace: Workspace, id: ProposalId): boolean {
   const { limits } = held.waits;
   return (
     limits.some((wish) => isHopeless(workspace, held.proposal, wish)) ||
-    limits.every((wish) => workspace.queues.get(wish.limit)?.[0] === id && hasRoom(workspace, wish))
+    limits.every((wish) => workspace.queues.get(limitKey(wish))?.[0] === id && hasRoom(workspace, wish))
   );
 }
 
-function hasRoom(workspace: Workspace, { limit, slots }: SlotWish): boolean {
-  const row = workspace.limits.get(limit);
-  return row?.slotsMax === undefined || row.used + slots <= row.slotsMax;
+/** Whether a rate limit has room by now is told by judging. */
+function hasRoom(workspace: Workspace, wish: SlotWish): boolean {
+  const row = workspace.limitOf(wish);
+  return row?.slotsMax === undefined || row.everyMs !== undefined || row.used + wish.slots <= row.slotsMax;
 }
 
 /** The limit was lowered: there will never be room, or only by the end of an ancestor that waits for this one. */
-function isHopeless(workspace: Workspace, proposal: TransitionProposal, { limit, slots }: SlotWish): boolean {
-  const slotsMax = workspace.limits.get(limit)?.slotsMax;
+function isHopeless(workspace: Workspace, proposal: TransitionProposal, wish: SlotWish): boolean {
+  const slotsMax = workspace.limitOf(wish)?.slotsMax;
   if (slotsMax === undefined || slotsMax === 0) return false;
-  const isNested = slotsOfAncestors(workspace, [proposal], limit) > 0;
-  return slots + (isNested ? slotsStuck(workspace, proposal, limit) : 0) > slotsMax;
+  const key = limitKey(wish);
+  const isNested = slotsOfAncestors(workspace, [proposal], key) > 0;
+  return wish.slots + (isNested ? slotsStuck(workspace, proposal, key) : 0) > slotsMax;
 }
 
 /**

@@ -24,13 +24,20 @@ export async function verifyStream(client: Client, output: Output): Promise<numb
 }
 
 export async function verifyExport(output: Output, file: string): Promise<number> {
-  const verified = await verifyFile(file).catch((error: unknown) => {
-    if (!(error instanceof AssentError) || error.kind !== 'LEDGER_BROKEN') throw error;
-    // A damaged copy says nothing about the ledger that it was made of.
-    throw new AssentError('EXPORT_BROKEN', error.detail.replace(/^the ledger is/, `${file} is`));
-  });
+  const verified = await checkedFile(file);
   say(output, verified, verified.of === 'run' ? `The exported run ${verified.run}` : 'The exported ledger');
   return EXIT.ok;
+}
+
+/** @throws AssentError EXPORT_BROKEN. */
+export async function checkedFile(file: string): Promise<VerifiedFile> {
+  try {
+    return await verifyFile(file);
+  } catch (error) {
+    if (!(error instanceof AssentError) || error.kind !== 'LEDGER_BROKEN') throw error;
+    // A damaged copy says nothing about the ledger that it was made of.
+    throw new AssentError('EXPORT_BROKEN', error.detail.replace(/^the ledger is/, `${file} is`), { cause: error });
+  }
 }
 
 function say(output: Output, verified: VerifiedFile, what: string): void {

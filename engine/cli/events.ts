@@ -24,7 +24,7 @@ export async function showEvents(client: Client, output: Output, options: Events
       break;
     }
     const ruling = JSON.parse(row.line ?? '') as Ruling;
-    const known = { beganMs: run.createdMs, root: run.run, name: row.name ?? '' };
+    const known = { beganMs: run.beganMs, root: run.run, name: row.name ?? '' };
     if (output.isJson) await output.flow(`${shown === 0 ? '[' : ','}\n${JSON.stringify(jsonOf(row, ruling))}`);
     else await output.flow(rulingLine(ruling, { ...known, ...(row.from === undefined ? {} : { from: row.from }) }));
     shown += 1;

@@ -30,6 +30,7 @@ const KINDS: Readonly<Partial<Record<ErrorKind, number>>> = {
   RUN_AMBIGUOUS: EXIT.usage,
   RUN_NOT_FOUND: EXIT.notFound,
   FLOW_NOT_FOUND: EXIT.notFound,
+  LIMIT_NOT_FOUND: EXIT.notFound,
   REJECTED: EXIT.rejected,
   FLOW_FAILED: EXIT.failed,
   CANCELLED: EXIT.cancelled,

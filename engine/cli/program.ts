@@ -1,10 +1,13 @@
 /** What `assent` understands: commands, their options and examples, and who carries them out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ON_FULL, type OnFull } from '../../protocol/proposals.ts';
+import type { RuleRow } from '../../protocol/query.ts';
 import { VERSION } from '../version.ts';
 import type { Client } from './client.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { placeOf, workspaceOf, type Place } from './place.ts';
+import { policyCommands } from './policy-commands.ts';
 import { report } from './report.ts';
 
 type Globals = { readonly output: 'text' | 'json'; readonly data?: string };
@@ -44,6 +47,12 @@ class Program {
     this.#explain();
     this.#limits();
     this.#audit();
+    policyCommands(this.root, {
+      command: (...of) => this.#command(...of),
+      act: (act) => this.#act(act),
+      connected: (act) => this.#connected(act),
+      natural,
+    });
   }
 
   get isJson(): boolean {
@@ -83,6 +92,8 @@ class Program {
       ephemeral?: true;
       heartbeatLimit?: string;
       grace?: string;
+      policy?: string;
+      metrics?: string;
     };
     this.#command(this.root, 'server', 'Run an engine, with a nats-server of its own unless ASSENT_URL names one.', [
       'server',
@@ -93,6 +104,8 @@ class Program {
       .option('--durability <what>', "what a settled ruling survives: 'power' or 'process'", 'power')
       .option('--heartbeat-limit <time>', 'a process that is silent for longer is dead (default: 10s)')
       .option('--grace <time>', 'a cancelled run that does not end by itself is ended after this (default: 30s)')
+      .option('--metrics <address>', 'serve metrics for Prometheus at [HOST:]PORT (default host: this machine only)')
+      .option('--policy <file>', "rules of your own to put in force, watched for changes; 'core' for Assent's")
       .option('--ephemeral', 'end when standard input closes and no client is left')
       .action(({ workspace, ephemeral, ...options }: Options) =>
         this.#act(async (output, place) => {
@@ -162,6 +175,7 @@ class Program {
           (await import('./runs-cancel.ts')).cancelRun(client, output, { run, reason }),
         ),
       );
+    this.#states(runs);
     this.#command(runs, 'watch <run>', 'Show what is ruled about a run as it happens, until it ends.', [
       'runs watch k3v9x2',
     ]).action((run: string) =>
@@ -172,6 +186,42 @@ class Program {
       .action((run: string, { follow }: { follow: boolean }) =>
         this.#connected(async (client, output) =>
           (await import('./runs-logs.ts')).showLogs(client, output, { run, follow }),
+        ),
+      );
+  }
+
+  #states(runs: Command): void {
+    type Asked = { readonly reason?: string };
+    this.#command(runs, 'pause <run>', 'Pause a flow run: what runs goes on, what it calls from now on waits.', [
+      "runs pause k3v9x2 --reason 'the API is down' --timeout 2h",
+    ])
+      .option('--reason <text>', 'why; it stands on the ledger')
+      .option('--timeout <time>', 'the run fails if nobody resumes it within this (default: it waits)')
+      .action((run: string, options: Asked & { timeout?: string }) =>
+        this.#connected(async (client, output) =>
+          (await import('./runs-set-state.ts')).pauseRun(client, output, {
+            run,
+            ...options,
+          }),
+        ),
+      );
+    this.#command(runs, 'resume <run>', 'Let a paused flow run go on.', ['runs resume k3v9x2'])
+      .option('--reason <text>', 'why; it stands on the ledger')
+      .action((run: string, asked: Asked) =>
+        this.#connected(async (client, output) =>
+          (await import('./runs-set-state.ts')).resumeRun(client, output, { run, ...asked }),
+        ),
+      );
+    this.#command(runs, 'set-state <run> <state>', 'Ask for any state of a run; the rules say whether it comes true.', [
+      "runs set-state k3v9x2 failed --reason 'its data was wrong'",
+      "runs set-state k3v9x2 completed --force --reason 'done by hand'",
+    ])
+      .requiredOption('--reason <text>', 'why; it stands on the ledger')
+      .option('--name <name>', "the state's name (default: the type's own)")
+      .option('--force', 'override the rules; what they would have said is recorded', false)
+      .action((run: string, state: string, options: Required<Asked> & { name?: string; force: boolean }) =>
+        this.#connected(async (client, output) =>
+          (await import('./runs-set-state.ts')).setState(client, output, { run, state, ...options }),
         ),
       );
   }
@@ -199,6 +249,22 @@ class Program {
           (await import('./why.ts')).explainRun(client, output, { run, limit }),
         ),
       );
+    this.#command(this.root, 'rules', 'Show how often each rule was asked, what it said, and how long it took.', [
+      'rules',
+      'rules --kind task -o json',
+    ])
+      .addOption(
+        new Option('--kind <kind>', 'only what was asked about these').choices([
+          'flow',
+          'subflow',
+          'task',
+          'background',
+          'workspace',
+        ]),
+      )
+      .action(({ kind }: { kind?: RuleRow['kind'] }) =>
+        this.#connected(async (client, output) => (await import('./rules.ts')).showRules(client, output, { kind })),
+      );
     this.#command(this.root, 'doctor', 'Look whether everything is well; starts nothing.', ['doctor']).action(() =>
       this.#act(async (output, place) => (await import('./doctor.ts')).examine(output, place)),
     );
@@ -215,12 +281,26 @@ class Program {
       limits,
       'set <name> <slots>',
       'Set how many slots a limit has; 0 stops everything that asks for it.',
-      ['limits set github-api 4'],
-    ).action((name: string, slots: string) =>
-      this.#connected(async (client, output) =>
-        (await import('./limits.ts')).setLimit(client, output, { name, slots }),
-      ),
-    );
+      [
+        'limits set github-api 4',
+        'limits set emails 10 --per-second 5',
+        'limits set deployment:nightly 1 --on-full cancel-new',
+      ],
+    )
+      .option('--per-second <number>', 'a rate limit: so many slots come back in a second, whoever took them')
+      .addOption(
+        new Option(
+          '--on-full <what>',
+          'what becomes of a run that finds it full: it waits, it is cancelled, or those that run are',
+        )
+          .choices(ON_FULL)
+          .default('enqueue'),
+      )
+      .action((name: string, slots: string, { perSecond, onFull }: { perSecond?: string; onFull: OnFull }) =>
+        this.#connected(async (client, output) =>
+          (await import('./limits.ts')).setLimit(client, output, { name, slots, perSecond, onFull }),
+        ),
+      );
     this.#command(limits, 'rm <name>', 'Remove a limit: it bounds nothing any more.', ['limits rm github-api']).action(
       (name: string) =>
         this.#connected(async (client, output) => (await import('./limits.ts')).removeLimit(client, output, { name })),
@@ -237,6 +317,21 @@ class Program {
         ? this.#connected(async (client, output) => (await import('./audit-verify.ts')).verifyStream(client, output))
         : this.#act(async (output) => (await import('./audit-verify.ts')).verifyExport(output, file)),
     );
+    type Replay = { facts: boolean; trust: boolean; limit: number };
+    this.#command(
+      this.root,
+      'replay [what]',
+      'Judge again what was ruled, by the recorded facts and policy: a run, an exported file, or the whole ledger.',
+      ['replay k3v9x2', 'replay ledger.jsonl --facts', 'replay'],
+    )
+      .option('--facts', 'also gather the facts anew from the ledger, and decide every ruling as a whole', false)
+      .option('--trust', 'execute the sources of policies that an exported file brings', false)
+      .option('--limit <number>', 'show at most so many differences', natural, 20)
+      .action((what: string | undefined, options: Replay) =>
+        this.#act(async (output, place) =>
+          (await import('./replay.ts')).replay(output, place, { ...options, ...(what === undefined ? {} : { what }) }),
+        ),
+      );
     this.#command(
       this.root,
       'export <what...>',

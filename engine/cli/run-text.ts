@@ -19,7 +19,7 @@ export function waitText(waits: Waits): string {
     case 'FLOW':
       return 'for its flow run, which is paused';
     case 'SLOTS':
-      return `for ${waits.limits.map(({ limit, slots }) => `${slotsText(slots)} of '${limit}'`).join(' and ')}`;
+      return `for ${waits.limits.map(({ limit, slots, by }) => `${slotsText(slots)} of '${limit}'${by === undefined ? '' : ` for '${by}'`}`).join(' and ')}`;
   }
 }
 

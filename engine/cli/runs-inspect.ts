@@ -79,14 +79,30 @@ function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][
     ['started', run.startedMs === undefined ? undefined : clockOf(run.startedMs)],
     ['ended', run.endedMs === undefined ? undefined : clockOf(run.endedMs)],
     ['took', durationOf(run, nowMs) || undefined],
+    ['ran', ranText(run, nowMs)],
     ['attempt', attempt === 0 ? undefined : `${String(attempt)}${retriesText(retriesUsed, retriesMax)}`],
     ['resumed', resumes === 0 ? undefined : count(resumes, 'time')],
     ['time-out', run.timeoutMs === undefined ? undefined : spanOf(run.timeoutMs)],
-    ['slots', run.slots.map(({ limit, slots }) => `${String(slots)} of '${limit}'`).join(', ') || undefined],
+    ['priority', run.priority === 0 ? undefined : String(run.priority)],
+    ['tags', run.tags?.map(oneLine).join(', ')],
+    ['deployment', run.deployment === undefined ? undefined : oneLine(run.deployment)],
+    [
+      'slots',
+      run.slots
+        .map(({ limit, slots, by }) => `${String(slots)} of '${limit}'${by === undefined ? '' : ` for '${by}'`}`)
+        .join(', ') || undefined,
+    ],
     ['worker', run.work === undefined ? undefined : `pool ${run.work.pool}, queue ${run.work.queue}`],
     ['rulings', `${String(run.rulings)}${run.rejected === 0 ? '' : `, ${String(run.rejected)} of them rejections`}`],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+}
+
+/** How long it was running in all its attempts, where that is not how long it took. */
+function ranText({ state, runMs, sinceMs, startedMs, endedMs }: RunDetail, nowMs: number): string | undefined {
+  if (startedMs === undefined) return undefined;
+  const ranMs = runMs + (state?.type === 'RUNNING' ? nowMs - sinceMs : 0);
+  return ranMs === (endedMs ?? nowMs) - startedMs ? undefined : spanOf(ranMs);
 }
 
 const retriesText = (used: number, max: number): string =>

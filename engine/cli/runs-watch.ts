@@ -28,7 +28,7 @@ export async function watchRun(
   const names = new Names(run);
   const tail = await tailRun(client, run.run, (ruling, line) => {
     if (output.isJson) output.line(line);
-    else output.line(rulingLine(ruling, { beganMs: run.createdMs, root: run.run, ...names.of(ruling) }));
+    else output.line(rulingLine(ruling, { beganMs: run.beganMs, root: run.run, ...names.of(ruling) }));
     names.heard(ruling);
   });
   for (const call of await callsOf(client, run, CALLS_KNOWN)) names.know(call.run, call.name, call.state?.name);

@@ -4,6 +4,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import { subjects } from '../../protocol/subjects.ts';
 import { connectTo, type Address } from '../connect.ts';
 import { startEngine, type Engine, type EngineOptions } from '../main.ts';
+import type { MetricsAddress } from '../metrics/server.ts';
 import { VERSION } from '../version.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -20,6 +21,8 @@ export type ServerCommand = {
   readonly ephemeral: boolean;
   readonly heartbeatLimit?: string;
   readonly grace?: string;
+  readonly policy?: string;
+  readonly metrics?: string;
 };
 
 /** Clients beat every second. */
@@ -48,7 +51,7 @@ export async function runServer(output: Output, command: ServerCommand): Promise
 }
 
 function optionsOf(output: Output, command: ServerCommand): EngineOptions {
-  const { dataDir, url, workspace, port, durability, heartbeatLimit, grace } = command;
+  const { dataDir, url, workspace, port, durability, heartbeatLimit, grace, metrics, policy } = command;
   if (durability !== 'power' && durability !== 'process') {
     throw new AssentError('USAGE', `--durability is 'power' or 'process', not '${durability}'.`);
   }
@@ -62,6 +65,8 @@ function optionsOf(output: Output, command: ServerCommand): EngineOptions {
     durability,
     ...(url === undefined ? {} : { url }),
     ...(portNumber === undefined ? {} : { port: portNumber }),
+    ...(metrics === undefined ? {} : { metrics: metricsAddress(metrics) }),
+    ...(policy === undefined ? {} : { policies: policy }),
     settings: {
       ...(heartbeatLimit === undefined ? {} : { heartbeatLimitMs: spanOption('--heartbeat-limit', heartbeatLimit) }),
       ...(grace === undefined ? {} : { graceMs: spanOption('--grace', grace) }),
@@ -72,6 +77,16 @@ function optionsOf(output: Output, command: ServerCommand): EngineOptions {
   };
 }
 
+/** `9464`, `0.0.0.0:9464`, `[::1]:9464`. */
+function metricsAddress(text: string): MetricsAddress {
+  const [, host, digits] = /^(?:(\[[0-9a-fA-F:.]+\]|[^:\s]+):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw new AssentError('USAGE', `--metrics is [HOST:]PORT, as in 9464 or 0.0.0.0:9464, not '${text}'.`);
+  }
+  return { port, ...(host === undefined ? {} : { host: host.replace(/^\[|\]$/g, '') }) };
+}
+
 function spanOption(name: string, text: string): number {
   const ms = parseSpan(text);
   if (ms === undefined || ms <= 0)
@@ -79,7 +94,11 @@ function spanOption(name: string, text: string): number {
   return ms;
 }
 
-function greet(output: Output, { url, workspace }: Engine, { dataDir, durability, ephemeral }: ServerCommand): void {
+function greet(
+  output: Output,
+  { url, workspace, metricsUrl }: Engine,
+  { dataDir, durability, ephemeral }: ServerCommand,
+): void {
   const bold = (text: string): string => inkOfNotes('bold', text);
   const dim = (text: string): string => inkOfNotes('dim', text);
   const folder = relative(process.cwd(), dataDir) || '.';
@@ -90,6 +109,7 @@ function greet(output: Output, { url, workspace }: Engine, { dataDir, durability
     `  address     ${url}`,
     `  workspace   ${workspace}, durability ${durability}`,
     `  data        ${folder.startsWith('..') ? dataDir : folder}`,
+    ...(metricsUrl === undefined ? [] : [`  metrics     ${metricsUrl}`]),
     `  process     ${String(process.pid)}${ephemeral ? ', as long as somebody needs it' : ''}`,
     '',
     `  ${bold('assent runs ls')}   ${dim('the runs')}          ${bold('assent doctor')}   ${dim('is everything well?')}`,

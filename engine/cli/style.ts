@@ -63,6 +63,22 @@ export function rowOf(row: readonly string[], widths: readonly number[]): string
   return cells.join('  ').trimEnd();
 }
 
+/** A line broken between words where it is too long, what follows indented by two more than its beginning. */
+export function wrapped(line: string, columns: number): string[] {
+  if (widthOf(line) <= columns) return [line];
+  const indent = /^ */.exec(line)?.[0] ?? '';
+  const lines: string[] = [];
+  let open = indent;
+  for (const word of line.slice(indent.length).split(' ')) {
+    const longer = open.trim() === '' ? `${open}${word}` : `${open} ${word}`;
+    if (widthOf(longer) > columns && open.trim() !== '') {
+      lines.push(open);
+      open = `${indent}  ${word}`;
+    } else open = longer;
+  }
+  return [...lines, open];
+}
+
 /** On one line: what comes from outside may hold anything, also what would move the cursor. */
 export const oneLine = (text: string): string =>
   stripVTControlCharacters(text)

@@ -4,6 +4,7 @@ import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
 import type { Output } from './output.ts';
+import { wrapped } from './style.ts';
 import { whyLines } from './why-sentences.ts';
 
 export async function explainRun(
@@ -22,6 +23,11 @@ export async function explainRun(
   }
   const { next: _, ...rest } = first;
   const explanation: Explanation = { ...rest, notable };
-  output.document(explanation, () => whyLines(explanation, { nowMs: Date.now(), tasksMax: limit }));
+  output.document(explanation, () => {
+    const lines = whyLines(explanation, { nowMs: Date.now(), tasksMax: limit });
+    // A terminal breaks words; what reads a pipe wants its lines whole.
+    const { isTTY, columns } = process.stdout;
+    return isTTY ? lines.flatMap((line) => wrapped(line, columns)) : lines;
+  });
   return EXIT.ok;
 }

@@ -7,7 +7,7 @@
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Ruling, Waits } from '../../protocol/rulings.ts';
-import type { Held, Workspace } from './workspace.ts';
+import { limitKey, type Held, type Workspace } from './workspace.ts';
 
 export function parkHeld(
   workspace: Workspace,
@@ -27,7 +27,11 @@ export function parkHeld(
       workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.dueAtMs, run, timer: 'held', version: 0, proposal: id });
       break;
     case 'SLOTS':
-      for (const { limit } of waits.limits) enqueue(workspace, limit, id, { priority, at: first });
+      for (const wish of waits.limits) enqueue(workspace, limitKey(wish), id, { priority, at: first });
+      for (const evicted of waits.evict ?? []) workspace.evictions.set(evicted, true);
+      if (waits.untilMs !== undefined) {
+        workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.untilMs, run, timer: 'held', version: 0, proposal: id });
+      }
       break;
     case 'FLOW':
       break;
@@ -65,16 +69,25 @@ const LAST: Position = { seq: Number.POSITIVE_INFINITY, index: 0 };
 export function aheadOf(workspace: Workspace, proposal: TransitionProposal, limit: string): number {
   const queue = workspace.queues.get(limit);
   if (queue === undefined) return 0;
+  const held = workspace.held.get(proposal.id);
+  const priority = priorityOf(workspace, proposal);
   const index = queue.indexOf(proposal.id);
-  if (index >= 0) return index;
-  const at = workspace.held.get(proposal.id)?.at ?? LAST;
-  return indexOf(workspace, queue, { priority: priorityOf(workspace, proposal), at });
+  if (index >= 0 && held?.priority === priority) return index;
+  // Its run may have been made by somebody else since it was held, with another priority: then its place is another too.
+  const others = index < 0 ? queue : queue.filter((id) => id !== proposal.id);
+  return indexOf(workspace, others, { priority, at: held?.at ?? LAST });
 }
 
 function comesFirst(one: Place, other: Place): boolean {
   if (one.priority !== other.priority) return one.priority > other.priority;
   if (one.at.seq !== other.at.seq) return one.at.seq < other.at.seq;
   return one.at.index < other.at.index;
+}
+
+/** Whether the clock's proposal to start a run waits already. */
+export function isStartHeld(workspace: Workspace, run: RunId): boolean {
+  for (const id of workspace.heldUnder.of(rootOf(run))) if (id.startsWith(`clock/${run}/`)) return true;
+  return false;
 }
 
 /** It was ruled on for good, held again (then it is parked anew), or withdrawn. */
@@ -88,7 +101,8 @@ export function forgetHeld(workspace: Workspace, id: ProposalId): void {
       workspace.timers.delete(timerOfHeld(id));
       break;
     case 'SLOTS':
-      for (const { limit } of held.waits.limits) leaveQueue(workspace, limit, id);
+      for (const wish of held.waits.limits) leaveQueue(workspace, limitKey(wish), id);
+      if (held.waits.untilMs !== undefined) workspace.timers.delete(timerOfHeld(id));
       break;
     case 'FLOW':
       break;

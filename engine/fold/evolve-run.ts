@@ -1,12 +1,12 @@
 /**
  * A run that moves: the part of the fold in which a ruling takes effect on a run and on all that hangs on it.
  */
-import { later, type Digest, type RunId } from '../../protocol/ids.ts';
+import { later, type Digest, type EpochMs, type RunId } from '../../protocol/ids.ts';
 import { ENGINE, rootOf, sessionOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Ruling } from '../../protocol/rulings.ts';
-import { isTerminal, type State } from '../../protocol/states.ts';
-import { withdrawHeld } from './evolve-held.ts';
-import type { Run, Workspace } from './workspace.ts';
+import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts';
+import { isStartHeld, withdrawHeld } from './evolve-held.ts';
+import { limitKey, type Run, type Workspace } from './workspace.ts';
 
 type Move = {
   readonly ruling: Ruling;
@@ -22,11 +22,13 @@ export function moveRun(workspace: Workspace, move: Move): void {
   const before = was ?? created(workspace, move);
   if (before === undefined) return;
   dropTimers(workspace, before);
-  const slots = newSlots(before, state, ruling);
+  const slots = newSlots(workspace, before, state, ruling);
   giveAndTake(workspace, before.slots, slots);
   const moved = advance(workspace, before, move, slots);
   workspace.runs.set(moved.id, moved);
+  if (!holdsSlots(state)) workspace.evictions.delete(moved.id);
   takeTimers(workspace, moved, ruling);
+  keepResult(workspace, moved, ruling);
   followFamily(workspace, was, moved);
 }
 
@@ -50,36 +52,57 @@ function created(workspace: Workspace, { proposal, ruling, state, hash, at }: Mo
     line: hash,
     last: at,
     createdMs: ruling.atMs,
+    expectedMs: state.type === 'SCHEDULED' ? state.dueAtMs : ruling.atMs,
+    runMs: 0,
     ...(asker === undefined || definition.parent !== undefined ? {} : { creator: asker.session }),
   };
 }
 
-/** A run keeps its slots while a process may be at work on it. */
-function newSlots(before: Run, state: State, ruling: Ruling): readonly SlotWish[] {
+const holdsSlots = ({ type }: State): boolean => type === 'PENDING' || type === 'RUNNING' || type === 'CANCELLING';
+
+/** A run keeps its slots while a process may be at work on it. Of a rate limit it holds none: those come back by time. */
+function newSlots(workspace: Workspace, before: Run, state: State, ruling: Ruling): readonly SlotWish[] {
   if (state.type === 'CANCELLING') return before.slots;
-  if (state.type !== 'RUNNING') return NO_SLOTS;
-  return ruling.claims?.find((claim) => claim.type === 'SLOTS')?.slots ?? NO_SLOTS;
+  if (!holdsSlots(state)) return NO_SLOTS;
+  const claimed = ruling.claims?.find((claim) => claim.type === 'SLOTS')?.slots ?? NO_SLOTS;
+  const held = claimed.filter((wish) => {
+    const everyMs = workspace.limitOf(wish)?.everyMs;
+    if (everyMs !== undefined) takeRate(workspace, wish, everyMs, ruling.atMs);
+    return everyMs === undefined;
+  });
+  return held.length === 0 ? NO_SLOTS : held;
 }
 
 const NO_SLOTS: readonly SlotWish[] = [];
 
-function giveAndTake(workspace: Workspace, given: readonly SlotWish[], taken: readonly SlotWish[]): void {
-  if (given === taken) return;
-  for (const { limit, slots } of given) changeUsed(workspace, limit, -slots);
-  for (const { limit, slots } of taken) changeUsed(workspace, limit, slots);
+function takeRate(workspace: Workspace, wish: SlotWish, everyMs: number, atMs: EpochMs): void {
+  const key = limitKey(wish);
+  const row = workspace.limits.get(key) ?? { used: 0 };
+  const emptyAtMs = (Math.max(atMs, row.emptyAtMs ?? 0) + wish.slots * everyMs) as EpochMs;
+  workspace.limits.set(key, { ...row, emptyAtMs });
 }
 
-function changeUsed(workspace: Workspace, name: string, by: number): void {
-  const limit = workspace.limits.get(name);
+function giveAndTake(workspace: Workspace, given: readonly SlotWish[], taken: readonly SlotWish[]): void {
+  if (given === taken) return;
+  for (const wish of given) changeUsed(workspace, wish, -wish.slots);
+  for (const wish of taken) changeUsed(workspace, wish, wish.slots);
+}
+
+function changeUsed(workspace: Workspace, wish: SlotWish, by: number): void {
+  const name = limitKey(wish);
+  const isSet = workspace.limits.get(wish.limit) !== undefined;
+  const limit = workspace.limits.get(name) ?? (isSet ? { used: 0 } : undefined);
   if (limit === undefined) return;
   const used = limit.used + by;
-  if (used === 0 && limit.slotsMax === undefined) workspace.limits.delete(name);
+  const isNeeded = limit.slotsMax !== undefined || limit.emptyAtMs !== undefined;
+  if (used === 0 && !isNeeded) workspace.limits.delete(name);
   else workspace.limits.set(name, { ...limit, used });
   if (by < 0) workspace.touched.limits.add(name);
 }
 
 function advance(workspace: Workspace, before: Run, move: Move, slots: readonly SlotWish[]): Run {
   const { ruling, proposal, state, hash, at } = move;
+  const wasRunning = before.state.type === 'RUNNING';
   const base: Run = {
     ...before,
     version: ruling.version,
@@ -88,46 +111,97 @@ function advance(workspace: Workspace, before: Run, move: Move, slots: readonly 
     slots,
     line: hash,
     last: at,
+    runMs: before.runMs + (wasRunning ? ruling.atMs - before.sinceMs : 0),
   };
-  if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
   // A reuse: the run stays as it ended, and when it did.
-  if (isTerminal(before.state) && before.endedMs !== undefined) return { ...base, sinceMs: before.sinceMs };
-  const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
-  const fenced = fences(before, proposal);
-  const resumes = again && fenced;
-  const retries = again && !fenced && before.state.type === 'RUNNING';
-  const failed = retries || (state.type === 'FAILED' && isUnderWay(before));
-  const { session: _, ...unowned } = base;
+  if (isReuse(before, move)) return { ...base, sinceMs: before.sinceMs };
+  if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
+  if (isTerminal(state)) return ended(base, before, move);
+  return paused(waiting(base, before, move), before, state);
+}
+
+/** A rule answered with the end that the run has. */
+const isReuse = (before: Run, { ruling, state, proposal }: Move): boolean =>
+  ruling.outcome === 'rewritten' &&
+  proposal.to.type === 'RUNNING' &&
+  before.endedMs !== undefined &&
+  state.type === before.state.type &&
+  state.name === before.state.name;
+
+function ended(base: Run, before: Run, { ruling, state, proposal, at }: Move): Run {
+  const { resuming: _, ...over } = base;
   return {
-    ...(resumes ? unowned : base),
+    ...over,
+    ...(state.type === 'FAILED' && isUnderWay(before) ? { round: before.round + 1 } : {}),
+    endedMs: before.endedMs ?? ruling.atMs,
+    startedMs: before.startedMs ?? ruling.atMs,
+    end: at,
+    ...(fences(before, proposal, state) ? { execution: before.execution + 1 } : {}),
+  };
+}
+
+/** It goes on later: after a retry's delay, in another process, or because somebody opened it again. */
+function waiting(base: Run, before: Run, { ruling, proposal, state }: Move): Run {
+  const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
+  const fenced = fences(before, proposal, state);
+  const resumes = again && proposal.to.type === 'CRASHED';
+  const retries = again && !resumes && before.state.type === 'RUNNING';
+  const { session, endedMs: _, end: __, pauses, ...open } = base;
+  const keepsPauses = pauses !== undefined && !retries && !isTerminal(before.state);
+  return {
+    ...open,
+    ...(session === undefined || fenced ? {} : { session }),
+    ...(keepsPauses ? { pauses } : {}),
+    ...(isTerminal(before.state) && before.kind === 'task' ? anew(before) : {}),
     ...(resumes ? { resumes: before.resumes + 1 } : {}),
-    ...(retries ? { retriesUsed: before.retriesUsed + 1 } : {}),
-    ...(failed ? { round: before.round + 1 } : {}),
-    ...(isTerminal(state) ? { endedMs: ruling.atMs, end: at } : {}),
+    ...(retries ? { retriesUsed: before.retriesUsed + 1, round: before.round + 1 } : {}),
     ...(fenced ? { execution: before.execution + 1 } : {}),
   };
+}
+
+/** A task run that goes on after an end has all its retries again. */
+const anew = (before: Run): Pick<Run, 'retriesUsed' | 'attemptsBefore'> => ({
+  retriesUsed: 0,
+  attemptsBefore: before.attempt,
+});
+
+function paused(run: Run, before: Run, state: State): Run {
+  if (state.type === 'PAUSED') {
+    const { pauses = [] } = run;
+    const { key } = state;
+    return key === undefined || pauses.includes(key) ? run : { ...run, pauses: [...pauses, key] };
+  }
+  return before.state.type === 'PAUSED' && state.type !== 'CANCELLING' ? { ...run, resuming: true } : run;
 }
 
 const isUnderWay = ({ state }: Run): boolean => state.type === 'RUNNING' || state.type === 'PAUSED';
 
 /**
- * The run is taken from its process, which may still be at work: it died, as far as is known, or the engine ended the
- * run when its grace was over. What that process says from now on is void.
+ * The run is taken from its process, which may still be at work: it died, as far as is known, the engine ended the run
+ * when its grace was over, it was suspended, or opened again. What that process says from now on is void.
  */
-const fences = (before: Run, { to, by }: TransitionProposal): boolean =>
+const fences = (before: Run, { to, by }: TransitionProposal, state: State): boolean =>
   before.parent === undefined &&
-  before.kind === 'flow' &&
   before.execution > 0 &&
-  (to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED'));
+  (to.type === 'CRASHED' ||
+    (by === ENGINE && to.type === 'CANCELLED') ||
+    (state.type === 'PAUSED' && state.suspended === true) ||
+    (isTerminal(before.state) && !isTerminal(state)));
 
 function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, proposal: TransitionProposal): Run {
-  const { endedMs: _, end: __, ...open } = base;
+  const { endedMs: _, end: __, resuming, pauses, ...open } = base;
   const parent = before.parent === undefined ? undefined : workspace.runs.get(before.parent);
   const execution = workspace.runs.get(rootOf(before.id))?.execution ?? 0;
   const asker = sessionOf(proposal.id);
+  const wasEnded = isTerminal(before.state);
+  const isAnew = wasEnded && before.kind === 'task';
+  // A paused flow run goes on with the attempt that it was in; a task that stopped begins anew.
+  const isResumed = before.kind === 'flow' && (resuming === true || before.state.type === 'PAUSED');
   return {
     ...open,
-    attempt: before.attempt + 1,
+    attempt: before.attempt + (isResumed ? 0 : 1),
+    ...(isAnew ? anew(before) : {}),
+    ...(pauses === undefined || wasEnded ? {} : { pauses }),
     startedMs: before.startedMs ?? ruling.atMs,
     ...(parent === undefined ? {} : { ran: { execution, round: parent.round } }),
     ...(ruling.execution === undefined ? {} : { execution: ruling.execution }),
@@ -135,17 +209,35 @@ function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, p
   };
 }
 
+/** What a rule keeps of the result for equal calls. */
+function keepResult(workspace: Workspace, run: Run, ruling: Ruling): void {
+  for (const claim of ruling.claims ?? []) {
+    if (claim.type !== 'CACHE' || run.state.type !== 'COMPLETED') continue;
+    const { key, expiresAtMs } = claim;
+    const { result } = run.state;
+    workspace.cache.set(key, {
+      run: run.id,
+      atMs: ruling.atMs,
+      ...(result === undefined ? {} : { result }),
+      ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+    });
+  }
+}
+
 export const timerKey = (run: RunId, timer: string): string => `${timer} ${run}`;
 
 /** A dispatched run that no worker claimed for this long is dispatched again under a new version. */
 const CLAIM_WITHIN_MS = 60_000;
 
+/** A scheduled run that has not begun to start so long after it was due is late (Prefect 3 has the same default). */
+const LATE_AFTER_MS = 15_000;
+
 function dropTimers(workspace: Workspace, run: Run): void {
   if (run.timeoutMs !== undefined) workspace.timers.delete(timerKey(run.id, 'timeout'));
   if (run.state.type === 'CANCELLING') workspace.timers.delete(timerKey(run.id, 'grace'));
+  if (run.state.type === 'PAUSED') workspace.timers.delete(timerKey(run.id, 'pause'));
   if (run.work === undefined) return;
-  workspace.timers.delete(timerKey(run.id, 'start'));
-  workspace.timers.delete(timerKey(run.id, 'claim'));
+  for (const timer of ['start', 'late', 'claim']) workspace.timers.delete(timerKey(run.id, timer));
 }
 
 function takeTimers(workspace: Workspace, run: Run, ruling: Ruling): void {
@@ -157,7 +249,13 @@ function takeTimers(workspace: Workspace, run: Run, ruling: Ruling): void {
   if (run.work === undefined) return;
   const { id, version, state } = run;
   if (state.type === 'SCHEDULED' && run.session === undefined) {
-    workspace.setTimer(timerKey(id, 'start'), { dueAtMs: state.dueAtMs, run: id, timer: 'start', version });
+    const { dueAtMs, name } = state;
+    if (!isStartHeld(workspace, id))
+      workspace.setTimer(timerKey(id, 'start'), { dueAtMs, run: id, timer: 'start', version });
+    if (name === DEFAULT_NAMES.SCHEDULED) {
+      const lateAtMs = later(dueAtMs, LATE_AFTER_MS);
+      workspace.setTimer(timerKey(id, 'late'), { dueAtMs: lateAtMs, run: id, timer: 'late', version });
+    }
   }
   if (state.type === 'PENDING') {
     const dueAtMs = later(ruling.atMs, CLAIM_WITHIN_MS);
@@ -175,8 +273,8 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
       workspace.cascades.delete(now.parent);
     }
   }
-  if (now.kind !== 'flow') return;
   if (now.parent === undefined) followSession(workspace, was, now);
+  else if (now.kind === 'task') return;
   workspace.touched.flows.add(now.id);
   rememberIdentity(workspace, was, now);
   if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id);
@@ -188,15 +286,18 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (was !== undefined && now.execution !== was.execution) {
     withdrawHeld(workspace, now.id, ({ run, execution }) => run !== now.id && execution !== now.execution);
   }
-  if (now.state.type === 'RUNNING') workspace.cascades.delete(now.id);
+  if (now.state.type === 'RUNNING' || isReopened(was)) workspace.cascades.delete(now.id);
 }
+
+const isReopened = (was: Run | undefined): boolean => was !== undefined && isTerminal(was.state);
 
 /** What the calls of a fenced execution hold is given back at once; their own ends, or next attempts, follow. */
 function releaseUnder(workspace: Workspace, flow: RunId): void {
   for (const id of workspace.open.of(flow)) {
     const run = workspace.runs.get(id);
     if (run === undefined) continue;
-    dropTimers(workspace, run);
+    // What is being cancelled still has to end in its grace.
+    if (run.state.type !== 'CANCELLING') dropTimers(workspace, run);
     if (run.slots.length > 0) {
       giveAndTake(workspace, run.slots, NO_SLOTS);
       workspace.runs.set(id, { ...run, slots: NO_SLOTS });

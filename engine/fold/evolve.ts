@@ -6,8 +6,15 @@
  *    asker's record. There is no clean-up elsewhere.
  */
 import { sha256, type Segment } from '../../protocol/segment.ts';
-import type { Digest, ProposalId, RunId } from '../../protocol/ids.ts';
-import { ENGINE, proposalId, sessionOf, type WorkspaceEvent } from '../../protocol/proposals.ts';
+import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
+import {
+  ENGINE,
+  proposalId,
+  sessionOf,
+  type LimitSet,
+  type PolicySet,
+  type WorkspaceEvent,
+} from '../../protocol/proposals.ts';
 import { stateAfter, type Entry, type EpochEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun, timerKey } from './evolve-run.ts';
@@ -40,7 +47,7 @@ export function evolve(workspace: Workspace, entry: Entry, line: string, at: Pos
       evolveRuling(workspace, entry, line, at);
       break;
     case 'EPOCH':
-      evolveEpoch(workspace, entry);
+      evolveEpoch(workspace, entry, at);
       break;
     case 'CLOCK_STEPPED':
       break;
@@ -48,10 +55,30 @@ export function evolve(workspace: Workspace, entry: Entry, line: string, at: Pos
   workspace.meta = { ...workspace.meta, timeMs: entry.atMs };
 }
 
-function evolveEpoch(workspace: Workspace, entry: EpochEntry): void {
+function evolveEpoch(workspace: Workspace, entry: EpochEntry, at: Position): void {
   const { meta } = workspace;
+  const { epoch, policy, atMs, set } = entry;
   const endedAt = [entry.endedAt, ...meta.endedAt].slice(0, EPOCHS_REMEMBERED);
-  workspace.meta = { ...meta, epoch: entry.epoch, policy: entry.policy, endedAt };
+  workspace.meta = { ...meta, epoch, endedAt };
+  const event: PolicySet = set ?? { type: 'POLICY_SET', policy, core: true };
+  if (set !== undefined || !meta.isSet) setPolicy(workspace, event, { by: ENGINE, atMs, at });
+}
+
+type Occasion = { readonly by: string; readonly atMs: EpochMs; readonly at: Position };
+
+/** Whatever is ruled after it is ruled by it. */
+function setPolicy(workspace: Workspace, { policy, core, from }: PolicySet, { by, atMs, at }: Occasion): void {
+  const { meta } = workspace;
+  workspace.meta = { ...meta, policy, isSet: core !== true };
+  if (policy === meta.policy && meta.isSet === (core !== true)) return;
+  workspace.policies.set(`${String(at.seq)}/${String(at.index)}`, {
+    policy,
+    core: core === true,
+    ...(from === undefined ? {} : { from }),
+    by,
+    atMs,
+    at,
+  });
 }
 
 function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Position): void {
@@ -60,9 +87,13 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   rememberAsker(workspace, ruling, at);
   const { proposal } = ruling;
   if (proposal.by === ENGINE) ringOut(workspace, proposal.id);
+  if (proposal.by === ENGINE && proposal.id.startsWith('evict/') && proposal.kind !== 'workspace') {
+    workspace.evictions.delete(proposal.run);
+  }
   if (ruling.heldAt !== undefined) forgetHeld(workspace, proposal.id);
   if (proposal.kind === 'workspace') {
-    if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event);
+    const by = proposal.onBehalfOf ?? proposal.by;
+    if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event, { by, atMs: ruling.atMs, at });
     return;
   }
   const hash = sha256(line);
@@ -113,28 +144,44 @@ function forgetAnswers(workspace: Workspace, name: string, { low }: Session, unt
   }
 }
 
-function evolveEvent(workspace: Workspace, event: WorkspaceEvent): void {
+function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occasion): void {
   switch (event.type) {
     case 'LIMIT_SET':
-      workspace.limits.set(event.limit, {
-        slotsMax: event.slotsMax,
-        used: workspace.limits.get(event.limit)?.used ?? 0,
-      });
-      workspace.touched.limits.add(event.limit);
+      setLimit(workspace, event);
+      touchLimit(workspace, event.limit);
       break;
     case 'LIMIT_REMOVED': {
       const used = workspace.limits.get(event.limit)?.used ?? 0;
       if (used === 0) workspace.limits.delete(event.limit);
       else workspace.limits.set(event.limit, { used });
-      workspace.touched.limits.add(event.limit);
+      touchLimit(workspace, event.limit);
       break;
     }
     case 'SESSION_CLOSED':
       closeSession(workspace, event.session);
       break;
+    case 'POLICY_SET':
+      setPolicy(workspace, event, occasion);
+      break;
     case 'UNREADABLE':
       break;
   }
+}
+
+function setLimit(workspace: Workspace, { limit, slotsMax, slotsPerSecond, onFull }: LimitSet): void {
+  const { used = 0, emptyAtMs } = workspace.limits.get(limit) ?? {};
+  workspace.limits.set(limit, {
+    slotsMax,
+    used,
+    ...(onFull === undefined ? {} : { onFull }),
+    ...(slotsPerSecond === undefined ? {} : { everyMs: 1000 / slotsPerSecond, emptyAtMs: emptyAtMs ?? (0 as EpochMs) }),
+  });
+}
+
+/** What changes a limit changes it for all its keys. */
+function touchLimit(workspace: Workspace, limit: string): void {
+  workspace.touched.limits.add(limit);
+  for (const [key] of workspace.queues.entries()) if (key.startsWith(`${limit}[`)) workspace.touched.limits.add(key);
 }
 
 function closeSession(workspace: Workspace, name: string): void {

@@ -6,13 +6,20 @@
  */
 import { sha256 } from '../../protocol/segment.ts';
 import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
-import { rootOf, type RunDefinition, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
+import {
+  rootOf,
+  type OnFull,
+  type RunDefinition,
+  type SlotWish,
+  type TransitionProposal,
+} from '../../protocol/proposals.ts';
 import type { Position, TimerKind, Waits } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
+import type { Value } from '../../protocol/values.ts';
 import { Pairs, Recorder, Table } from './table.ts';
 
 /** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
 
 export type Run = Pick<
   RunDefinition,
@@ -27,15 +34,25 @@ export type Run = Pick<
   | 'work'
   | 'identity'
   | 'parameters'
+  | 'tags'
+  | 'cache'
+  | 'deployment'
 > & {
   readonly id: RunId;
   /** Rulings that moved it. */
   readonly version: number;
   readonly state: State;
   readonly sinceMs: EpochMs;
-  /** Times that it entered RUNNING. */
+  /** Times that it entered RUNNING, but for going on after a pause. */
   readonly attempt: number;
+  /** Of a task run that was called again after its end: the attempts until then. Those since are Prefect's run count. */
+  readonly attemptsBefore?: number;
+  /** Since it was last called after an end: a task run that is called again has all its retries again. */
   readonly retriesUsed: number;
+  /** Keys of the pauses that fired in this attempt. */
+  readonly pauses?: readonly string[];
+  /** It was paused, and has not run since. */
+  readonly resuming?: true;
   /** Times that a worker went on with it after a crash. */
   readonly resumes: number;
   /** Attempts of it that failed: what a flow run called in vain is called again in a later round. */
@@ -54,6 +71,10 @@ export type Run = Pick<
   readonly line: Digest;
   readonly last: Position;
   readonly createdMs: EpochMs;
+  /** When it was first meant to start. */
+  readonly expectedMs: EpochMs;
+  /** Time that it was RUNNING, without the time since it last became so. */
+  readonly runMs: number;
   readonly startedMs?: EpochMs;
   readonly endedMs?: EpochMs;
   /** Where the ruling stands that ended it; those that only found it ended do not count. */
@@ -69,7 +90,27 @@ export type Session = {
   readonly lastMs: EpochMs;
 };
 
-export type Limit = { readonly slotsMax?: number; readonly used: number };
+/** A limit, or what one key holds of it. */
+export type Limit = {
+  readonly slotsMax?: number;
+  readonly used: number;
+  readonly onFull?: OnFull;
+  /** A rate limit: a slot comes back every so many milliseconds, and all are back at `emptyAtMs`. */
+  readonly everyMs?: number;
+  readonly emptyAtMs?: EpochMs;
+};
+
+/** What is kept of a call's result for equal calls. */
+export type CacheEntry = {
+  readonly run: RunId;
+  readonly result?: Value;
+  readonly atMs: EpochMs;
+  readonly expiresAtMs?: EpochMs;
+};
+
+/** The row of a limit; each key of a limit has its own. */
+export const limitKey = ({ limit, by }: Pick<SlotWish, 'limit' | 'by'>): string =>
+  by === undefined ? limit : `${limit}[${by}]`;
 
 export type Held = {
   readonly proposal: TransitionProposal;
@@ -93,6 +134,8 @@ export type Meta = {
   readonly epoch: number;
   readonly writer: string;
   readonly policy: Digest | '';
+  /** Somebody put the policy in force; else it is that of whatever engine is active. */
+  readonly isSet: boolean;
   readonly position: { readonly seq: number; readonly id: string };
   readonly effects: number;
   readonly timeMs: EpochMs;
@@ -106,11 +149,23 @@ const EMPTY_META: Meta = {
   epoch: 0,
   writer: '',
   policy: '',
+  isSet: false,
   position: { seq: 0, id: '' },
   effects: 0,
   timeMs: 0 as EpochMs,
   endedAt: [],
   rulings: 0,
+};
+
+/** A policy that was put in force, or that came with another version of the engine. */
+export type PolicyRow = {
+  readonly policy: Digest;
+  readonly core: boolean;
+  /** The file that it was made of. */
+  readonly from?: string;
+  readonly by: string;
+  readonly atMs: EpochMs;
+  readonly at: Position;
 };
 
 /** What the last changes may have set free; read and cleared by whoever wakes held proposals. */
@@ -172,6 +227,10 @@ export class Workspace {
   readonly answered = new Table<Position>('answered', this.recorder);
   readonly limits = new Table<Limit>('limits', this.recorder);
   readonly held = new Table<Held>('held', this.recorder);
+  /** Cache key to the result that is kept. */
+  readonly cache = new Table<CacheEntry>('cache', this.recorder);
+  /** Runs that are to be cancelled because others need their slots. */
+  readonly evictions = new Table<true>('evictions', this.recorder);
   /** Limit to the ids of the held proposals that wait for it, first come first. */
   readonly queues = new Table<readonly ProposalId[]>('queues', this.recorder);
   readonly timers = new Table<Timer>('timers', this.recorder);
@@ -185,6 +244,8 @@ export class Workspace {
   readonly heldUnder = new Pairs('heldUnder', this.recorder);
   /** Session to the flow runs of their own that it executes. */
   readonly executing = new Pairs('executing', this.recorder);
+  /** The policies ever in force, by the place from which on they were. */
+  readonly policies = new Table<PolicyRow>('policies', this.recorder);
   readonly #meta = new Table<Meta>('meta', this.recorder);
   readonly touched: Touched = { limits: new Set(), flows: new Set(), timers: new Set() };
 
@@ -207,6 +268,15 @@ export class Workspace {
     this.touched.timers.add(key);
   }
 
+  /** A limit as it stands for one key: what is set for the key itself, else for the limit. */
+  limitOf(wish: Pick<SlotWish, 'limit' | 'by'>): Limit | undefined {
+    const base = this.limits.get(wish.limit);
+    if (wish.by === undefined) return base;
+    const own = this.limits.get(limitKey(wish));
+    if (own?.slotsMax !== undefined || base === undefined) return own;
+    return { ...base, used: own?.used ?? 0, emptyAtMs: own?.emptyAtMs ?? (0 as EpochMs) };
+  }
+
   /** All tables, for the store, the digest and starting anew. */
   tables(): readonly {
     name: string;
@@ -219,6 +289,8 @@ export class Workspace {
       this.sessions,
       this.answered,
       this.limits,
+      this.cache,
+      this.evictions,
       this.held,
       this.queues,
       this.timers,
@@ -227,6 +299,7 @@ export class Workspace {
       this.open,
       this.heldUnder,
       this.executing,
+      this.policies,
       this.#meta,
     ];
   }

@@ -128,5 +128,13 @@ function inWords(row: RulingRow, ruling: Ruling): Explained {
     ...(why === undefined ? {} : { why }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),
     said,
+    ...(ruling.overrides === undefined ? {} : { overrides: overriddenBy(ruling.overrides) }),
   };
+}
+
+function overriddenBy({ outcome, trail }: NonNullable<Ruling['overrides']>): NonNullable<Explained['overrides']> {
+  const deciding = decidingEntry(trail);
+  if (deciding === undefined) return { outcome };
+  const { rule, code, why } = deciding;
+  return { outcome, rule, why, ...(code === undefined ? {} : { code }) };
 }

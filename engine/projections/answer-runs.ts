@@ -1,7 +1,7 @@
 /** Answers about runs: lists, one by the beginning of its id, what it called. */
 import type { RunId } from '../../protocol/ids.ts';
 import { rootOf } from '../../protocol/proposals.ts';
-import type { Answers, QueryOf, RunDetail, RunRow } from '../../protocol/query.ts';
+import type { Answers, QueryOf, RunDetail, RunRow, RunState } from '../../protocol/query.ts';
 import { stateAfter, type Position, type Ruling, type Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
 import type { Bodies } from './bodies.ts';
@@ -98,11 +98,16 @@ export function rowOf(view: ViewFile, row: Row): RunRow {
     createdMs,
     ...(record.startedMs === undefined ? {} : { startedMs: record.startedMs }),
     ...(record.endedMs === undefined ? {} : { endedMs: record.endedMs }),
+    ...(record.expectedMs === 0 ? {} : { expectedMs: record.expectedMs }),
+    runMs: record.runMs,
     by: view.word(record.actor),
     slots: record.slots,
     ...(waits === undefined ? {} : { waits }),
     rulings: record.rulings,
     rejected: record.rejected,
+    priority: record.priority,
+    ...(record.tags === undefined ? {} : { tags: record.tags }),
+    ...(record.deployment === undefined ? {} : { deployment: record.deployment }),
     place: record.num,
   };
 }
@@ -142,28 +147,44 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
   }
   const places = [record.created, record.moved].filter(({ seq }) => seq > 0);
   const rulings = (await bodies.lines(view, places)).map((line) => JSON.parse(line) as Ruling);
+  const pause = pauseOf(rulings[1]);
   return {
     ...row,
     ...definedBy(rulings[0]),
+    ...(row.state === undefined || pause === undefined ? {} : { state: { ...row.state, ...pause } }),
     ...(record.moved.seq === 0 ? {} : { ...endedBy(rulings[1]), moved: record.moved satisfies Position }),
     ...(record.parent === 0 && record.execution > 0 ? { execution: record.execution } : {}),
     ...(record.session === undefined ? {} : { session: record.session }),
+    beganMs: Number(
+      view.one('SELECT created_ms FROM runs WHERE num = ?', record.root)?.['created_ms'] ?? row.createdMs,
+    ),
     calls,
   };
 }
 
-type Defined = Pick<RunDetail, 'parameters' | 'retry' | 'timeoutMs' | 'limits' | 'priority' | 'work'>;
+type Defined = Pick<RunDetail, 'parameters' | 'retry' | 'timeoutMs' | 'limits' | 'work'>;
 
 function definedBy(ruling: Ruling | undefined): Defined {
   if (ruling === undefined || ruling.proposal.kind === 'workspace') return {};
-  const { parameters, retry, timeoutMs, limits, priority, work } = ruling.proposal.create ?? {};
+  const { parameters, retry, timeoutMs, limits, work } = ruling.proposal.create ?? {};
   return {
     ...(parameters === undefined ? {} : { parameters }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(limits === undefined ? {} : { limits }),
-    ...(priority === undefined ? {} : { priority }),
     ...(work === undefined ? {} : { work }),
+  };
+}
+
+/** What a pause says of itself stands in its ruling only. */
+function pauseOf(ruling: Ruling | undefined): Pick<RunState, 'key' | 'timeoutAtMs' | 'suspended'> | undefined {
+  const state = ruling === undefined ? undefined : stateAfter(ruling);
+  if (state?.type !== 'PAUSED') return undefined;
+  const { key, timeoutAtMs, suspended } = state;
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(timeoutAtMs === undefined ? {} : { timeoutAtMs }),
+    ...(suspended === undefined ? {} : { suspended }),
   };
 }
 

@@ -75,7 +75,12 @@ function viewOf(view: ViewFile): { readonly ledger: Omit<Status['ledger'], 'last
   };
 }
 
-async function streamsOf({ manager, workspace }: StatusParts): Promise<readonly StreamInfo[]> {
+type StreamParts = Pick<StatusParts, 'manager' | 'workspace'>;
+
+export const streamRows = async (parts: StreamParts): Promise<readonly StreamRow[]> =>
+  (await streamsOf(parts)).map(rowOf);
+
+async function streamsOf({ manager, workspace }: StreamParts): Promise<readonly StreamInfo[]> {
   const names = [
     streams.ledger(workspace),
     streams.proposals(workspace),

@@ -1,6 +1,10 @@
 /** The answer to "why": everything that explains how a run came to where it is, and what it waits for. */
-import type { Answers, Explained, QueryOf, RulingRow } from '../../protocol/query.ts';
-import { countHeld, heldOf, limitsNamed } from './answer-held.ts';
+import type { RunId } from '../../protocol/ids.ts';
+import { parentId } from '../../protocol/proposals.ts';
+import type { Again, Answers, Explained, HeldRow, QueryOf, RulingRow, Waiting } from '../../protocol/query.ts';
+import type { Position } from '../../protocol/rulings.ts';
+import { limitKey } from '../fold/workspace.ts';
+import { countHeld, heldOf, limitsWished, queueOf } from './answer-held.ts';
 import { explained, nextOf, RULING_COLUMNS, rulingOf, rulingsOf } from './answer-rulings.ts';
 import { detailOf, rowsOf, under } from './answer-runs.ts';
 import type { Bodies } from './bodies.ts';
@@ -12,6 +16,7 @@ const WAITING = 100;
 const FAILED = 50;
 const NOTABLE = 200;
 const PATH = 5;
+const REFUSED = 10;
 
 export async function answerWhy(
   view: ViewFile,
@@ -22,11 +27,12 @@ export async function answerWhy(
   if (found === undefined) return {};
   // Everything is read from the view before the first wait, so that all of it is true for one sequence.
   const waiting = heldOf(view, { run }, WAITING);
+  const queues = waiting.map((held) => queueOf(view, held));
+  const heldBy = waiting.map((held) => rulingAt(view, held.run, held.last));
+  const refused = refusedOf(view, found);
   const waitingMore = countHeld(view, { run }) - waiting.length;
-  const names = new Set(
-    waiting.flatMap(({ waits }) => (waits.type === 'SLOTS' ? waits.limits.map(({ limit }) => limit) : [])),
-  );
-  const limits = limitsNamed(view, names);
+  const wishes = waiting.flatMap(({ waits }) => (waits.type === 'SLOTS' ? waits.limits : []));
+  const limits = limitsWished(view, wishes);
   const failed = failedUnder(view, run);
   const failedRows = rowsOf(view, failed.rows);
   const path = pathOf(view, found);
@@ -34,14 +40,16 @@ export async function answerWhy(
   const notable = rulingsOf(view, { run, notable: true, ...(after === undefined ? {} : { after }) }, NOTABLE + 1);
   const detail = await detailOf(view, bodies, found);
   const failedMoves = await explainedEach(view, bodies, moves);
+  const holding = await explainedEach(view, bodies, heldBy);
   const { rows, more } = cutPage(await explained(view, bodies, notable), NOTABLE);
   return {
     explanation: {
       run: detail,
       path: await explained(view, bodies, path),
-      waiting,
+      waiting: waiting.map((held, index) => waitingOf(held, holding[index], queues[index] ?? [])),
       waitingMore,
       limits,
+      refused: await explained(view, bodies, refused),
       failed: failedRows.map((row, index) => {
         const ended = failedMoves[index];
         return { run: row, ...(ended === undefined ? {} : { moved: ended }) };
@@ -51,6 +59,30 @@ export async function answerWhy(
       ...nextOf(rows, more),
     },
   };
+}
+
+function waitingOf(held: HeldRow, by: Explained | undefined, queue: Waiting['queue']): Waiting {
+  return {
+    ...held,
+    ...(by?.rule === undefined ? {} : { rule: by.rule }),
+    ...(by?.why === undefined ? {} : { why: by.why }),
+    again: againOf(held),
+    queue,
+  };
+}
+
+/** What makes the arbiter judge it again. */
+function againOf({ run, waits }: HeldRow): Again {
+  switch (waits.type) {
+    case 'TIME':
+      return { type: 'AT', atMs: waits.dueAtMs };
+    case 'SLOTS':
+      return waits.untilMs === undefined
+        ? { type: 'WHEN_FREE', limits: waits.limits.map(limitKey) }
+        : { type: 'AT', atMs: waits.untilMs };
+    case 'FLOW':
+      return { type: 'WHEN_MOVED', run: parentId(run) as RunId };
+  }
 }
 
 /** The calls that ended badly; `more` are those that are left out. */
@@ -78,12 +110,29 @@ function pathOf(view: ViewFile, row: Row): RulingRow[] {
   return found.reverse().map((ruling) => rulingOf(view, ruling));
 }
 
+/** The last refusals of what was asked about the run itself. */
+function refusedOf(view: ViewFile, row: Row): RulingRow[] {
+  const { num, root } = recordOf(row);
+  const found = view.all(
+    `SELECT ${RULING_COLUMNS} FROM rulings JOIN runs ON runs.num = rulings.run
+      WHERE rulings.root = ? AND rulings.run = ? AND rulings.outcome = ?
+      ORDER BY rulings.seq DESC, rulings.idx DESC LIMIT ?`,
+    root,
+    num,
+    view.knownNumber('rejected') ?? -1,
+    REFUSED,
+  );
+  return found.reverse().map((ruling) => rulingOf(view, ruling));
+}
+
 /** The ruling that put a run into its state. */
 function moveOf(view: ViewFile, row: Row): RulingRow | undefined {
   const { id, moved } = recordOf(row);
-  if (moved.seq === 0) return undefined;
-  const before = { seq: moved.seq, index: moved.index - 1 };
-  return rulingsOf(view, { run: id, after: before }, 1).find(({ run }) => run === id);
+  return moved.seq === 0 ? undefined : rulingAt(view, id, moved);
+}
+
+function rulingAt(view: ViewFile, id: RunId, { seq, index }: Position): RulingRow | undefined {
+  return rulingsOf(view, { run: id, after: { seq, index: index - 1 } }, 1).find(({ run }) => run === id);
 }
 
 async function explainedEach(

@@ -3,11 +3,12 @@
  * and written through.
  */
 import type { RunId } from '../../protocol/ids.ts';
-import type { SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
+import type { LimitSet, OnFull, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
+import { limitKey } from '../fold/workspace.ts';
 import type { RunRecord } from './run-records.ts';
-import type { ViewFile } from './view-file.ts';
+import type { Bound, Row, ViewFile } from './view-file.ts';
 
 type Held = {
   readonly id: string;
@@ -20,10 +21,26 @@ type Held = {
   readonly waits: Waits;
   readonly sinceMs: number;
   readonly priority: number;
+  /** Where it was held first, and last. */
   readonly at: Position;
+  readonly last: Position;
 };
 
-type Limit = { readonly slotsMax: number | undefined; readonly used: number };
+type SlotChange = {
+  readonly run: number;
+  readonly taken: readonly SlotWish[];
+  readonly given: readonly SlotWish[];
+  readonly atMs: number;
+};
+
+/** A limit, or what one key holds of it. */
+type Limit = Partial<Pick<LimitSet, 'slotsMax' | 'onFull'>> & {
+  readonly limit: string;
+  readonly by?: string;
+  readonly used: number;
+  readonly everyMs?: number;
+  readonly emptyAtMs?: number;
+};
 
 export class HeldRows {
   readonly #file: ViewFile;
@@ -37,8 +54,7 @@ export class HeldRows {
   readonly #stored = new Set<string>();
   readonly #dirtyHeld = new Set<string>();
   readonly #dirtyLimits = new Set<string>();
-  #slotChanges: { readonly run: number; readonly taken: readonly SlotWish[]; readonly given: readonly SlotWish[] }[] =
-    [];
+  #slotChanges: SlotChange[] = [];
 
   constructor(file: ViewFile) {
     this.#file = file;
@@ -55,14 +71,14 @@ export class HeldRows {
         sinceMs: Number(row['since_ms']),
         priority: Number(row['priority']),
         at: { seq: Number(row['seq']), index: Number(row['idx']) },
+        last: { seq: Number(row['last_seq']), index: Number(row['last_idx']) },
       });
       this.#stored.add(String(row['id']));
     }
     const holders = file.all('SELECT runs.num, runs.id, runs.root FROM slots JOIN runs ON runs.num = slots.run');
     for (const { num, id, root } of holders) this.#holds(Number(root), Number(num), id as RunId);
     for (const row of file.all('SELECT * FROM limits')) {
-      const slotsMax = row['slots_max'] === null ? undefined : Number(row['slots_max']);
-      this.#limits.set(String(row['name']), { slotsMax, used: Number(row['used']) });
+      this.#limits.set(String(row['name']), limitOf(row));
     }
   }
 
@@ -86,6 +102,7 @@ export class HeldRows {
       sinceMs: before?.sinceMs ?? atMs,
       priority: run.priority,
       at: before?.at ?? at,
+      last: at,
     });
     this.#dirtyHeld.add(id);
   }
@@ -117,20 +134,47 @@ export class HeldRows {
     for (const id of [...this.#held.keys()]) if (id.startsWith(`${session}:`)) this.forget(id);
   }
 
-  setLimit(name: string, slotsMax: number | undefined): void {
-    const used = this.#limits.get(name)?.used ?? 0;
-    if (slotsMax === undefined && used === 0) this.#limits.delete(name);
-    else this.#limits.set(name, { slotsMax, used });
-    this.#dirtyLimits.add(name);
+  setLimit({ limit, slotsMax, slotsPerSecond, onFull }: LimitSet): void {
+    const { used = 0, emptyAtMs = 0 } = this.#limits.get(limit) ?? {};
+    this.#put(limit, {
+      limit,
+      slotsMax,
+      used,
+      ...(onFull === undefined ? {} : { onFull }),
+      ...(slotsPerSecond === undefined ? {} : { everyMs: 1000 / slotsPerSecond, emptyAtMs }),
+    });
+  }
+
+  /** It goes when its last slot is given back. */
+  removeLimit(limit: string): void {
+    const used = this.#limits.get(limit)?.used ?? 0;
+    this.#put(limit, used === 0 ? undefined : { limit, used });
+  }
+
+  /** Takes slots of a rate limit, which come back by time; false if it is none. */
+  takeRate(wish: SlotWish, atMs: number): boolean {
+    const key = limitKey(wish);
+    const own = this.#limits.get(key);
+    const everyMs = own?.everyMs ?? this.#limits.get(wish.limit)?.everyMs;
+    if (everyMs === undefined) return false;
+    const row = own ?? rowFor(wish);
+    this.#put(key, { ...row, emptyAtMs: Math.max(atMs, row.emptyAtMs ?? 0) + wish.slots * everyMs });
+    return true;
+  }
+
+  #put(key: string, limit: Limit | undefined): void {
+    if (limit === undefined) this.#limits.delete(key);
+    else this.#limits.set(key, limit);
+    this.#dirtyLimits.add(key);
   }
 
   /** A run gives its slots back and takes others. */
-  exchange(run: RunRecord, taken: readonly SlotWish[]): void {
+  exchange(run: RunRecord, taken: readonly SlotWish[], atMs: number): void {
     const given = run.slots;
     if (given === taken) return;
-    for (const { limit, slots } of given) this.#change(limit, -slots);
-    for (const { limit, slots } of taken) this.#change(limit, slots);
-    this.#slotChanges.push({ run: run.num, taken, given });
+    for (const wish of given) this.#change(wish, -wish.slots);
+    for (const wish of taken) this.#change(wish, wish.slots);
+    this.#slotChanges.push({ run: run.num, taken, given, atMs });
     if (taken.length > 0) {
       this.#holds(run.root, run.num, run.id);
       return;
@@ -152,13 +196,13 @@ export class HeldRows {
     else holders.set(num, id);
   }
 
-  #change(name: string, by: number): void {
-    const limit = this.#limits.get(name);
+  #change(wish: SlotWish, by: number): void {
+    const key = limitKey(wish);
+    const limit = this.#limits.get(key) ?? (this.#limits.has(wish.limit) ? rowFor(wish) : undefined);
     if (limit === undefined) return;
     const used = limit.used + by;
-    if (used === 0 && limit.slotsMax === undefined) this.#limits.delete(name);
-    else this.#limits.set(name, { ...limit, used });
-    this.#dirtyLimits.add(name);
+    const isNeeded = limit.slotsMax !== undefined || limit.emptyAtMs !== undefined;
+    this.#put(key, used === 0 && !isNeeded ? undefined : { ...limit, used });
   }
 
   #place(held: Held): void {
@@ -171,18 +215,20 @@ export class HeldRows {
   /** Within a transaction. */
   write(): void {
     for (const id of this.#dirtyHeld) this.#writeHeld(id);
-    const put = this.#file.prepare('INSERT OR REPLACE INTO limits VALUES (?, ?, ?)');
+    const put = this.#file.prepare('INSERT OR REPLACE INTO limits VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     const drop = this.#file.prepare('DELETE FROM limits WHERE name = ?');
     for (const name of this.#dirtyLimits) {
       const limit = this.#limits.get(name);
       if (limit === undefined) drop.run(name);
-      else put.run(name, limit.slotsMax ?? null, limit.used);
+      else put.run(name, ...columnsOf(limit));
     }
     const give = this.#file.prepare('DELETE FROM slots WHERE name = ? AND run = ?');
-    const take = this.#file.prepare('INSERT OR REPLACE INTO slots VALUES (?, ?, ?)');
-    for (const { run, taken, given } of this.#slotChanges) {
-      for (const { limit } of given) give.run(limit, run);
-      for (const { limit, slots } of taken) take.run(limit, run, slots);
+    const take = this.#file.prepare(TAKE);
+    for (const { run, taken, given, atMs } of this.#slotChanges) {
+      // What it keeps, it has since it took it.
+      const keys = new Set(taken.map(limitKey));
+      for (const wish of given) if (!keys.has(limitKey(wish))) give.run(limitKey(wish), run);
+      for (const wish of taken) take.run(limitKey(wish), run, wish.slots, atMs);
     }
   }
 
@@ -195,12 +241,13 @@ export class HeldRows {
     }
     if (held === undefined) return;
     this.#stored.add(id);
-    const { run, root, actor, to, execution, waits, sinceMs, priority, at } = held;
-    const insert = this.#file.prepare('INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-    insert.run(id, run, root, actor, to, execution ?? null, JSON.stringify(waits), sinceMs, priority, at.seq, at.index);
+    const { run, root, actor, to, execution, waits, sinceMs, priority, at, last } = held;
+    const insert = this.#file.prepare('INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    const places = [at.seq, at.index, last.seq, last.index];
+    insert.run(id, run, root, actor, to, execution ?? null, JSON.stringify(waits), sinceMs, priority, ...places);
     if (waits.type !== 'SLOTS') return;
     const wait = this.#file.prepare('INSERT OR REPLACE INTO waiting_for VALUES (?, ?)');
-    for (const { limit } of waits.limits) wait.run(id, limit);
+    for (const wish of waits.limits) wait.run(id, limitKey(wish));
   }
 
   /** After the transaction. */
@@ -210,3 +257,27 @@ export class HeldRows {
     this.#slotChanges = [];
   }
 }
+
+const TAKE = 'INSERT INTO slots VALUES (?, ?, ?, ?) ON CONFLICT (name, run) DO UPDATE SET slots = excluded.slots';
+
+const rowFor = ({ limit, by }: SlotWish): Limit => ({ limit, ...(by === undefined ? {} : { by }), used: 0 });
+
+const columnsOf = ({ limit, by, slotsMax, used, onFull, everyMs, emptyAtMs }: Limit): Bound[] => [
+  limit,
+  by ?? null,
+  slotsMax ?? null,
+  used,
+  onFull ?? null,
+  everyMs ?? null,
+  emptyAtMs ?? null,
+];
+
+const limitOf = (row: Row): Limit => ({
+  limit: String(row['lim']),
+  ...(row['by_key'] === null ? {} : { by: String(row['by_key']) }),
+  ...(row['slots_max'] === null ? {} : { slotsMax: Number(row['slots_max']) }),
+  used: Number(row['used']),
+  ...(row['on_full'] === null ? {} : { onFull: row['on_full'] as OnFull }),
+  ...(row['every_ms'] === null ? {} : { everyMs: Number(row['every_ms']) }),
+  ...(row['empty_at_ms'] === null ? {} : { emptyAtMs: Number(row['empty_at_ms']) }),
+});

@@ -1,6 +1,6 @@
 /** Keeps the projector's thread: starts it, and starts it again when it died. What it made is on the disk. */
 import { Worker } from 'node:worker_threads';
-import type { FromThread, ThreadData, ToThread } from './thread.ts';
+import type { FromThread, ProjectorMetrics, ThreadData, ToThread } from './thread.ts';
 
 export type ProjectorOptions = Omit<ThreadData, 'digests'> & {
   readonly say: (line: string) => void;
@@ -15,12 +15,15 @@ export type ProjectorKeeper = {
   readonly ready: Promise<void>;
   /** What the arbiter of this engine is now; part of the answer about the status. */
   role(role: string, epoch: number): void;
+  /** What there is to measure; undefined when the thread does not say so in time. */
+  metrics(): Promise<ProjectorMetrics | undefined>;
   stop(): Promise<void>;
 };
 
 const RESTART_FIRST_MS = 200;
 const RESTART_MOST_MS = 10_000;
 const STOP_LIMIT_MS = 5000;
+const MEASURE_LIMIT_MS = 2000;
 
 export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
   const { say, onDigest, ...rest } = options;
@@ -31,6 +34,7 @@ export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
   let known: ToThread | undefined;
   let waitMs = RESTART_FIRST_MS;
   let again: NodeJS.Timeout | undefined;
+  const measuring: ((metrics: ProjectorMetrics | undefined) => void)[] = [];
 
   const hear = (message: FromThread): void => {
     switch (message.type) {
@@ -43,6 +47,9 @@ export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
         break;
       case 'DIGEST':
         onDigest?.(message.seq, message.digest);
+        break;
+      case 'METRICS':
+        for (const told of measuring.splice(0)) told(message.metrics);
         break;
     }
   };
@@ -71,6 +78,10 @@ export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
       known = { type: 'ROLE', role, epoch };
       worker.postMessage(known);
     },
+    metrics: () => {
+      worker.postMessage({ type: 'MEASURE' } satisfies ToThread);
+      return inTime(measuring);
+    },
     stop: async () => {
       stopping = true;
       clearTimeout(again);
@@ -85,6 +96,14 @@ export function keepProjector(options: ProjectorOptions): ProjectorKeeper {
       clearTimeout(limit);
     },
   };
+}
+
+/** What is told next; undefined when nothing is told in time. */
+function inTime<T>(listeners: ((told: T | undefined) => void)[]): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, MEASURE_LIMIT_MS, undefined).unref();
+    listeners.push(resolve);
+  });
 }
 
 /** The same file name, in the form that this one runs in: source or built. */

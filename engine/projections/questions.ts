@@ -13,8 +13,10 @@ import { subjects } from '../../protocol/subjects.ts';
 import { parseQuery } from '../../protocol/wire-query.ts';
 import { isInbox } from '../server/permissions.ts';
 import { answerHeld, answerLimits, answerSessions } from './answer-held.ts';
+import { ruleRows } from './answer-rules.ts';
 import { answerCounters, answerRulings, answerRulingsBy } from './answer-rulings.ts';
 import { answerCalls, answerRun, answerRuns } from './answer-runs.ts';
+import { answerShadow } from './answer-shadow.ts';
 import { answerStatus, type StatusParts } from './answer-status.ts';
 import { answerWhy } from './answer-why.ts';
 import type { Bodies } from './bodies.ts';
@@ -107,6 +109,10 @@ function answer(parts: QuestionParts, view: ViewFile, query: Query): Answers[Que
       return answerHeld(view, query);
     case 'COUNTERS':
       return answerCounters(view);
+    case 'SHADOW':
+      return answerShadow(view, bodies, query);
+    case 'RULES':
+      return { rules: ruleRows(view) };
     case 'SESSIONS':
       return answerSessions(view, query);
   }

@@ -6,6 +6,7 @@ import type { RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type RunDefinition, type SlotWish } from '../../protocol/proposals.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import type { State, StateType } from '../../protocol/states.ts';
+import type { RunKind } from '../../rules/rule.ts';
 import type { Row, ViewFile } from './view-file.ts';
 
 export type RunRecord = {
@@ -40,6 +41,13 @@ export type RunRecord = {
   moved: Position;
   rulings: number;
   rejected: number;
+  /** It was paused, and has not run since. */
+  resuming: boolean;
+  /** When it was first meant to start; the time that it was RUNNING, without the time since it last became so. */
+  expectedMs: number;
+  runMs: number;
+  tags: readonly string[] | undefined;
+  deployment: string | undefined;
   /** Whether `runs` has a row of it, and whether that row is out of date. */
   stored: boolean;
   dirty: boolean;
@@ -55,6 +63,8 @@ export class RunRecords {
   readonly #file: ViewFile;
   readonly #records = new Map<string, RunRecord>();
   #dirty: RunRecord[] = [];
+  /** What was added to the numbers of runs by kind and type since the last commit. */
+  readonly #counts = new Map<string, { readonly kind: RunKind; readonly type: StateType; added: number }>();
   #next: number;
 
   constructor(file: ViewFile) {
@@ -99,6 +109,11 @@ export class RunRecords {
       moved: NOWHERE,
       rulings: 0,
       rejected: 0,
+      resuming: false,
+      expectedMs: 0,
+      runMs: 0,
+      tags: undefined,
+      deployment: undefined,
       stored: false,
       dirty: false,
     };
@@ -119,9 +134,26 @@ export class RunRecords {
     this.#dirty.push(record);
   }
 
+  /** It went from one type of state, or from none, to another. */
+  moved(record: RunRecord, from: StateType | '', to: StateType): void {
+    if (from === to) return;
+    const kind = kindOf(record);
+    if (from !== '') this.#count(kind, from, -1);
+    this.#count(kind, to, 1);
+  }
+
+  #count(kind: RunKind, type: StateType, by: number): void {
+    const key = `${kind} ${type}`;
+    const known = this.#counts.get(key);
+    if (known === undefined) this.#counts.set(key, { kind, type, added: by });
+    else known.added += by;
+  }
+
   /** Within a transaction. */
   write(): void {
-    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(30).fill('?').join()})`);
+    const add = this.#file.prepare(ADD_COUNT);
+    for (const { kind, type, added } of this.#counts.values()) if (added !== 0) add.run(kind, type, added);
+    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(35).fill('?').join()})`);
     const update = this.#file.prepare(UPDATE);
     for (const record of this.#dirty) {
       const { num, id, root, parent } = record;
@@ -138,6 +170,7 @@ export class RunRecords {
       if (record.endedMs !== undefined) this.#records.delete(record.id);
     }
     this.#dirty = [];
+    this.#counts.clear();
     for (const id of this.#records.keys()) {
       if (this.#records.size <= KEPT_MAX) break;
       this.#records.delete(id);
@@ -153,10 +186,16 @@ export class RunRecords {
   }
 }
 
+/** As the rules are asked about it; of a run that nobody has said anything about, what its id tells. */
+export const kindOf = ({ kind, parent }: Pick<RunRecord, 'kind' | 'parent'>): RunKind =>
+  kind === 'flow' ? (parent === 0 ? 'flow' : 'subflow') : parent === 0 ? 'background' : 'task';
+
+const ADD_COUNT =
+  'INSERT INTO run_counts VALUES (?, ?, ?) ON CONFLICT (kind, type) DO UPDATE SET count = count + excluded.count';
 const UPDATE = `UPDATE runs SET kind = ?, name = ?, type = ?, state = ?, message = ?, due_ms = ?, since_ms = ?,
   version = ?, attempt = ?, retries_used = ?, resumes = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
   started_ms = ?, ended_ms = ?, slots = ?, created_seq = ?, created_idx = ?, moved_seq = ?, moved_idx = ?, rulings = ?,
-  rejected = ? WHERE num = ?`;
+  rejected = ?, resuming = ?, expected_ms = ?, run_ms = ?, tags = ?, deployment = ? WHERE num = ?`;
 
 const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.kind,
@@ -185,6 +224,11 @@ const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.moved.index,
   record.rulings,
   record.rejected,
+  record.resuming ? 1 : 0,
+  record.expectedMs,
+  record.runMs,
+  record.tags === undefined ? null : JSON.stringify(record.tags),
+  record.deployment ?? null,
 ];
 
 const optional = (value: Row[string] | undefined): number | undefined =>
@@ -193,6 +237,7 @@ const text = (value: Row[string] | undefined): string | undefined => (typeof val
 
 export function recordOf(row: Row): RunRecord {
   const slots = text(row['slots']);
+  const tags = text(row['tags']);
   return {
     num: Number(row['num']),
     id: String(row['id']) as RunId,
@@ -222,6 +267,11 @@ export function recordOf(row: Row): RunRecord {
     moved: { seq: Number(row['moved_seq']), index: Number(row['moved_idx']) },
     rulings: Number(row['rulings']),
     rejected: Number(row['rejected']),
+    resuming: row['resuming'] === 1,
+    expectedMs: Number(row['expected_ms']),
+    runMs: Number(row['run_ms']),
+    tags: tags === undefined ? undefined : (JSON.parse(tags) as string[]),
+    deployment: text(row['deployment']),
     stored: true,
     dirty: false,
   };

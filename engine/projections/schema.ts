@@ -14,7 +14,7 @@ const ROWS_VERSION = 1;
 export const VIEW_VERSION = `${String(FOLD_VERSION)}.${String(ROWS_VERSION)}`;
 
 /** Raised when the tables themselves change: an old file cannot even serve. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const SCHEMA = `
   CREATE TABLE head (
@@ -34,7 +34,8 @@ export const SCHEMA = `
     resumes INTEGER NOT NULL, retries_max INTEGER NOT NULL, priority INTEGER NOT NULL, execution INTEGER NOT NULL, session TEXT, actor INTEGER NOT NULL,
     created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, slots TEXT,
     created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
-    rulings INTEGER NOT NULL, rejected INTEGER NOT NULL
+    rulings INTEGER NOT NULL, rejected INTEGER NOT NULL, resuming INTEGER NOT NULL,
+    expected_ms INTEGER NOT NULL, run_ms INTEGER NOT NULL, tags TEXT, deployment TEXT
   );
   CREATE INDEX runs_by_root ON runs (root, num) WHERE parent <> 0;
   CREATE INDEX flow_runs_by_id ON runs (id) WHERE parent = 0;
@@ -51,14 +52,17 @@ export const SCHEMA = `
   CREATE TABLE held (
     id TEXT PRIMARY KEY, run INTEGER NOT NULL, root INTEGER NOT NULL, actor INTEGER NOT NULL, to_type TEXT NOT NULL,
     execution INTEGER, waits TEXT NOT NULL, since_ms INTEGER NOT NULL, priority INTEGER NOT NULL,
-    seq INTEGER NOT NULL, idx INTEGER NOT NULL
+    seq INTEGER NOT NULL, idx INTEGER NOT NULL, last_seq INTEGER NOT NULL, last_idx INTEGER NOT NULL
   );
   CREATE INDEX held_by_age ON held (seq, idx);
   CREATE INDEX held_by_root ON held (root, seq, idx);
   CREATE INDEX held_by_run ON held (run);
-  CREATE TABLE limits (name TEXT PRIMARY KEY, slots_max INTEGER, used INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE limits (
+    name TEXT PRIMARY KEY, lim TEXT NOT NULL, by_key TEXT, slots_max INTEGER, used INTEGER NOT NULL, on_full TEXT,
+    every_ms REAL, empty_at_ms REAL
+  ) WITHOUT ROWID;
   CREATE TABLE slots (
-    name TEXT NOT NULL, run INTEGER NOT NULL, slots INTEGER NOT NULL, PRIMARY KEY (name, run)
+    name TEXT NOT NULL, run INTEGER NOT NULL, slots INTEGER NOT NULL, since_ms INTEGER NOT NULL, PRIMARY KEY (name, run)
   ) WITHOUT ROWID;
   CREATE TABLE waiting_for (id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (id, name)) WITHOUT ROWID;
   CREATE INDEX waiting_for_by_name ON waiting_for (name);
@@ -70,5 +74,20 @@ export const SCHEMA = `
   CREATE TABLE counters (
     outcome INTEGER NOT NULL, rule INTEGER NOT NULL, code INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (outcome, rule, code)
+  ) WITHOUT ROWID;
+  CREATE TABLE rules (
+    rule TEXT NOT NULL, kind TEXT NOT NULL, passed INTEGER NOT NULL, rewrote INTEGER NOT NULL, rejected INTEGER NOT NULL,
+    held INTEGER NOT NULL, errors INTEGER NOT NULL, overridden INTEGER NOT NULL, PRIMARY KEY (rule, kind)
+  ) WITHOUT ROWID;
+  CREATE TABLE shadow_counts (
+    rule TEXT NOT NULL, hour_ms INTEGER NOT NULL, passed INTEGER NOT NULL, rewrote INTEGER NOT NULL,
+    rejected INTEGER NOT NULL, held INTEGER NOT NULL, errors INTEGER NOT NULL, flips INTEGER NOT NULL,
+    PRIMARY KEY (rule, hour_ms)
+  ) WITHOUT ROWID;
+  CREATE TABLE shadow_flips (
+    rule TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, root INTEGER NOT NULL, PRIMARY KEY (seq, idx, rule)
+  ) WITHOUT ROWID;
+  CREATE TABLE run_counts (
+    kind TEXT NOT NULL, type TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, type)
   ) WITHOUT ROWID;
 `;

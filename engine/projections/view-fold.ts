@@ -6,13 +6,15 @@
  * P2 A run that was asked for and never started has a row too, without a state: the rules hold it or refused it.
  * P3 After a commit the file is true for the head that was given; after a failed one this object is of no use any more.
  */
-import type { RunId } from '../../protocol/ids.ts';
+import type { Digest, RunId } from '../../protocol/ids.ts';
 import { ENGINE, parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
 import { HeldRows } from './held-rows.ts';
-import { NO_SLOTS, RunRecords, type RunRecord } from './run-records.ts';
+import { RuleCounts } from './rule-counts.ts';
+import { ShadowRows } from './shadow-rows.ts';
+import { kindOf, NO_SLOTS, RunRecords, type RunRecord } from './run-records.ts';
 import { SessionRows } from './session-rows.ts';
 import type { Bound, ViewFile, ViewHead } from './view-file.ts';
 
@@ -36,6 +38,8 @@ export class ViewFold {
   readonly #runs: RunRecords;
   readonly #held: HeldRows;
   readonly #sessions: SessionRows;
+  readonly #ruleCounts: RuleCounts;
+  readonly #shadows: ShadowRows;
   #rulings: RulingColumns[] = [];
   #segments: [seq: number, hash: Uint8Array, entries: number][] = [];
   #voids: number[] = [];
@@ -48,6 +52,8 @@ export class ViewFold {
     this.#runs = new RunRecords(file);
     this.#held = new HeldRows(file);
     this.#sessions = new SessionRows(file);
+    this.#ruleCounts = new RuleCounts(file);
+    this.#shadows = new ShadowRows(file);
     this.#head = file.head;
   }
 
@@ -72,6 +78,7 @@ export class ViewFold {
       if (entry.type === 'RULING') {
         ruled += 1;
         this.#rule(entry, { seq, index });
+        policy = policyPut(entry) ?? policy;
       } else if (entry.type === 'EPOCH') {
         policy = entry.policy;
         this.#epochs.push([entry.epoch, seq, entry.atMs, entry.policy]);
@@ -106,6 +113,7 @@ export class ViewFold {
     const heldMs = ruling.heldAt === undefined || outcome === 'held' ? undefined : this.#held.forget(proposal.id);
     const waitedMs = heldMs === undefined ? null : ruling.atMs - heldMs;
     if (proposal.kind === 'workspace') {
+      this.#ruleCounts.add('workspace', ruling);
       if (outcome !== 'rejected') this.#event(proposal, ruling.atMs);
       const what = this.#file.numberOf(proposal.event.type);
       this.#rulings.push([0, at.seq, at.index, 0, ruling.atMs, outcomeNumber, code, actor, 0, what, rule, null]);
@@ -115,6 +123,8 @@ export class ViewFold {
     const from = this.#file.numberOf(run.state);
     const state = stateAfter(ruling);
     this.#introduce(run, proposal, { atMs: ruling.atMs, actor, at });
+    this.#ruleCounts.add(kindOf(run), ruling);
+    if (ruling.shadow !== undefined) this.#shadows.add(run.root, ruling, at);
     if (state !== undefined) this.#move(run, ruling, proposal, state, at);
     else if (outcome === 'held' && ruling.waits !== undefined) {
       this.#held.park(run, proposal, { waits: ruling.waits, atMs: ruling.atMs, at, actor });
@@ -149,15 +159,16 @@ export class ViewFold {
   #event({ event }: Extract<Proposal, { kind: 'workspace' }>, atMs: number): void {
     switch (event.type) {
       case 'LIMIT_SET':
-        this.#held.setLimit(event.limit, event.slotsMax);
+        this.#held.setLimit(event);
         break;
       case 'LIMIT_REMOVED':
-        this.#held.setLimit(event.limit, undefined);
+        this.#held.removeLimit(event.limit);
         break;
       case 'SESSION_CLOSED':
         this.#held.withdrawSession(event.session);
         this.#sessions.closed(event.session, atMs);
         break;
+      case 'POLICY_SET':
       case 'UNREADABLE':
         break;
     }
@@ -181,42 +192,53 @@ export class ViewFold {
     run.name = create.name;
     run.retriesMax = create.retry?.retriesMax ?? 0;
     run.priority = create.priority ?? 0;
+    run.tags = create.tags;
+    run.deployment = create.deployment;
   }
 
   #move(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State, at: Position): void {
     if (run.version === 0 && proposal.create === undefined) return;
-    const fromType = run.type;
-    const executionBefore = run.execution;
-    const taken = slotsAfter(run, state, ruling);
-    this.#held.exchange(run, taken);
+    const { type: fromType, execution: executionBefore } = run;
+    if (run.version === 0) run.expectedMs = state.type === 'SCHEDULED' ? state.dueAtMs : ruling.atMs;
+    const taken = this.#slotsAfter(run, state, ruling);
+    this.#held.exchange(run, taken, ruling.atMs);
     run.slots = taken;
     run.version = ruling.version;
-    run.type = state.type;
-    run.state = state.name;
-    run.message = state.message;
-    run.dueAtMs = state.type === 'SCHEDULED' ? state.dueAtMs : undefined;
-    // A reuse: the run stays as it ended, and when it did.
-    const isReuse = isTerminal(fromType === '' ? undefined : { type: fromType }) && state.type !== 'RUNNING';
-    if (!isReuse) {
+    if (fromType === 'RUNNING') run.runMs += ruling.atMs - run.sinceMs;
+    const isSame = isReuse(run, ruling, proposal, state);
+    if (!isSame) {
+      advance(run, ruling, proposal, state);
       run.sinceMs = ruling.atMs;
       run.moved = at;
     }
-    if (state.type === 'RUNNING') enter(run, ruling, proposal);
-    else if (!isReuse) leave(run, ruling, proposal, fromType);
+    run.type = state.type;
+    run.state = state.name;
+    run.message = state.message;
+    run.dueAtMs = state.type === 'SCHEDULED' || state.type === 'PENDING' ? state.dueAtMs : undefined;
+    this.#runs.moved(run, fromType, state.type);
     this.#runs.touch(run);
-    if (run.kind !== 'flow') return;
+    if (run.kind === 'task' && run.parent !== 0) return;
     const wentOn = fromType !== '' && run.execution !== executionBefore;
-    if (wentOn) this.#releaseUnder(run);
+    if (wentOn) this.#releaseUnder(run, ruling.atMs);
     if (isTerminal(state)) this.#held.withdraw(run, 'ALL_UNDER');
     else if (wentOn) this.#held.withdraw(run, 'OTHER_EXECUTIONS');
   }
 
+  /** A run keeps its slots while a process may be at work on it. Of a rate limit it holds none: those come back by time. */
+  #slotsAfter(run: RunRecord, state: State, ruling: Ruling): RunRecord['slots'] {
+    if (state.type === 'CANCELLING') return run.slots;
+    if (!holdsSlots(state)) return NO_SLOTS;
+    const claimed = ruling.claims?.find((claim) => claim.type === 'SLOTS')?.slots ?? NO_SLOTS;
+    const held = claimed.filter((wish) => !this.#held.takeRate(wish, ruling.atMs));
+    return held.length === 0 ? NO_SLOTS : held;
+  }
+
   /** What the calls of a fenced execution hold is given back at once. */
-  #releaseUnder(flow: RunRecord): void {
+  #releaseUnder(flow: RunRecord, atMs: number): void {
     for (const id of this.#held.holdersUnder(flow)) {
       const run = this.#runs.of(id);
       if (!this.#isOpenUnder(flow, run)) continue;
-      this.#held.exchange(run, NO_SLOTS);
+      this.#held.exchange(run, NO_SLOTS, atMs);
       run.slots = NO_SLOTS;
       this.#runs.touch(run);
     }
@@ -248,6 +270,8 @@ export class ViewFold {
       this.#runs.write();
       this.#held.write();
       this.#sessions.write();
+      this.#ruleCounts.write();
+      this.#shadows.write();
     });
     this.#segments = [];
     this.#voids = [];
@@ -257,8 +281,16 @@ export class ViewFold {
     this.#runs.written();
     this.#held.written();
     this.#sessions.written();
+    this.#ruleCounts.written();
+    this.#shadows.written();
   }
 }
+
+/** The policy that a ruling puts in force. */
+const policyPut = ({ proposal, outcome }: Ruling): Digest | undefined =>
+  proposal.kind === 'workspace' && proposal.event.type === 'POLICY_SET' && outcome === 'accepted'
+    ? proposal.event.policy
+    : undefined;
 
 const ADD_COUNT =
   'INSERT INTO counters VALUES (?, ?, ?, ?) ON CONFLICT (outcome, rule, code) DO UPDATE SET count = count + excluded.count';
@@ -267,31 +299,63 @@ const ADD_COUNT =
 const actorOf = ({ by, onBehalfOf }: Proposal): string =>
   by === ENGINE && onBehalfOf !== undefined ? `${by}/${onBehalfOf}` : by;
 
-function slotsAfter(run: RunRecord, state: State, ruling: Ruling): RunRecord['slots'] {
-  if (state.type === 'CANCELLING') return run.slots;
-  if (state.type !== 'RUNNING') return NO_SLOTS;
-  return ruling.claims?.find((claim) => claim.type === 'SLOTS')?.slots ?? NO_SLOTS;
+const holdsSlots = ({ type }: State): boolean => type === 'PENDING' || type === 'RUNNING' || type === 'CANCELLING';
+
+/** A rule answered with the end that the run has: it stays as it ended, and when it did. */
+const isReuse = (run: RunRecord, ruling: Ruling, { to }: TransitionProposal, state: State): boolean =>
+  ruling.outcome === 'rewritten' &&
+  to.type === 'RUNNING' &&
+  run.endedMs !== undefined &&
+  state.type === run.type &&
+  state.name === run.state;
+
+/** What a move means for a record that still has the state before it. */
+function advance(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State): void {
+  if (state.type === 'RUNNING') enter(run, ruling, proposal);
+  else if (isTerminal(state)) end(run, ruling, proposal, state);
+  else wait(run, ruling, proposal, state);
 }
 
 function enter(run: RunRecord, ruling: Ruling, proposal: TransitionProposal): void {
+  const isAnew = run.endedMs !== undefined && run.kind === 'task';
+  // A paused flow run goes on with the attempt that it was in; a task that stopped begins anew.
+  const isResumed = run.kind === 'flow' && (run.resuming || run.type === 'PAUSED');
+  if (!isResumed) run.attempt += 1;
+  if (isAnew) run.retriesUsed = 0;
+  run.resuming = false;
   run.endedMs = undefined;
-  run.attempt += 1;
   run.startedMs ??= ruling.atMs;
   if (ruling.execution === undefined) return;
   run.execution = ruling.execution;
   run.session = sessionOf(proposal.id)?.session ?? run.session;
 }
 
-function leave(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, fromType: RunRecord['type']): void {
-  const { to, by } = proposal;
-  const again = run.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
-  const isOwn = run.kind === 'flow' && run.parent === 0;
-  const isTaken = to.type === 'CRASHED' || (by === ENGINE && to.type === 'CANCELLED');
-  const fenced = isOwn && run.execution > 0 && isTaken;
-  if (again && fenced) {
-    run.session = undefined;
-    run.resumes += 1;
-  } else if (again && fromType === 'RUNNING') run.retriesUsed += 1;
-  if (fenced) run.execution += 1;
-  if (run.type !== '' && isTerminal({ type: run.type })) run.endedMs = ruling.atMs;
+function end(run: RunRecord, { atMs }: Ruling, proposal: TransitionProposal, state: State): void {
+  if (fences(run, proposal, state)) run.execution += 1;
+  run.endedMs ??= atMs;
+  run.startedMs ??= atMs;
+  run.resuming = false;
 }
+
+/** It goes on later: after a retry's delay, in another process, or because somebody opened it again. */
+function wait(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State): void {
+  const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
+  if (run.endedMs !== undefined && run.kind === 'task') run.retriesUsed = 0;
+  if (again && proposal.to.type === 'CRASHED') run.resumes += 1;
+  else if (again && run.type === 'RUNNING') run.retriesUsed += 1;
+  if (fences(run, proposal, state)) {
+    run.execution += 1;
+    run.session = undefined;
+  }
+  if (run.type === 'PAUSED' && state.type !== 'PAUSED' && state.type !== 'CANCELLING') run.resuming = true;
+  run.endedMs = undefined;
+}
+
+/** The run is taken from its process: what that says from now on is void. */
+const fences = ({ parent, execution, endedMs }: RunRecord, { to, by }: TransitionProposal, state: State): boolean =>
+  parent === 0 &&
+  execution > 0 &&
+  (to.type === 'CRASHED' ||
+    (by === ENGINE && to.type === 'CANCELLED') ||
+    (state.type === 'PAUSED' && state.suspended === true) ||
+    (endedMs !== undefined && !isTerminal(state)));

@@ -23,6 +23,8 @@ export interface Connection {
   /** Assent's version. */
   readonly version: string;
   readonly credentials: Credentials;
+  /** The file of rules that it watches, if there is one: for `assent policy promote`. */
+  readonly policyFile?: string;
 }
 
 const fileIn = (dataDir: string): string => join(dataDir, 'engine.json');
@@ -30,10 +32,10 @@ const fileIn = (dataDir: string): string => join(dataDir, 'engine.json');
 /** Announces the engine that this process runs. */
 export async function writeConnectionFile(
   dataDir: string,
-  connection: Pick<Connection, 'url' | 'workspace' | 'version' | 'credentials'>,
+  connection: Pick<Connection, 'url' | 'workspace' | 'version' | 'credentials' | 'policyFile'>,
 ): Promise<void> {
   const birth = await birthOf(process.pid);
-  const { url, workspace, version, credentials } = connection;
+  const { url, workspace, version, credentials, policyFile } = connection;
   const content: Connection = {
     v: 1,
     url,
@@ -43,6 +45,7 @@ export async function writeConnectionFile(
     startedAt: new Date().toISOString(),
     version,
     credentials,
+    ...(policyFile === undefined ? {} : { policyFile }),
   };
   const draft = `${fileIn(dataDir)}.${randomUUID()}`;
   try {

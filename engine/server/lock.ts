@@ -7,9 +7,9 @@
  * L2. A stale lock is removed by one process at a time, and only while it is still the lock that was judged stale.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, stat, unlink, utimes } from 'node:fs/promises';
+import { mkdir, open, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AssentError } from '../../protocol/errors.ts';
 import { birthOf, lives, placeOfPids } from './processes.ts';
@@ -40,6 +40,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const me = await describeMe();
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    // In a project, git is not to see secrets and data; whoever wants otherwise may change it.
+    if (basename(folder) === '.assent') {
+      await writeFile(join(folder, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
+    }
     await acquire(file, me);
   } catch (error) {
     throw folderError(error, folder);

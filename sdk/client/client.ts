@@ -8,6 +8,7 @@ import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protoco
 import type { Value } from '../../protocol/values.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import { Absence } from './absence.ts';
+import { housekeep } from './housekeeping.ts';
 import type { Link } from './link.ts';
 import { LogShipper } from './log-shipper.ts';
 import type { ProcessFiles } from './process-files.ts';
@@ -135,13 +136,13 @@ export class Client {
     this.processes?.announce(this.session.id);
     this.#absence.begin();
     this.#sayAlive();
-    this.#beat = setInterval(
+    this.#beat = housekeep(
       () => {
         this.#absence.present();
         this.#sayAlive();
       },
       Math.min(BEAT_MS, this.#hello.heartbeatLimitMs / 4),
-    ).unref();
+    );
   }
 
   endWork(): void {
@@ -258,9 +259,9 @@ export class Client {
   }
 
   #askRegularly(): void {
-    this.#asking ??= setInterval(() => {
+    this.#asking ??= housekeep(() => {
       this.#askAgain(performance.now() - ASK_AFTER_MS);
-    }, ASK_AFTER_MS / 2).unref();
+    }, ASK_AFTER_MS / 2);
   }
 
   #stopAsking(): void {

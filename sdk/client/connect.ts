@@ -2,6 +2,7 @@
  * The one client of this process: made at the first use, and again after it was closed. The only state that the SDK keeps
  * for the process as a whole.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { AssentError } from '../../protocol/errors.ts';
 import { Client } from './client.ts';
 import { startEngine } from './engine-process.ts';
@@ -16,6 +17,11 @@ let currentLink: NatsLink | undefined;
  * @throws AssentError ENGINE_START_FAILED, NATS_UNREACHABLE, ENGINE_UNAVAILABLE, NODE_TOO_OLD
  */
 export async function currentClient(): Promise<Client> {
+  const own = clients.getStore();
+  if (own !== undefined) {
+    await own.refresh();
+    return own;
+  }
   current ??= openClient();
   const opening = current;
   try {
@@ -31,6 +37,11 @@ export async function currentClient(): Promise<Client> {
 /** The client's NATS connection, from which a worker takes its work. */
 const links = new WeakMap<Client, NatsLink>();
 export const natsLinkOf = (client: Client): NatsLink | undefined => links.get(client);
+
+const clients = new AsyncLocalStorage<Client>();
+
+/** Whatever `act` calls and awaits uses this client, and nobody else does: a workspace of its own, in `assent/testing`. */
+export const withClient = <T>(client: Client, act: () => T): T => clients.run(client, act);
 
 /** Uses this client from now on; for tests of what is above it. */
 export function useClient(client: Client | undefined): void {

@@ -7,7 +7,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { AssentError } from '../../protocol/errors.ts';
 import type { Digest, RunId, SessionId } from '../../protocol/ids.ts';
 import type { Ask, Heartbeat } from '../../protocol/messages.ts';
@@ -21,6 +21,8 @@ const RECONNECT_WAIT_MS = 100;
 /** Half-open connections are found within three of these. */
 const PING_MS = 3000;
 const ASK_TIMEOUT_MS = 2000;
+/** Asked anew after this, while the question before may still be answered: an arbiter that hangs is soon replaced. */
+const ASK_AGAIN_MS = 300;
 const ASK_LIMIT_MS = 30_000;
 const ASK_PAUSE_MS = 50;
 
@@ -99,17 +101,18 @@ export class NatsLink implements Link {
   async ask(ask: Ask): Promise<unknown> {
     const question = Buffer.from(JSON.stringify(ask));
     let problem = 'no answer';
+    const heard = Promise.withResolvers<Msg>();
     for (const untilMs = performance.now() + ASK_LIMIT_MS; performance.now() < untilMs;) {
-      try {
-        const reply = await this.connection.request(subjects.ask(this.workspace), question, {
-          timeout: ASK_TIMEOUT_MS,
+      const attempt = this.connection
+        .request(subjects.ask(this.workspace), question, { timeout: ASK_TIMEOUT_MS })
+        .then(heard.resolve, (error: unknown) => {
+          problem = error instanceof Error ? error.message : String(error);
         });
-        return reply.data.length === 0 ? undefined : reply.json();
-      } catch (error) {
-        problem = error instanceof Error ? error.message : String(error);
-        if (this.#ending.signal.aborted) break;
-        await pause(ASK_PAUSE_MS);
-      }
+      const again = pause(ASK_AGAIN_MS, undefined, { ref: false });
+      const first = await Promise.race([heard.promise, attempt, again]);
+      const reply = first ?? (await Promise.race([heard.promise, pause(ASK_PAUSE_MS, undefined)]));
+      if (reply !== undefined) return reply.data.length === 0 ? undefined : reply.json();
+      if (this.#ending.signal.aborted) break;
     }
     throw new AssentError('ENGINE_UNAVAILABLE', `No arbiter answered ${ask.type}: ${problem}.`);
   }

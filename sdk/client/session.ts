@@ -16,6 +16,7 @@ import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, AnswerMessage, Order, ProposalDraft } from '../../protocol/messages.ts';
 import type { Position } from '../../protocol/rulings.ts';
+import { housekeep } from './housekeeping.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A proposal before it has a counter. */
@@ -270,9 +271,9 @@ export class Session {
 
   #flush(): void {
     if (this.#closed || this.#queue.length === 0) return;
-    this.#sweep ??= setInterval(() => {
+    this.#sweep ??= housekeep(() => {
       this.#sweepOver(performance.now());
-    }, SWEEP_MS).unref();
+    }, SWEEP_MS);
     if (!this.#outlet.up) return;
     const nowMs = performance.now();
     const most = this.#open ? LIMITS.sessionInFlightMax : 1;

@@ -2,12 +2,13 @@
  * An arbiter on logs in memory, in virtual time: what it must do at each turn of its life, one thing at a time. The
  * simulation (test/simulation) does them all at once.
  */
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import { decodeEntry } from '../../protocol/segment.ts';
 import { Killed } from '../support/memory-arbiter.ts';
 import { runId, segmentOf } from '../support/worlds.ts';
+import { replayProblems } from '../support/replayed.ts';
 import { SmallWorld } from './small-world.ts';
 
 const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
@@ -17,6 +18,9 @@ const start = { kind: 'flow', run: FLOW, to: RUNNING, claim: true, create: { kin
 let world: SmallWorld;
 beforeEach(() => {
   world = new SmallWorld();
+});
+afterEach(async () => {
+  if (!world.isBroken) expect(await replayProblems(world.ledger)).toEqual([]);
 });
 
 describe('an answer', () => {
@@ -130,6 +134,7 @@ describe('the ledger', () => {
     await world.pass(100);
     first.process.kill();
     const { bytes } = (await world.ledger.get(2))!;
+    world.isBroken = true;
     world.ledger.overwrite(2, bytes.with(30, (bytes[30] ?? 0) ^ 1));
     const second = world.begin('B');
     await world.pass(5000);

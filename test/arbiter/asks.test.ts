@@ -1,10 +1,11 @@
 /** Questions that a process asks before it proposes, answered from what is settled. */
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answerAsk } from '../../engine/arbiter/asks.ts';
 import type { Digest, RunId } from '../../protocol/ids.ts';
 import type { Ask, Outcomes } from '../../protocol/messages.ts';
 import type { ArbiterProcess } from '../support/memory-arbiter.ts';
 import { NO_DIGEST, runId } from '../support/worlds.ts';
+import { replayProblems } from '../support/replayed.ts';
 import { SmallWorld } from './small-world.ts';
 
 const RUNNING = { type: 'RUNNING', name: 'Running' } as const;
@@ -13,6 +14,10 @@ const FLOW = runId('flow');
 const identity = 'a'.repeat(64) as Digest;
 let world: SmallWorld;
 let arbiter: ArbiterProcess;
+
+afterEach(async () => {
+  expect(await replayProblems(world.ledger)).toEqual([]);
+});
 
 beforeEach(async () => {
   world = new SmallWorld();

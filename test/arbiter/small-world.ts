@@ -19,6 +19,8 @@ export class SmallWorld {
   readonly hints: Dispatch[] = [];
   readonly lines: string[] = [];
   fate: AppendFate = 'STORE';
+  /** The ledger is damaged on purpose: nobody can read it to its end. */
+  isBroken = false;
   latencyMs = 1;
   wallOffsetMs = 0;
   judging: (at: Position) => void = () => undefined;

@@ -212,6 +212,7 @@ describe('on an engine', () => {
       epochs: 1,
       runs: 2,
     });
+    expect(await assent('replay', '--facts')).toMatchObject({ code: 0, stderr: '' });
     const file = join(folder, 'all.jsonl');
     expect((await assent('export', '--all', file)).code).toBe(0);
     const offline = assentOn(join(folder, 'nobody'));
@@ -251,6 +252,7 @@ describe('on an engine', () => {
     const audit = await assent('audit', 'verify');
     expect(audit.code).toBe(1);
     expect(audit.stderr).toContain(`the ledger is broken at sequence ${String(seq)}:`);
+    expect((await assent('replay')).stderr).toContain(`the ledger is broken at sequence ${String(seq)}:`);
     const runs = await assent('runs', 'ls');
     expect(runs.code).toBe(0);
     expect(runs.stdout).toContain(RUN);

@@ -64,6 +64,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  expect(await assent('replay', '--facts')).toMatchObject({ code: 0, stderr: '' });
   await session.close();
   await engine.stop();
   await rm(dataDir, { recursive: true, force: true });
@@ -152,7 +153,8 @@ describe('why', () => {
   test('says what a run waits for, and who holds the slot', async () => {
     const { stdout } = await assent('why', LIVE);
     expect(stdout).toMatch(/load load-2 waits for .+ now for a slot of 'api'\./);
-    expect(stdout).toContain(`Limit 'api': 1 of 1 slots are taken, by load ${LIVE}.load-1; 1 proposal waits for it.`);
+    expect(stdout).toContain(`Limit 'api': 1 of 1 slot is taken; 1 proposal waits for it.\n`);
+    expect(stdout).toMatch(new RegExp(`held by load ${LIVE}\\.load-1, since `));
     const explanation = await assent.json<Explanation>('why', LIVE);
     expect(explanation.waiting.map(({ run }) => run)).toEqual([`${LIVE}.load-2`]);
   });

@@ -23,6 +23,7 @@ beforeAll(async () => {
   await keeper.noted('is ready');
 });
 afterAll(async () => {
+  expect(await assent('replay', '--facts')).toMatchObject({ code: 0 });
   keeper.child.kill('SIGTERM');
   expect((await keeper.ended).code).toBe(0);
   await rm(dataDir, { recursive: true, force: true });

@@ -30,6 +30,7 @@ const COMMANDS = [
   ['doctor'],
   ['audit', 'verify'],
   ['export'],
+  ['replay'],
 ];
 
 describe('help', () => {

@@ -24,6 +24,23 @@ const result = await main({ n: 42 });
 console.log(JSON.stringify({ n: result.n, isDate: result.at instanceof Date, big: String(result.big) }));
 `;
 
+/** Without fast-check, which is asked for only by those who want it. */
+const TESTED = `
+import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
+import { flow } from 'assent';
+import { failed, given, running, runInVirtualTime } from 'assent/testing';
+
+given(running()).propose(failed('boom')).with({ retry: { retriesMax: 1 } }).expectRewritten({ name: 'AwaitingRetry' });
+assert.throws(() => given(running()).propose(failed('boom')).expectHeld(), /was to be held, but it was accepted/);
+const week = flow({ name: 'week' }, async () => {
+  await setTimeout(7 * 86_400_000);
+  return 'over';
+});
+const run = await runInVirtualTime(week);
+console.log(run.value(), run.tookMs / 86_400_000);
+`;
+
 beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), 'assent-e2e-'));
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', project], {
@@ -33,6 +50,7 @@ beforeAll(async () => {
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }));
   await run('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: project });
   writeFileSync(join(project, 'flow.js'), SCRIPT);
+  writeFileSync(join(project, 'tested.js'), TESTED);
 }, 120_000);
 
 afterAll(() => {
@@ -42,6 +60,11 @@ afterAll(() => {
 test('a plain script runs a flow, retries, and ends by itself', async () => {
   const { stdout } = await run(process.execPath, ['flow.js'], { cwd: project, timeout: 60_000 });
   expect(JSON.parse(stdout)).toEqual({ n: 42, isDate: true, big: String(2n ** 70n) });
+});
+
+test('rules and flows are tested with nothing but the package', async () => {
+  const { stdout } = await run(process.execPath, ['tested.js'], { cwd: project, timeout: 60_000 });
+  expect(stdout).toBe('over 7\n');
 });
 
 test('the command line of the package says why', async () => {

@@ -3,6 +3,7 @@
  * starts for them.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -29,7 +30,10 @@ export interface Place {
   startWith(env: NodeJS.ProcessEnv, file: string, ...args: string[]): ExampleProcess;
   /** The processes of the engine that runs on the data folder: the engine itself and its nats-server. */
   engineProcesses(): Promise<number[]>;
-  /** Ends what a failed test left, waits until the engine has ended by itself, and removes the folder. */
+  /**
+   * Ends what a failed test left, waits until the engine has ended by itself, and removes the folder. Throws when what the
+   * examples left on the ledger does not replay.
+   */
   leave(): Promise<void>;
 }
 
@@ -58,11 +62,19 @@ export async function newPlace(): Promise<Place> {
     leave: async () => {
       for (const { child } of started) child.kill('SIGKILL');
       await Promise.all(started.map(({ ended }) => ended));
+      const { code, stdout, stderr } = await replayed(data);
       await allEnded(await engineProcesses());
       await rm(folder, { recursive: true, force: true });
+      if (code !== 0) throw new Error(`what it left on the ledger does not replay:\n${stdout}\n${stderr}`);
     },
   };
 }
+
+/** Judges again all that was ruled there, if anything was. */
+const replayed = (data: string): Promise<Ended> =>
+  existsSync(join(data, 'nats'))
+    ? start('bin/assent.js', ['replay', '--facts'], { ...process.env, ASSENT_DATA: data, NO_COLOR: '1' }).ended
+    : Promise.resolve({ code: 0, stdout: '', stderr: '' });
 
 /** Throws if one of these processes still lives after the time that an engine may take to notice that it is alone. */
 export async function allEnded(pids: readonly number[]): Promise<void> {

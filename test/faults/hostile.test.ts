@@ -11,7 +11,7 @@ import { LIMITS } from '../../protocol/limits.ts';
 import { subjects } from '../../protocol/subjects.ts';
 import { proposeRaw, rawSession, type RawSession } from '../support/raw-session.ts';
 import { connectAsEngine } from '../ledger/ledger-copy.ts';
-import { brokenRuns, ledgerOf, readLedger, ruledTwice, type Ruled } from './ledger-check.ts';
+import { brokenRuns, ledgerOf, readLedger, ruledTwice, unreproduced, type Ruled } from './ledger-check.ts';
 
 const RUN = 'aaaaaaaaaaaaaaaa';
 const RUNNING = { type: 'RUNNING', name: 'Running' };
@@ -35,6 +35,7 @@ async function rulings(): Promise<readonly Ruled[]> {
   const ledger = await readLedger(ledgerOf(connection));
   await connection.close();
   expect([...ruledTwice(ledger.rulings), ...brokenRuns(ledger.rulings)]).toEqual([]);
+  expect(await unreproduced(ledger)).toEqual([]);
   return ledger.rulings;
 }
 

@@ -8,12 +8,14 @@ import { evolveSegment } from '../../engine/fold/evolve.ts';
 import { Workspace } from '../../engine/fold/workspace.ts';
 import { jetstreamLog } from '../../engine/log/jetstream.ts';
 import type { Log } from '../../engine/log/port.ts';
+import type { Stored } from '../../engine/replay/replay.ts';
 import { rootOf, sessionOf } from '../../protocol/proposals.ts';
 import type { Entry, Ruling } from '../../protocol/rulings.ts';
 import { stateAfter } from '../../protocol/rulings.ts';
 import { decodeEntry, sha256 } from '../../protocol/segment.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import { streams, subjects } from '../../protocol/subjects.ts';
+import { replayProblemsIn } from '../support/replayed.ts';
 
 export type Ruled = { readonly ruling: Ruling; readonly seq: number; readonly index: number; readonly line: string };
 
@@ -24,6 +26,8 @@ export type LedgerRead = {
   readonly entries: readonly Entry[];
   /** Sequences of segments that do not count. */
   readonly voids: readonly number[];
+  /** The entries of each segment that counts. */
+  readonly stored: readonly Stored[];
 };
 
 export const ledgerOf = (connection: NatsConnection, workspace = 'default'): Log =>
@@ -36,6 +40,7 @@ export async function readLedger(ledger: Log): Promise<LedgerRead> {
   const rulings: Ruled[] = [];
   const entries: Entry[] = [];
   const voids: number[] = [];
+  const stored: Stored[] = [];
   for await (const message of ledger.read(1)) {
     const link = await chain.take(message);
     const { seq } = message;
@@ -44,14 +49,18 @@ export async function readLedger(ledger: Log): Promise<LedgerRead> {
       continue;
     }
     evolveSegment(workspace, link.segment, seq);
+    stored.push(link.segment.lines.map((line, index) => ({ line, at: { seq, index } })));
     link.segment.lines.forEach((line, index) => {
       const entry = decodeEntry(line);
       entries.push(entry);
       if (entry.type === 'RULING') rulings.push({ ruling: entry, seq, index, line });
     });
   }
-  return { workspace, rulings, entries, voids };
+  return { workspace, rulings, entries, voids, stored };
 }
+
+/** Every ruling comes out again when the ledger is replayed. */
+export const unreproduced = ({ stored }: LedgerRead): Promise<string[]> => replayProblemsIn(stored);
 
 /** Every proposal has at most one final ruling; a held one is ruled on again, and says what held it. */
 export function ruledTwice(rulings: readonly Ruled[]): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { rawSession } from '../support/raw-session.ts';
 import { NARROW } from './flows.ts';
-import { ledgerOf, leftovers, readLedger, type LedgerRead } from './ledger-check.ts';
+import { ledgerOf, leftovers, readLedger, unreproduced, type LedgerRead } from './ledger-check.ts';
 import { problemsOf } from './outside-check.ts';
 import type { Rig } from './rig.ts';
 
@@ -55,5 +55,6 @@ export async function settledLedger(rig: Rig): Promise<LedgerRead> {
 export async function wrongAtTheEnd(rig: Rig): Promise<string[]> {
   const late = await finish(rig);
   const names = rig.sdks.map(({ order }) => order.name);
-  return [...late, ...problemsOf(rig.folder, names, await settledLedger(rig))];
+  const ledger = await settledLedger(rig);
+  return [...late, ...problemsOf(rig.folder, names, ledger), ...(await unreproduced(ledger))];
 }

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stateAfter } from '../../protocol/rulings.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import { decodeText } from '../../sdk/values.ts';
 import { expectedOf, type Effect, type Job } from './flows.ts';
@@ -91,8 +92,8 @@ export function wrongEffects(
   const problems: string[] = [];
   const granted = new Map<string, number>();
   for (const { ruling } of rulings) {
-    const { proposal, outcome } = ruling;
-    if (proposal.kind !== 'task' || outcome !== 'accepted' || proposal.to.type !== 'RUNNING') continue;
+    const { proposal } = ruling;
+    if (proposal.kind !== 'task' || stateAfter(ruling)?.type !== 'RUNNING') continue;
     granted.set(proposal.run, (granted.get(proposal.run) ?? 0) + 1);
   }
   const completedNs = new Map<string, bigint>();

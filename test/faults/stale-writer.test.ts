@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { Answer } from '../../protocol/messages.ts';
 import { rawSession } from '../support/raw-session.ts';
-import { ledgerOf, placeOf, readLedger, ruledTwice } from './ledger-check.ts';
+import { ledgerOf, placeOf, readLedger, ruledTwice, unreproduced } from './ledger-check.ts';
 import { Rig } from './rig.ts';
 
 let rig: Rig;
@@ -50,6 +50,7 @@ test('segments that were held up until another arbiter had taken over are void, 
   const ledger = await readLedger(ledgerOf(connection));
   expect(ledger.voids.length).toBeGreaterThan(0);
   expect(ruledTwice(ledger.rulings)).toEqual([]);
+  expect(await unreproduced(ledger)).toEqual([]);
   const places = new Map(ledger.rulings.map((one) => [placeOf(one), one.ruling]));
   for (const answer of answers) {
     const ruling = places.get(placeOf(answer));

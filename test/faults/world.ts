@@ -2,7 +2,7 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Seeded } from '../support/seeded.ts';
-import { placeOf, type LedgerRead } from './ledger-check.ts';
+import { placeOf, unreproduced, type LedgerRead } from './ledger-check.ts';
 import { finish, setNarrow, settledLedger } from './load.ts';
 import { linesOf, problemsOf } from './outside-check.ts';
 import { framePlan } from './plan.ts';
@@ -47,7 +47,7 @@ export async function world(seed: number): Promise<World> {
     const ledger = await settledLedger(rig);
     note(`${String(ledger.rulings.length)} rulings, ${String(ledger.voids.length)} void segments`);
     const names = rig.sdks.map(({ order }) => order.name);
-    const problems = [...late, ...problemsOf(rig.folder, names, ledger)];
+    const problems = [...late, ...problemsOf(rig.folder, names, ledger), ...(await unreproduced(ledger))];
     log.push(...rig.arbiters.flatMap((member) => member.said.map((line) => `${nameOf(rig, member)}: ${line}`)));
     keep(rig, { ledger, problems, log });
     return { problems, met: metBy(rig, ledger), log };

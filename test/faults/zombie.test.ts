@@ -5,9 +5,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { stateAfter } from '../../protocol/rulings.ts';
 import { disconnect, startRun } from '../../sdk/index.ts';
 import { expectedOf, mixed, type Effect, type Job } from './flows.ts';
-import { brokenRuns, ledgerOf, readLedger, repeatedCalls, ruledTwice } from './ledger-check.ts';
+import { brokenRuns, ledgerOf, readLedger, repeatedCalls, ruledTwice, unreproduced } from './ledger-check.ts';
 import { linesOf, lostAnswers, wrongEffects } from './outside-check.ts';
 import type { SdkMember } from './processes.ts';
 import { Rig } from './rig.ts';
@@ -57,6 +58,7 @@ async function expectSound(): Promise<void> {
   const answers = rig.sdks.flatMap(({ order }) => linesOf<AnswerLine>(join(rig.folder, `${order.name}.answers`)));
   const { rulings } = ledger;
   expect([...ruledTwice(rulings), ...brokenRuns(rulings), ...repeatedCalls(rulings)]).toEqual([]);
+  expect(await unreproduced(ledger)).toEqual([]);
   expect([...lostAnswers(answers, ledger), ...wrongEffects(effects(), answers, ledger)]).toEqual([]);
 }
 
@@ -85,8 +87,9 @@ test('a start that it was granted before, and hears of when it wakes, is not mad
   const ledger = ledgerOf(await rig.server.connect());
   const granted = async (): Promise<number> => {
     const { rulings } = await readLedger(ledger);
-    return rulings.filter(({ ruling: { proposal, outcome } }) => {
-      const isStart = proposal.kind === 'task' && proposal.to.type === 'RUNNING' && outcome === 'accepted';
+    return rulings.filter(({ ruling }) => {
+      const { proposal } = ruling;
+      const isStart = proposal.kind === 'task' && stateAfter(ruling)?.type === 'RUNNING';
       return isStart && proposal.run.startsWith(run.id);
     }).length;
   };

@@ -81,7 +81,8 @@ describe('a call that failed for good', () => {
     between(desk);
     desk.pass(200);
     desk.ask('two', claim);
-    expect(desk.ask('two', call(desk.run(FLOW)!.execution))).toMatchObject({ outcome: 'accepted' });
+    const again = { type: 'RUNNING', name: 'Retrying' };
+    expect(desk.ask('two', call(desk.run(FLOW)!.execution))).toMatchObject({ outcome: 'rewritten', state: again });
   });
 });
 

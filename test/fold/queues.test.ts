@@ -221,5 +221,6 @@ test('a call that is made again in a later execution does not queue behind the s
   expect(call('two', 2)).toMatchObject({ outcome: 'accepted' });
   expect(call('one', 2)).toMatchObject({ outcome: 'held' });
   desk.ask('f', { kind: 'task', run: task('two'), to: { type: 'COMPLETED', name: 'C' }, report: true, execution: 2 });
-  expect(desk.run(task('one'))).toMatchObject({ state: RUNNING, attempt: 2, slots: [{ limit: 'db', slots: 1 }] });
+  const state = { type: 'RUNNING', name: 'Rerunning' };
+  expect(desk.run(task('one'))).toMatchObject({ state, attempt: 2, slots: [{ limit: 'db', slots: 1 }] });
 });

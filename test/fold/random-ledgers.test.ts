@@ -4,15 +4,16 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { kindOf } from '../../engine/arbiter/decide.ts';
-import { replayRuling } from '../../engine/arbiter/replay.ts';
 import { stateDigest } from '../../engine/fold/workspace.ts';
 import type { Digest } from '../../protocol/ids.ts';
 import { OUTCOMES, type Ruling } from '../../protocol/rulings.ts';
-import { decodeEntry, encodeEntry, sha256 } from '../../protocol/segment.ts';
+import { decodeEntry, sha256 } from '../../protocol/segment.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import { corePolicies } from '../../rules/policy.ts';
+import { replayProblemsOf } from '../support/replayed.ts';
 import { wrongsOf } from '../support/worlds-invariants.ts';
+import type { Facts } from '../../rules/rule.ts';
+import { LIMITS } from '../support/worlds-definitions.ts';
 import { Monkey, steps, VERBS, type Step } from '../support/worlds-random.ts';
 import { foldAnew, segmentOf, type Desk } from '../support/worlds.ts';
 
@@ -41,8 +42,8 @@ const rulingsOf = (desk: Desk): Ruling[] =>
 
 test('whenever all that can be ruled on has been, nothing is lost, forgotten or held twice', () => {
   forAll((list) => {
-    lived(list, ({ workspace }) => {
-      expect(wrongsOf(workspace)).toEqual([]);
+    lived(list, (desk) => {
+      expect(wrongsOf(desk.workspace, desk.overridden())).toEqual([]);
     });
   });
 });
@@ -67,20 +68,12 @@ describe('the fold is a function of the ledger', () => {
 });
 
 describe('a ruling', () => {
-  test('comes out as it was recorded when it is judged again from its line', () => {
-    forAll((list) => {
+  test('comes out as it was recorded when its ledger is replayed', async () => {
+    const property = fc.asyncProperty(steps(LENGTH), async (list) => {
       const { desk } = lived(list);
-      for (const { ruling, before } of desk.ruled) {
-        if (ruling.proposal.kind === 'workspace') continue;
-        const stored = decodeEntry(encodeEntry(ruling)) as Ruling;
-        const again = replayRuling(stored, before?.state, kindOf(before ?? ruling.proposal.create), desk.court);
-        if (again === undefined) continue;
-        const { outcome, trail, state, waits, claims } = stored;
-        expect(JSON.parse(JSON.stringify(again))).toEqual(
-          JSON.parse(JSON.stringify({ outcome, trail, state, waits, claims })),
-        );
-      }
+      expect(await replayProblemsOf(desk.segments, desk.court)).toEqual([]);
     });
+    await fc.assert(property, { numRuns });
   });
 
   test('names the hash of its run’s ruling before, and moves its version on by one or not at all', () => {
@@ -120,11 +113,12 @@ describe('a ruling', () => {
       let seq = 0;
       foldAnew(desk.segments, () => (seq += 1));
       for (const { ruling } of desk.ruled) {
-        const { slots = [] } = ruling.facts as { slots?: { limit: string; slotsMax?: number; used: number }[] };
+        const { slots = [] } = ruling.facts as Partial<Facts>;
         const claims = ruling.claims?.flatMap((claim) => (claim.type === 'SLOTS' ? claim.slots : [])) ?? [];
         for (const claim of claims) {
-          const { slotsMax, used } = slots.find(({ limit }) => limit === claim.limit)!;
-          expect(used + claim.slots).toBeLessThanOrEqual(slotsMax ?? 0);
+          const { slotsMax, used, rate } = slots.find(({ limit, by }) => limit === claim.limit && by === claim.by)!;
+          const taken = rate === undefined ? used : Math.ceil((rate.emptyAtMs - ruling.atMs) / rate.everyMs);
+          expect(taken + claim.slots).toBeLessThanOrEqual(slotsMax ?? 0);
         }
       }
       expect(seq).toBe(desk.segments.length);
@@ -154,14 +148,16 @@ test('when everything is cancelled, everything ends, and nothing is held, taken 
 
 /** Sets every limit high, so that what waits for slots starts, and cancels whatever runs, until nothing does. */
 function endAll(desk: Desk): void {
-  for (const limit of ['db', 'api', 'cpu']) {
+  for (const limit of LIMITS) {
     desk.ask('operator', { kind: 'workspace', event: { type: 'LIMIT_SET', limit, slotsMax: 1000 } });
   }
   for (let rounds = 0; rounds < 10; rounds += 1) {
-    for (const { id, state, parent } of desk.runs()) {
-      if (parent === undefined && !isTerminal(state)) {
-        desk.ask('operator', { kind: 'flow', run: id, to: { type: 'CANCELLING', name: 'Cancelling' } });
-      }
+    const overridden = desk.overridden();
+    for (const { id, kind, state, parent } of desk.runs()) {
+      if (isTerminal(state)) continue;
+      const to = { type: 'CANCELLING', name: 'Cancelling' } as const;
+      if (parent === undefined) desk.ask('operator', { kind, run: id, to });
+      else if (overridden.has(id)) desk.ask('operator', { kind, run: id, to, force: true, reason: 'it was forced' });
     }
     desk.pass(70_000);
   }
@@ -175,6 +171,7 @@ test('the random work reaches every verb, every outcome and every rule of the co
       for (const verb of did.keys()) reached.add(verb);
       for (const { ruling } of desk.ruled) {
         reached.add(ruling.outcome);
+        reached.add(ruling.proposal.onBehalfOf ?? '');
         for (const entry of ruling.trail) reached.add(typeof entry === 'string' ? entry : entry.rule);
         for (const entry of ruling.trail) if (typeof entry === 'object') reached.add(entry.code ?? entry.opinion);
         if (ruling.waits !== undefined) reached.add(ruling.waits.type);
@@ -184,12 +181,15 @@ test('the random work reaches every verb, every outcome and every rule of the co
   );
   const rules = Object.values(corePolicies).flatMap((policy) => policy.rules.map(({ name }) => name));
   const codes =
-    'FENCED STALE DUPLICATE ALREADY_ENDED NOT_IN_LIFECYCLE FLOW_NOT_RUNNING DEADLOCK NEVER_FITS RUN_UNKNOWN';
+    'FENCED STALE DUPLICATE ALREADY_ENDED NOT_IN_LIFECYCLE FLOW_NOT_RUNNING DEADLOCK NEVER_FITS RUN_UNKNOWN ' +
+    'PAUSE_FIRED NOT_RUNNING NOT_RESUMABLE ALREADY_PENDING NO_WORKER REASON_NEEDED RESULT_KEPT';
+  const proposers = 'clock cascade liveness limit';
   const all = [
     ...VERBS,
     ...OUTCOMES,
     ...rules,
     ...codes.split(' '),
+    ...proposers.split(' '),
     'SESSION_EXPIRED',
     'MALFORMED',
     'TIME',

@@ -99,7 +99,7 @@ export async function effectProblems(
   for (const { ruling, before, after } of steps(lines)) {
     const { proposal, outcome } = ruling;
     if (after?.kind !== 'task' || proposal.kind === 'workspace') continue;
-    if (outcome !== 'accepted') continue;
+    if (outcome === 'rejected' || outcome === 'held') continue;
     if (after.state.type === 'RUNNING') {
       const grant = grantOf(after.id, after.attempt, sessionOf(proposal.id)?.session ?? '');
       grants.set(grant, 0);

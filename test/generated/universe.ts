@@ -10,6 +10,7 @@ import { streams, subjects } from '../../protocol/subjects.ts';
 import { Client } from '../../sdk/client/client.ts';
 import { connectTo, NatsLink } from '../../sdk/client/nats-link.ts';
 import { engineOf } from '../../sdk/client/target.ts';
+import { replayProblems } from '../support/replayed.ts';
 import { Ledger } from './ledger.ts';
 import type { Universe } from './world.ts';
 
@@ -40,12 +41,14 @@ export async function startUniverse(settings: EngineOptions['settings'] = {}): P
     dataDir,
     async stop() {
       ledger.stop();
+      const problems = await replayProblems(log);
       log.close();
       await reader.close();
       await link.close();
       await reading.connection.close();
       await engine.stop();
       await rm(folder, { recursive: true, force: true });
+      if (problems.length > 0) throw new Error(problems.join('\n'));
     },
   };
 }

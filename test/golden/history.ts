@@ -2,7 +2,7 @@
 import { chainOver } from '../../engine/fold/chain.ts';
 import { evolveSegment } from '../../engine/fold/evolve.ts';
 import { FOLD_VERSION, stateDigest, Workspace } from '../../engine/fold/workspace.ts';
-import { memoryLog } from '../../engine/log/memory.ts';
+import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 
 /** The stored bytes: as they are, or packed. */
 export type GoldenSegment = { readonly text: string } | { readonly base64: string };
@@ -26,9 +26,14 @@ export const goldenOf = (bytes: Uint8Array): GoldenSegment =>
 export const bytesOf = (segment: GoldenSegment): Uint8Array =>
   'text' in segment ? Buffer.from(segment.text) : Buffer.from(segment.base64, 'base64');
 
-export async function readHistory(segments: readonly Uint8Array[]): Promise<{ workspace: Workspace; counted: number }> {
+export function logOf(segments: readonly Uint8Array[]): MemoryLog {
   const log = memoryLog();
   for (const bytes of segments) log.storeForeign(bytes);
+  return log;
+}
+
+export async function readHistory(segments: readonly Uint8Array[]): Promise<{ workspace: Workspace; counted: number }> {
+  const log = logOf(segments);
   const workspace = new Workspace();
   const chain = chainOver(log, workspace.meta.head);
   let counted = 0;

@@ -10,6 +10,7 @@ import type { Log, StoredMessage } from '../../engine/log/port.ts';
 import { ensureStreams } from '../../engine/log/streams.ts';
 import { readConnectionFile } from '../../engine/server/connection-file.ts';
 import { startEmbeddedServer } from '../../engine/server/embedded.ts';
+import { replayProblems } from '../support/replayed.ts';
 
 const WHERE = { stream: streams.ledger('default'), subject: subjects.ledger('default') };
 
@@ -56,7 +57,7 @@ export function inMemory(ledger: readonly Pick<StoredMessage, 'bytes'>[]): Log {
   return log;
 }
 
-/** The digest of the folded state after each counted segment. */
+/** The digest of the folded state after each counted segment of a ledger; throws if it does not replay. */
 export async function replayedDigests(ledger: readonly StoredMessage[]): Promise<Map<number, string>> {
   const workspace = new Workspace();
   const chain = chainOver(inMemory(ledger), workspace.meta.head);
@@ -67,5 +68,7 @@ export async function replayedDigests(ledger: readonly StoredMessage[]): Promise
     evolveSegment(workspace, link.segment, message.seq);
     digests.set(message.seq, stateDigest(workspace));
   }
+  const problems = await replayProblems(inMemory(ledger));
+  if (problems.length > 0) throw new Error(problems.join('\n'));
   return digests;
 }

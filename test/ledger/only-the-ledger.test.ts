@@ -107,7 +107,7 @@ test('timers, held proposals and limits go on from the ledger alone', async () =
     return reply.json<{ run?: RunView }>().run;
   };
   // The clock: a retry that was waiting, a time-out that was running, a start that was scheduled.
-  await expect.poll(() => answers.get(pending.retry)?.outcome, { timeout: 10_000 }).toBe('accepted');
+  await expect.poll(async () => (await viewOf(`${FLOW}.flaky`))?.state.name, { timeout: 10_000 }).toBe('Retrying');
   await expect.poll(async () => (await viewOf(`${FLOW}.slow`))?.state.name, { timeout: 10_000 }).toBe('TimedOut');
   await expect.poll(async () => (await viewOf(SCHEDULED))?.state.type, { timeout: 10_000 }).toBe('PENDING');
   // The limit: its one slot is still taken, and goes to the one that waits as soon as it is given back.

@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Workspace } from '../../engine/fold/workspace.ts';
+import { limitKey, type Workspace } from '../../engine/fold/workspace.ts';
+import { kindOf } from '../../engine/arbiter/decide.ts';
+import { ruleRows } from '../../engine/projections/answer-rules.ts';
 import { Projector } from '../../engine/projections/projector.ts';
 import { recordOf } from '../../engine/projections/run-records.ts';
 import type { ViewFile } from '../../engine/projections/view-file.ts';
+import { stateAfter, type Ruling } from '../../protocol/rulings.ts';
 import { History } from './history.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'assent-view-'));
@@ -30,8 +33,10 @@ function expectAgreement(view: ViewFile, { workspace, rulings }: History): void 
   expect(view.head.rulings).toBe(rulings.length);
   expect(runsOfView(view)).toEqual(runsOfWorkspace(workspace));
   expect(heldOfView(view)).toEqual(heldOfWorkspace(workspace));
-  expect(view.all('SELECT name, slots_max, used FROM limits ORDER BY name')).toEqual(limitsOfWorkspace(workspace));
+  expect(view.all(LIMITS_OF_VIEW)).toEqual(limitsOfWorkspace(workspace));
   expect(slotsOfView(view)).toEqual(slotsOfWorkspace(workspace));
+  expect(countsOfView(view)).toEqual(countsOfWorkspace(workspace));
+  expect(opinionsOfView(view)).toEqual(opinionsOfTrails(rulings));
   const counted = view.one('SELECT sum(count) AS sum FROM counters')?.['sum'] ?? 0;
   expect(counted).toBe(rulings.length);
   expect(view.one('SELECT count(*) AS count FROM rulings')?.['count']).toBe(rulings.length);
@@ -58,6 +63,11 @@ const runsOfView = (view: ViewFile): unknown[] =>
       startedMs: rest.startedMs,
       endedMs: rest.endedMs,
       slots: rest.slots,
+      runMs: rest.runMs,
+      expectedMs: rest.expectedMs,
+      resuming: rest.resuming,
+      tags: rest.tags,
+      deployment: rest.deployment,
     }));
 
 const runsOfWorkspace = (workspace: Workspace): unknown[] =>
@@ -80,7 +90,53 @@ const runsOfWorkspace = (workspace: Workspace): unknown[] =>
       startedMs: rest.startedMs,
       endedMs: rest.endedMs,
       slots: rest.slots,
+      runMs: rest.runMs,
+      expectedMs: rest.expectedMs,
+      resuming: rest.resuming === true,
+      tags: rest.tags,
+      deployment: rest.deployment,
     }));
+
+/** How many runs there are of each kind in each type of state. */
+function countsOfWorkspace(workspace: Workspace): unknown[] {
+  const counts = new Map<string, number>();
+  for (const [, run] of workspace.runs.entries()) {
+    const key = `${kindOf(run)} ${run.state.type}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const countsOfView = (view: ViewFile): unknown[] =>
+  view
+    .all('SELECT kind, type, count FROM run_counts WHERE count <> 0')
+    .map(({ kind, type, count }): [string, unknown] => [`${String(kind)} ${String(type)}`, count])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** What the trails say of each rule. */
+function opinionsOfTrails(rulings: readonly Ruling[]): unknown {
+  const asked: Record<string, number> = {};
+  for (const entry of rulings.flatMap(({ trail }) => trail)) {
+    const key = typeof entry === 'string' ? `${entry} pass` : `${entry.rule} ${entry.opinion}`;
+    asked[key] = (asked[key] ?? 0) + 1;
+  }
+  return asked;
+}
+
+function opinionsOfView(view: ViewFile): unknown {
+  const asked: Record<string, number> = {};
+  const add = (rule: string, opinion: string, count: number): void => {
+    if (count > 0) asked[`${rule} ${opinion}`] = (asked[`${rule} ${opinion}`] ?? 0) + count;
+  };
+  for (const { rule, passed, rewrote, rejected, held, errors } of ruleRows(view)) {
+    add(rule, 'pass', passed);
+    add(rule, 'rewrite', rewrote);
+    add(rule, 'reject', rejected);
+    add(rule, 'hold', held);
+    add(rule, 'error', errors);
+  }
+  return asked;
+}
 
 const heldOfView = (view: ViewFile): unknown[] =>
   view
@@ -98,10 +154,19 @@ const heldOfWorkspace = (workspace: Workspace): unknown[] =>
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([id, { proposal, at, waits, priority }]) => ({ id, run: proposal.run, at, waits, priority }));
 
+const LIMITS_OF_VIEW = 'SELECT name, slots_max, used, on_full, every_ms, empty_at_ms FROM limits ORDER BY name';
+
 const limitsOfWorkspace = (workspace: Workspace): unknown[] =>
   [...workspace.limits.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { slotsMax, used }]) => ({ name, slots_max: slotsMax ?? null, used }));
+    .map(([name, { slotsMax, used, onFull, everyMs, emptyAtMs }]) => ({
+      name,
+      slots_max: slotsMax ?? null,
+      used,
+      on_full: onFull ?? null,
+      every_ms: everyMs ?? null,
+      empty_at_ms: emptyAtMs ?? null,
+    }));
 
 const slotsOfView = (view: ViewFile): unknown[] =>
   view.all(
@@ -110,11 +175,30 @@ const slotsOfView = (view: ViewFile): unknown[] =>
 
 const slotsOfWorkspace = (workspace: Workspace): unknown[] =>
   [...workspace.runs.entries()]
-    .flatMap(([run, { slots }]) => slots.map(({ limit, slots: count }) => ({ name: limit, run, slots: count })))
+    .flatMap(([run, { slots }]) => slots.map((wish) => ({ name: limitKey(wish), run, slots: wish.slots })))
     .sort((a, b) => (a.run === b.run ? (a.name < b.name ? -1 : 1) : a.run < b.run ? -1 : 1));
 
+const THINGS = ['background', 'cached', 'evicted', 'forced', 'keyed', 'paused', 'rate', 'suspended'];
+
+/** What the fold has to get right beyond the ordinary. */
+function thingsIn({ workspace, rulings }: History): string[] {
+  const limits = [...workspace.limits.entries()];
+  const states = rulings.flatMap((ruling) => stateAfter(ruling) ?? []);
+  const has: Record<string, boolean> = {
+    background: [...workspace.runs.entries()].some(([, run]) => kindOf(run) === 'background'),
+    cached: workspace.cache.size > 0,
+    evicted: rulings.some(({ waits }) => waits?.type === 'SLOTS' && waits.evict !== undefined),
+    forced: rulings.some(({ proposal }) => proposal.kind !== 'workspace' && proposal.force === true),
+    keyed: limits.some(([key]) => key.includes('[')),
+    paused: states.some(({ type }) => type === 'PAUSED'),
+    rate: limits.some(([, { everyMs }]) => everyMs !== undefined),
+    suspended: states.some((state) => state.type === 'PAUSED' && state.suspended === true),
+  };
+  return Object.keys(has).filter((thing) => has[thing] === true);
+}
+
 describe('the view and the fold agree', () => {
-  const seen = { outcomes: new Set<string>(), codes: new Set<string>(), fencedBySomebody: 0 };
+  const seen = { outcomes: new Set<string>(), codes: new Set<string>(), things: new Set<string>() };
 
   test.each(Array.from({ length: SEEDS }, (_, index) => FIRST + index))(
     'on the history of seed %i, caught up with, followed, and taken up again',
@@ -139,6 +223,7 @@ describe('the view and the fold agree', () => {
         const last = trail.at(-1);
         if (typeof last === 'object' && last.code !== undefined) seen.codes.add(last.code);
       }
+      for (const thing of thingsIn(history)) seen.things.add(thing);
     },
   );
 
@@ -146,5 +231,6 @@ describe('the view and the fold agree', () => {
     expect([...seen.outcomes].sort()).toEqual(['accepted', 'held', 'rejected', 'rewritten']);
     const met = ['DUPLICATE', 'FENCED', 'FLOW_NOT_RUNNING', 'NOT_IN_LIFECYCLE', 'STALE'];
     for (const code of met) expect(seen.codes).toContain(code);
+    expect([...seen.things].sort()).toEqual(THINGS);
   });
 });

@@ -9,14 +9,20 @@ import { evolve, sealSegment } from '../../engine/fold/evolve.ts';
 import { Workspace } from '../../engine/fold/workspace.ts';
 import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 import { idFrom, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
-import type { Proposal, RunDefinition } from '../../protocol/proposals.ts';
+import {
+  ON_FULL,
+  type Proposal,
+  type RunDefinition,
+  type SlotWish,
+  type WorkspaceEvent,
+} from '../../protocol/proposals.ts';
 import type { Entry, Ruling } from '../../protocol/rulings.ts';
 import { encodeEntry, encodeSegment, sha256 } from '../../protocol/segment.ts';
 import { DEFAULT_NAMES, STATE_TYPES, type State, type StateType } from '../../protocol/states.ts';
-import { court } from '../../rules/judge.ts';
+import { court, type Court } from '../../rules/judge.ts';
 import { corePolicies } from '../../rules/policy.ts';
 
-const rules = court(corePolicies);
+const core = court(corePolicies);
 const NONE: { readonly seq: number; readonly hash: Digest | '' } = { seq: 0, hash: '' };
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
@@ -35,14 +41,16 @@ export class History {
   readonly log: MemoryLog = memoryLog();
   readonly rulings: Ruling[] = [];
   readonly #random: () => number;
+  readonly #rules: Court;
   readonly #sessions: { id: string; counter: number }[] = [];
   #lines: string[] = [];
   #seq = 0;
   #number = 0;
   #timeMs = 1_763_800_000_000;
 
-  constructor(seed: number) {
+  constructor(seed: number, rules: Court = core) {
     this.#random = seeded(seed);
+    this.#rules = rules;
     this.epoch();
   }
 
@@ -109,12 +117,26 @@ export class History {
       nowMs: this.#now(),
       chance: this.#random,
       graceMs: 1000,
-      court: rules,
+      court: this.#rules,
       policy: 'policy',
       epoch: this.workspace.meta.epoch,
     };
     this.#write(decide(this.workspace, proposal, context, heldAt === undefined ? {} : { heldAt }));
     for (const id of wakeable(this.workspace)) this.#ruleOnHeld(id);
+    for (const [id] of this.workspace.evictions.entries()) this.#evict(id);
+  }
+
+  /** Somebody needs its slots. */
+  #evict(id: string): void {
+    const run = this.workspace.runs.get(id);
+    if (run === undefined) return;
+    this.#ruleOn({
+      ...this.#engines(`evict/${id}/${String(run.version)}`, 'limit'),
+      kind: run.kind,
+      run: run.id,
+      basedOn: run.version,
+      to: { type: 'CANCELLING', name: 'Cancelling', message: 'others need its slots' },
+    });
   }
 
   #ruleOnHeld(id: string): void {
@@ -150,10 +172,16 @@ export class History {
   }
 
   #limitEvent(): Proposal {
-    const limit = this.#pick(['a', 'b', 'c']);
-    const event = this.#chance(0.8)
-      ? ({ type: 'LIMIT_SET', limit, slotsMax: Math.floor(this.#random() * 4) } as const)
-      : ({ type: 'LIMIT_REMOVED', limit } as const);
+    const limit = this.#pick(['a', 'b', 'c', 'tag:hot', 'deployment:nightly']);
+    const event: WorkspaceEvent = this.#chance(0.8)
+      ? {
+          type: 'LIMIT_SET',
+          limit,
+          slotsMax: Math.floor(this.#random() * 4),
+          ...(this.#chance(0.3) ? { slotsPerSecond: this.#pick([3, 20]) } : {}),
+          ...(this.#chance(0.4) ? { onFull: this.#pick(ON_FULL) } : {}),
+        }
+      : { type: 'LIMIT_REMOVED', limit };
     return { ...this.#asked(), kind: 'workspace', event };
   }
 
@@ -210,7 +238,8 @@ export class History {
     const execution = this.#chance(0.9) ? root?.execution : 77;
     const type = this.#nextOf(run.state.type);
     const isReport = ['COMPLETED', 'FAILED', 'CRASHED'].includes(type);
-    const claims = run.kind === 'flow' && run.parent === undefined && type === 'RUNNING';
+    const claims = run.parent === undefined && type === 'RUNNING';
+    const forced = this.#chance(0.05);
     return {
       ...this.#asked(),
       kind: run.kind,
@@ -220,6 +249,7 @@ export class History {
       ...(isReport ? { report: true } : {}),
       ...(claims ? { claim: true } : {}),
       ...(this.#chance(0.2) ? { basedOn: run.version } : {}),
+      ...(forced ? { force: true, ...(this.#chance(0.8) ? { reason: 'it must be' } : {}) } : {}),
     };
   }
 
@@ -232,12 +262,25 @@ export class History {
   #state(type: StateType): State {
     const named = { name: DEFAULT_NAMES[type], ...(this.#chance(0.3) ? { message: 'a message' } : {}) };
     if (type === 'SCHEDULED') return { type, ...named, dueAtMs: (this.#timeMs + 500) as EpochMs };
-    return { type, ...named };
+    if (type !== 'PAUSED') return { type, ...named };
+    return {
+      type,
+      ...named,
+      ...(this.#chance(0.5) ? { key: this.#pick(['approval', 'review']) } : {}),
+      ...(this.#chance(0.3) ? { timeoutAtMs: (this.#timeMs + 300) as EpochMs } : {}),
+      ...(this.#chance(0.4) ? { suspended: true } : {}),
+    };
+  }
+
+  /** Sometimes for a tenant alone. */
+  #wish(): SlotWish {
+    const limit = this.#pick(['a', 'b', 'c']);
+    return { limit, slots: 1, ...(this.#chance(0.3) ? { by: this.#pick(['red', 'blue']) } : {}) };
   }
 
   #newRun(parent: RunId | undefined): Proposal {
     const bytes = Uint8Array.from({ length: 16 }, () => this.#random() * 256);
-    const kind = parent === undefined || this.#chance(0.25) ? 'flow' : 'task';
+    const kind = this.#chance(parent === undefined ? 0.8 : 0.25) ? 'flow' : 'task';
     const run = (parent === undefined ? idFrom(bytes) : `${parent}.call-${idFrom(bytes)}`) as RunId;
     const root = this.workspace.runs.get(run.split('.')[0] ?? '');
     const create: RunDefinition = {
@@ -245,18 +288,24 @@ export class History {
       name: this.#pick(['load', 'crunch', 'report']),
       ...(parent === undefined ? {} : { parent }),
       ...(this.#chance(0.6) ? { retry: { retriesMax: 2, delaysMs: [100], jitter: 0 } } : {}),
-      ...(this.#chance(0.7) ? { limits: [{ limit: this.#pick(['a', 'b', 'c']), slots: 1 }] } : {}),
+      ...(this.#chance(0.7) ? { limits: [this.#wish()] } : {}),
+      ...(this.#chance(0.2) ? { tags: ['hot', 'any'] } : {}),
+      ...(parent === undefined && this.#chance(0.3) ? { deployment: 'nightly' } : {}),
+      ...(kind === 'task' && this.#chance(0.3) ? { cache: { key: this.#pick(['x', 'y', 'z']), ttlMs: 5000 } } : {}),
       ...(this.#chance(0.2) ? { timeoutMs: 1000 } : {}),
       ...(this.#chance(0.2) ? { priority: 3 } : {}),
-      ...(parent === undefined && this.#chance(0.3) ? { work: { pool: 'default', queue: 'default' } } : {}),
+      ...(parent === undefined && (kind === 'task' || this.#chance(0.3))
+        ? { work: { pool: 'default', queue: 'default' } }
+        : {}),
     };
+    const byWorker = create.work !== undefined && this.#chance(0.7);
     return {
       ...this.#asked(),
       kind,
       run,
-      to: { type: 'RUNNING', name: 'Running' },
+      to: byWorker ? this.#state('SCHEDULED') : { type: 'RUNNING', name: 'Running' },
       create,
-      ...(parent === undefined ? { claim: true, basedOn: 0 } : {}),
+      ...(byWorker || parent !== undefined ? {} : { claim: true, basedOn: 0 }),
       ...(parent === undefined || root === undefined ? {} : { execution: root.execution }),
     };
   }

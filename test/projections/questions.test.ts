@@ -77,9 +77,10 @@ test('a reader that asks for a sequence reads its own writes, at once', async ()
     {
       limit: 'api',
       slotsMax: 1,
+      onFull: 'enqueue',
       used: 1,
       waiting: 1,
-      holders: [{ run: `${RUN_A}.one`, name: 'one', slots: 1 }],
+      holders: [{ run: `${RUN_A}.one`, name: 'one', slots: 1, sinceMs: expect.any(Number) as number }],
     },
   ]);
 });
@@ -182,6 +183,10 @@ test('every actor’s rulings, the counters of the rules, and the sessions are c
   expect(rulings[0]!.seq).toBeGreaterThanOrEqual(rulings[4]!.seq);
   const { counters } = await answerTo('COUNTERS', {});
   expect(counters).toContainEqual({ outcome: 'held', rule: 'take-slots', count: 1 });
+  const { rules } = await answerTo('RULES', {});
+  const slots = rules.find(({ rule, kind }) => rule === 'take-slots' && kind === 'task');
+  expect(slots).toMatchObject({ held: 1, rewrote: 0, rejected: 0, errors: 0, overridden: 0 });
+  expect(slots?.asked).toBe((slots?.passed ?? 0) + 1);
   const { sessions } = await answerTo('SESSIONS', {});
   expect(sessions).toMatchObject([{ session: session.id, user: 'sdk' }]);
 });

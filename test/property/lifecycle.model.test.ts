@@ -1,215 +1,235 @@
 /**
- * The finite core, whole: every pair of states, asked in every way, under every kind of fact that a rule looks at. What
- * is checked here comes from the architecture (sections 4 to 7), not from the rules.
+ * The finite core, whole: every state, asked for in every way from every state, under every kind of fact that a rule looks
+ * at. What is checked here comes from the architecture (sections 4 to 7), not from the rules. What follows from state over
+ * time is walked through in lifecycle.walk.test.ts.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { isTerminal, STATE_TYPES, type StateType } from '../../protocol/states.ts';
-import { court, judge, type Verdict } from '../../rules/judge.ts';
+import { isTerminal, type StateType } from '../../protocol/states.ts';
+import { judge, type PolicyName } from '../../rules/judge.ts';
 import { corePolicies } from '../../rules/policy.ts';
-import type { Facts, FromType, Transition } from '../../rules/rule.ts';
-import { at, facts, FROM_TYPES, NOW_MS, RUN_KINDS, slot, stateOf, transition } from '../rules/fixtures.ts';
+import { NOW_MS } from '../rules/fixtures.ts';
+import { finiteCore, isRoot, theCourt, type Case } from '../support/finite-core.ts';
 
-type Case = { readonly asked: Transition; readonly known: Facts; readonly verdict: Verdict };
+const POLICIES = Object.keys(corePolicies) as PolicyName[];
 
-const EXECUTIONS: readonly Facts['execution'][] = [{ current: 2, asked: 2 }, { current: 2, asked: 1 }, { current: 2 }];
-const VERSIONS: readonly Facts['version'][] = [{ current: 3, basedOn: 3 }, { current: 3, basedOn: 2 }, { current: 3 }];
-const FLOWS: readonly Facts['flow'][] = [
-  undefined,
-  ...(['RUNNING', 'PAUSED', 'CANCELLING', 'SCHEDULED', 'FAILED', 'COMPLETED'] as const).map((type) => ({
-    type,
-    round: 1,
-  })),
-];
-const RANS: readonly Facts['ran'][] = [undefined, ran(2, 1), ran(1, 1), ran(2, 0)];
-const SLOTS: readonly Facts['slots'][] = [
-  [],
-  [slot({ slotsMax: 1 })],
-  [slot({ slotsMax: 1, used: 1 })],
-  [slot({ slotsMax: 1, wanted: 2 })],
-  [slot({ slotsMax: 1, used: 1, heldByAncestors: 1 })],
-];
-const RETRIES: readonly Facts['retry'][] = [0, 1, 2].map((used) => ({ used, retriesMax: 2, delaysMs: [5], jitter: 0 }));
-
-function ran(execution: number, round: number): Facts['ran'] {
-  return { execution, round };
-}
-
-/** The facts that matter to what is asked, in every combination; the others as they usually are. */
-function* factsFor({ from, to, kind }: Transition): Generator<Facts> {
-  const called = kind !== 'flow';
-  for (const execution of EXECUTIONS) {
-    for (const version of VERSIONS) {
-      for (const flow of called ? FLOWS : [undefined]) {
-        for (const itsRan of called && (isTerminal(from) || from?.type === 'RUNNING') ? RANS : [undefined]) {
-          for (const slots of to.type === 'RUNNING' ? SLOTS : [[]]) {
-            for (const retry of to.type === 'FAILED' ? RETRIES : RETRIES.slice(0, 1)) {
-              const { flow: _, ...rest } = facts({ execution, version, slots, retry });
-              yield { ...rest, ...(flow && { flow }), ...(itsRan && { ran: itsRan }) };
-            }
-          }
-        }
-      }
-    }
-  }
-}
-
-function* everyAsking(from: FromType, to: StateType): Generator<Transition> {
-  for (const kind of RUN_KINDS) {
-    for (const claim of kind === 'flow' && to === 'RUNNING' ? [false, true] : [false]) {
-      for (const report of [false, true]) {
-        for (const by of ['sdk', 'engine']) {
-          for (const start of from === 'SCHEDULED' ? [due(-1), due(0), due(1)] : [from]) {
-            yield transition(start, to, { kind, claim, report, by });
-          }
-        }
-      }
-    }
-  }
-}
-
-const due = (inMs: number): Transition['to'] =>
-  ({ ...stateOf('SCHEDULED'), dueAtMs: at(NOW_MS + inMs) }) as Transition['to'];
-
-const cases: Case[] = [];
-beforeAll(() => {
-  const theCourt = court(corePolicies);
-  for (const from of FROM_TYPES) {
-    for (const to of STATE_TYPES) {
-      for (const asked of everyAsking(from, to)) {
-        for (const known of factsFor(asked)) cases.push({ asked, known, verdict: judge(theCourt, asked, () => known) });
-      }
-    }
-  }
-});
+// --- what is said of a case ----------------------------------------------------------------------------------------
 
 const moves = ({ verdict: { outcome } }: Case): boolean => outcome === 'accepted' || outcome === 'rewritten';
 const takes = (one: Case): boolean => moves(one) || one.verdict.outcome === 'held';
-/** The first counterexample, in a form that can be read. */
-function firstOf(wrong: (one: Case) => boolean): unknown {
-  const found = cases.find(wrong);
-  return found && { asked: found.asked, known: found.known, verdict: found.verdict };
-}
+const isForced = ({ policy }: Case): boolean => policy === 'forced';
+const isFenced = ({ known: { execution } }: Case): boolean =>
+  execution.asked !== undefined && execution.asked !== execution.current;
+const isStale = ({ known: { version } }: Case): boolean =>
+  version.basedOn !== undefined && version.basedOn !== version.current;
+const isForeign = ({ asked, known }: Case): boolean => known.execution.asked === undefined && asked.by !== 'engine';
+const from = ({ asked }: Case): StateType | 'NONE' => asked.from?.type ?? 'NONE';
+const isRun = ({ asked }: Case): boolean => isRoot(asked.kind);
+/** The engine speaks of a run as it is: it is neither fenced nor stale. */
+const byEngine = (one: Case): boolean =>
+  one.asked.by === 'engine' && !one.asked.report && !isFenced(one) && !isStale(one);
+const leavesEnd = (one: Case): boolean => isTerminal(one.asked.from) && moves(one) && one.verdict.to !== one.asked.from;
+const starts = (one: Case): boolean => !isForced(one) && moves(one) && one.verdict.to.type === 'RUNNING';
+const begins = (one: Case, type: StateType): boolean => moves(one) && one.verdict.to.type === type;
+const claims = ({ verdict }: Case, timer: string): boolean =>
+  verdict.claims.some((claim) => claim.type === 'TIMER' && claim.timer === timer);
+const isLaterCall = ({ known: { ran, execution, flow } }: Case): boolean =>
+  ran?.execution !== execution.current || ran.round !== flow?.round;
+const rewrites = ({ verdict }: Case): string[] =>
+  verdict.trail.flatMap((one) => (typeof one === 'object' && one.opinion === 'rewrite' ? [one.rule] : []));
 
-test('the model is as large as it should be', () => {
-  expect(cases.length).toBeGreaterThan(50_000);
-});
-
-test('no rule fails', () => {
-  expect(firstOf(({ verdict }) => verdict.code === 'RULE_ERROR')).toBeUndefined();
-});
-
-describe('who may speak', () => {
-  test('nothing moves, and nothing waits, that was asked in the name of another execution', () => {
-    expect(firstOf((one) => one.known.execution.asked === 1 && takes(one))).toBeUndefined();
-  });
-  test('nothing moves, and nothing waits, that rests on another version', () => {
-    expect(firstOf((one) => one.known.version.basedOn === 2 && takes(one))).toBeUndefined();
-  });
-  test('only the engine and the executing process report, and only they speak for tasks', () => {
-    const foreign = ({ asked, known }: Case): boolean => known.execution.asked === undefined && asked.by !== 'engine';
-    expect(
-      firstOf((one) => foreign(one) && (one.asked.report || one.asked.kind === 'task') && takes(one)),
-    ).toBeUndefined();
-  });
-});
-
-describe('an end', () => {
-  const leaves = (one: Case): boolean => isTerminal(one.asked.from) && moves(one) && one.verdict.to !== one.asked.from;
-
-  test('of a flow run is left only by a claim, and only after a failure or a crash', () => {
-    const lawful = ({ asked: { from, claim }, verdict: { to } }: Case): boolean =>
-      claim && to.type === 'RUNNING' && (from?.type === 'FAILED' || from?.type === 'CRASHED');
-    expect(firstOf((one) => one.asked.kind === 'flow' && leaves(one) && !lawful(one))).toBeUndefined();
-  });
-  test('of a call is left only by running it again, in a later execution or round of its flow run', () => {
-    const lawful = ({ asked, known, verdict: { to } }: Case): boolean =>
-      to.type === 'RUNNING' &&
-      !asked.report &&
-      (known.ran?.execution !== known.execution.current || known.ran.round !== known.flow?.round);
-    expect(firstOf((one) => one.asked.kind !== 'flow' && leaves(one) && !lawful(one))).toBeUndefined();
-  });
-  test('of a call that completed is never left', () => {
-    const completed = ({ asked }: Case): boolean => asked.kind !== 'flow' && asked.from?.type === 'COMPLETED';
-    expect(firstOf((one) => completed(one) && leaves(one))).toBeUndefined();
-  });
-});
-
-describe('cancelling', () => {
-  test('leads to an end and nowhere else, and waits for nothing', () => {
-    const cancelling = (one: Case): boolean => one.asked.from?.type === 'CANCELLING';
-    expect(firstOf((one) => cancelling(one) && moves(one) && !isTerminal(one.verdict.to))).toBeUndefined();
-    expect(firstOf((one) => cancelling(one) && one.verdict.outcome === 'held')).toBeUndefined();
-  });
-  test('never leads to COMPLETED or FAILED', () => {
-    const uncancelled = ({ verdict: { to } }: Case): boolean => to.type === 'COMPLETED' || to.type === 'FAILED';
-    expect(firstOf((one) => one.asked.from?.type === 'CANCELLING' && moves(one) && uncancelled(one))).toBeUndefined();
-  });
-  test('has a grace whenever it begins', () => {
-    const begins = (one: Case): boolean => moves(one) && one.verdict.to.type === 'CANCELLING';
-    expect(cases.some(begins)).toBe(true);
-    const bounded = ({ verdict }: Case): boolean =>
-      verdict.claims.some((claim) => claim.type === 'TIMER' && claim.timer === 'grace');
-    expect(firstOf((one) => begins(one) && !bounded(one))).toBeUndefined();
-  });
-});
-
-describe('the engine', () => {
-  const fresh = ({ asked, known }: Case): boolean =>
-    asked.by === 'engine' && !asked.report && known.execution.asked === undefined && known.version.basedOn === 3;
-
-  test.each(['CANCELLED', 'CRASHED'] as const)(
-    'can end as %s whatever has not ended, whatever the facts are',
-    (end) => {
-      const open = (one: Case): boolean => one.asked.from !== undefined && !isTerminal(one.asked.from);
-      const refused = (one: Case): boolean => fresh(one) && open(one) && one.asked.to.type === end && !moves(one);
-      expect(firstOf(refused)).toBeUndefined();
+/** Whether a case breaks the law; the name is the test's. Each is checked on every case of every policy. */
+const LAWS: Readonly<Record<string, Readonly<Record<string, (one: Case) => boolean>>>> = {
+  'a hearing': {
+    'never ends in an error of a rule': ({ verdict: { code } }) => code === 'RULE_ERROR' || code === 'RULE_IMPURE',
+    'ends: each rule rewrites at most once': (one) => new Set(rewrites(one)).size !== rewrites(one).length,
+    'that refuses says which rule did, and why': ({ verdict: { outcome, code, trail } }) =>
+      outcome === 'rejected' && (code === undefined || typeof trail.at(-1) !== 'object'),
+  },
+  'who may speak': {
+    'nothing moves, and nothing waits, in the name of another execution': (one) =>
+      !isForced(one) && isFenced(one) && takes(one),
+    'nothing moves, and nothing waits, that rests on another version': (one) => isStale(one) && takes(one),
+    'only the engine and the executing process report, and only they speak for tasks': (one) =>
+      !isForced(one) && isForeign(one) && (one.asked.report || one.asked.kind === 'task') && takes(one),
+    'nobody overrides without a reason': (one) => isForced(one) && one.asked.reason === undefined && takes(one),
+    'what is overridden is recorded with the override': (one) =>
+      isForced(one) !== (one.verdict.overrides !== undefined),
+  },
+  'an end': {
+    'is not left without an actor and a reason, but by a resume or by a call that is made again': (one) => {
+      const resumes =
+        isRun(one) && one.asked.claim && ['FAILED', 'CRASHED'].includes(from(one)) && one.asked.to.type === 'RUNNING';
+      const calls = !isRun(one) && one.asked.to.type === 'RUNNING' && isLaterCall(one) && !isForeign(one);
+      return leavesEnd(one) && one.asked.reason === undefined && !resumes && !calls;
     },
-  );
-  test('can end by its time-out whatever runs', () => {
-    const timedOut = (one: Case): boolean =>
-      fresh(one) && one.asked.from?.type === 'RUNNING' && one.asked.to.type === 'FAILED';
-    expect(firstOf((one) => timedOut(one) && !moves(one))).toBeUndefined();
-  });
-});
-
-describe('a start', () => {
-  const starts = (one: Case): boolean => moves(one) && one.verdict.to.type === 'RUNNING';
-  test('of a call happens only under a flow run that runs', () => {
-    expect(
-      firstOf((one) => starts(one) && one.asked.kind !== 'flow' && one.known.flow?.type !== 'RUNNING'),
-    ).toBeUndefined();
-  });
-  test('does not happen before it is due', () => {
-    const early = ({ asked: { from } }: Case): boolean => from?.type === 'SCHEDULED' && from.dueAtMs > NOW_MS;
-    expect(firstOf((one) => starts(one) && early(one))).toBeUndefined();
-  });
-  test('takes slots only where there is room', () => {
-    const crowded = ({ known: { slots } }: Case): boolean =>
-      slots.some(({ used, wanted, slotsMax = 9 }) => used + wanted > slotsMax);
-    expect(firstOf((one) => starts(one) && crowded(one))).toBeUndefined();
-  });
-  test('of a flow run hands it to a process', () => {
-    // A flow run that runs without one could neither be fenced nor found dead: it would run for ever.
-    const handed = ({ asked, known }: Case): boolean =>
-      asked.claim || (asked.from?.type === 'PAUSED' && known.execution.asked === known.execution.current);
-    expect(firstOf((one) => one.asked.kind === 'flow' && starts(one) && !handed(one))).toBeUndefined();
-  });
-});
-
-test('a retry is granted only while the budget lasts', () => {
-  const retried = (one: Case): boolean => one.verdict.to.name === 'AwaitingRetry' && moves(one);
-  expect(cases.some(retried)).toBe(true);
-  expect(firstOf((one) => retried(one) && one.known.retry.used >= one.known.retry.retriesMax)).toBeUndefined();
-});
-
-test('from every state that is no end, the process that executes can go on, or has somebody to wait for', () => {
-  for (const kind of RUN_KINDS) {
-    for (const from of STATE_TYPES.filter((type) => !isTerminal(stateOf(type)))) {
-      const asks = cases.filter(
-        ({ asked, known }) =>
-          asked.kind === kind && asked.from?.type === from && asked.by === 'sdk' && known.execution.asked === 2,
+    'is not left by a report': (one) => !isForced(one) && leavesEnd(one) && one.asked.report && isRun(one),
+    'with a result is kept: only an override leaves it': (one) =>
+      !isForced(one) && leavesEnd(one) && one.asked.from?.type === 'COMPLETED' && one.asked.from.result !== undefined,
+    'with a result is not lost by completing it again, even by force': (one) =>
+      one.asked.from?.type === 'COMPLETED' &&
+      one.asked.from.result !== undefined &&
+      begins(one, 'COMPLETED') &&
+      one.verdict.to.type === 'COMPLETED' &&
+      one.verdict.to.result === undefined,
+    'of a call is not left under a flow run that does not run, but for another end': (one) =>
+      !isForced(one) &&
+      !isRun(one) &&
+      leavesEnd(one) &&
+      !isTerminal(one.verdict.to) &&
+      one.known.flow?.type !== 'RUNNING',
+    'never becomes CANCELLING or PAUSED': (one) =>
+      !isForced(one) && leavesEnd(one) && ['CANCELLING', 'PAUSED'].includes(one.verdict.to.type),
+  },
+  cancelling: {
+    'leads to CANCELLED and nowhere else': (one) =>
+      !isForced(one) && from(one) === 'CANCELLING' && moves(one) && one.verdict.to.type !== 'CANCELLED',
+    'waits for nothing': (one) => !isForced(one) && from(one) === 'CANCELLING' && one.verdict.outcome === 'held',
+    'has a grace whenever it begins': (one) => begins(one, 'CANCELLING') && !claims(one, 'grace'),
+    'is refused by no rule where something has not ended: to whoever may speak, it is granted': (one) =>
+      !isForced(one) &&
+      one.asked.to.type === 'CANCELLING' &&
+      ['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED'].includes(from(one)) &&
+      !isFenced(one) &&
+      !isStale(one) &&
+      !(isForeign(one) && (one.asked.report || one.asked.kind === 'task')) &&
+      !moves(one),
+  },
+  'the engine': {
+    'can end as CANCELLED or CRASHED whatever has not ended': (one) =>
+      !isForced(one) &&
+      byEngine(one) &&
+      one.asked.from !== undefined &&
+      !isTerminal(one.asked.from) &&
+      ['CANCELLED', 'CRASHED'].includes(one.asked.to.type) &&
+      !moves(one),
+    'can end by its time-out whatever runs or is paused': (one) =>
+      !isForced(one) &&
+      byEngine(one) &&
+      ['RUNNING', 'PAUSED'].includes(from(one)) &&
+      one.asked.to.type === 'FAILED' &&
+      !moves(one),
+  },
+  'a start': {
+    'of a call happens only under a flow run that runs': (one) =>
+      starts(one) && !isRun(one) && one.known.flow?.type !== 'RUNNING',
+    'does not happen before it is due': (one) =>
+      starts(one) &&
+      (one.asked.from?.type === 'SCHEDULED' || one.asked.from?.type === 'PENDING') &&
+      (one.asked.from.dueAtMs ?? 0) > NOW_MS,
+    'takes slots only where there is room, and of every limit that is set': (one) => {
+      const set = one.known.slots.filter(({ slotsMax }) => slotsMax !== undefined);
+      const taken = one.verdict.claims.flatMap((claim) => (claim.type === 'SLOTS' ? claim.slots : []));
+      const isCrowded = set.some(
+        ({ used, wanted, slotsMax = 0, rate, ahead }) =>
+          ahead > 0 ||
+          (rate === undefined ? used : Math.ceil((rate.emptyAtMs - NOW_MS) / rate.everyMs)) + wanted > slotsMax,
       );
-      expect(asks.some(moves), `${kind} ${from}`).toBe(true);
+      return starts(one) && (isCrowded || taken.length !== set.length);
+    },
+    'of a run of its own hands it to a process, unless one waits with it in a pause': (one) =>
+      starts(one) &&
+      isRun(one) &&
+      !one.asked.claim &&
+      !(one.asked.from?.type === 'PAUSED' && one.asked.from.suspended !== true),
+    'has its time-out': (one) => begins(one, 'RUNNING') && one.known.timeoutMs !== undefined && !claims(one, 'timeout'),
+    'of a flow run does not happen after its pause is over': (one) =>
+      starts(one) &&
+      ['flow', 'subflow'].includes(one.policy) &&
+      one.asked.from?.type === 'PAUSED' &&
+      (one.asked.from.timeoutAtMs ?? Infinity) <= NOW_MS,
+  },
+  'a retry': {
+    'is granted only while the budget lasts': (one) =>
+      one.verdict.to.name === 'AwaitingRetry' &&
+      rewrites(one).length > 0 &&
+      one.known.retry.used >= one.known.retry.retriesMax,
+  },
+  'a pause': {
+    'is of a flow run that runs, or stays one when its process dies': (one) =>
+      !isForced(one) &&
+      ['flow', 'subflow'].includes(one.policy) &&
+      begins(one, 'PAUSED') &&
+      from(one) !== 'RUNNING' &&
+      !(from(one) === 'PAUSED' && one.asked.to.type === 'CRASHED'),
+    'fires once': (one) =>
+      !isForced(one) &&
+      ['flow', 'subflow'].includes(one.policy) &&
+      begins(one, 'PAUSED') &&
+      one.verdict.to.type === 'PAUSED' &&
+      one.verdict.to.key === 'fired',
+    'has a timer if it has a time-out': (one) =>
+      ['flow', 'subflow'].includes(one.policy) &&
+      begins(one, 'PAUSED') &&
+      one.verdict.to.type === 'PAUSED' &&
+      one.verdict.to.timeoutAtMs !== undefined &&
+      !claims(one, 'pause'),
+    'that ends the process is of what a worker finds': (one) =>
+      one.policy === 'flow' &&
+      begins(one, 'PAUSED') &&
+      one.verdict.to.type === 'PAUSED' &&
+      one.verdict.to.suspended === true &&
+      !one.known.resume.byWorker,
+  },
+  'a kept result': {
+    'answers a call only while it is fresh and wanted': (one) => {
+      const { entry, refresh } = one.known.cache ?? {};
+      const isFresh = entry !== undefined && (entry.expiresAtMs ?? Infinity) > NOW_MS && refresh !== true;
+      return one.verdict.to.name === 'Cached' && moves(one) && one.verdict.to !== one.asked.from && !isFresh;
+    },
+  },
+};
+
+// --- the model -----------------------------------------------------------------------------------------------------
+
+type Counter = { readonly asked: unknown; readonly known: unknown; readonly verdict: unknown };
+
+describe.each(POLICIES)('by the policy %s', (policy) => {
+  const broken = new Map<string, Counter>();
+  let cases = 0;
+  let undecided = 0;
+  const outcomes = new Map<string, Set<string>>();
+
+  beforeAll(() => {
+    const laws = Object.entries(LAWS).flatMap(([of, named]) =>
+      Object.entries(named).map(([law, breaks]) => ({ name: `${of} ${law}`, breaks })),
+    );
+    for (const one of finiteCore(policy)) {
+      cases += 1;
+      for (const { name, breaks } of laws) {
+        if (!broken.has(name) && breaks(one))
+          broken.set(name, { asked: one.asked, known: one.known, verdict: one.verdict });
+      }
+      if (
+        cases % 13 === 0 &&
+        JSON.stringify(judge(theCourt, one.asked, () => one.known)) !== JSON.stringify(one.verdict)
+      )
+        undecided += 1;
+      const reached = outcomes.get(from(one)) ?? new Set();
+      if (!isFenced(one) && !isStale(one) && moves(one)) reached.add(one.verdict.to.type);
+      outcomes.set(from(one), reached);
     }
+  });
+
+  test('the model is as large as it should be', () => {
+    expect(cases).toBeGreaterThan(20_000);
+  });
+
+  test('the same case gets the same verdict each time', () => {
+    expect(undecided).toBe(0);
+  });
+
+  for (const [of, named] of Object.entries(LAWS)) {
+    describe(of, () => {
+      test.each(Object.keys(named))('%s', (law) => {
+        expect(broken.get(`${of} ${law}`)).toBeUndefined();
+      });
+    });
   }
+
+  test('from every state that is no end somebody can bring it to an end, and from every start to its completion', () => {
+    for (const type of ['NONE', 'SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING'] as const) {
+      expect([...(outcomes.get(type) ?? [])], type).toContain('CANCELLED');
+      if (type !== 'CANCELLING') expect([...(outcomes.get(type) ?? [])], type).toContain('COMPLETED');
+    }
+  });
 });

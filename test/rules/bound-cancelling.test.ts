@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 import { boundCancelling } from '../../rules/bound-cancelling.ts';
-import { at, facts, NOW_MS, testReach, transition } from './fixtures.ts';
+import { at, facts, FROM_TYPES, NOW_MS, RUN_KINDS, testReach, transition } from './fixtures.ts';
 
-testReach(boundCancelling, { on: ['flow', 'subflow', 'task'], from: ['RUNNING'], to: ['CANCELLING'] });
+testReach(boundCancelling, { on: RUN_KINDS, from: FROM_TYPES, to: ['CANCELLING'] });
 
-test('a run that is cancelled while it runs has its grace, and then the clock ends it', () => {
-  const opinion = boundCancelling.judge(transition('RUNNING', 'CANCELLING'), facts({ graceMs: 30_000 }));
-  expect(opinion).toEqual({
+test.each(FROM_TYPES)('a run that is cancelled while it is %s has its grace, and then the clock ends it', (from) => {
+  expect(boundCancelling.judge(transition(from, 'CANCELLING'), facts({ graceMs: 30_000 }))).toStrictEqual({
     type: 'PASS',
     claims: [{ type: 'TIMER', timer: 'grace', dueAtMs: at(NOW_MS + 30_000) }],
   });

@@ -1,17 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { STATE_TYPES } from '../../protocol/states.ts';
 import { fenceStaleExecutions } from '../../rules/fence-stale-executions.ts';
-import { facts, testReach, transition } from './fixtures.ts';
+import type { RunKind } from '../../rules/rule.ts';
+import { facts, FROM_TYPES, RUN_KINDS, testReach, transition } from './fixtures.ts';
 
 testReach(fenceStaleExecutions, {
-  on: ['flow', 'subflow', 'task'],
-  from: ['NONE', ...STATE_TYPES],
+  on: RUN_KINDS,
+  from: FROM_TYPES,
   to: STATE_TYPES,
 });
 
 type Row = {
   readonly asked: number | undefined;
-  readonly kind: 'flow' | 'subflow' | 'task';
+  readonly kind: RunKind;
   readonly report?: boolean;
   readonly by?: string;
   readonly opinion: 'PASS' | 'REJECT';
@@ -19,12 +20,12 @@ type Row = {
 
 const rows: readonly Row[] = [
   // The current execution, anybody.
-  ...(['flow', 'subflow', 'task'] as const).flatMap((kind): Row[] => [
+  ...RUN_KINDS.flatMap((kind): Row[] => [
     { asked: 2, kind, opinion: 'PASS' },
     { asked: 2, kind, report: true, opinion: 'PASS' },
   ]),
   // Another execution, whoever it is.
-  ...(['flow', 'subflow', 'task'] as const).flatMap((kind): Row[] => [
+  ...RUN_KINDS.flatMap((kind): Row[] => [
     { asked: 1, kind, opinion: 'REJECT' },
     { asked: 3, kind, report: true, opinion: 'REJECT' },
     { asked: 0, kind, opinion: 'REJECT' },
@@ -34,12 +35,14 @@ const rows: readonly Row[] = [
   { asked: undefined, kind: 'flow', by: 'engine', opinion: 'PASS' },
   { asked: undefined, kind: 'task', by: 'engine', opinion: 'PASS' },
   { asked: undefined, kind: 'subflow', by: 'engine', report: true, opinion: 'PASS' },
-  // None, a wish on a flow.
+  // None, a wish on a run that is handed out.
   { asked: undefined, kind: 'flow', opinion: 'PASS' },
   { asked: undefined, kind: 'subflow', opinion: 'PASS' },
+  { asked: undefined, kind: 'background', opinion: 'PASS' },
   // None, a task or a report.
   { asked: undefined, kind: 'flow', report: true, opinion: 'REJECT' },
   { asked: undefined, kind: 'subflow', report: true, opinion: 'REJECT' },
+  { asked: undefined, kind: 'background', report: true, opinion: 'REJECT' },
   { asked: undefined, kind: 'task', opinion: 'REJECT' },
   { asked: undefined, kind: 'task', report: true, opinion: 'REJECT' },
 ];

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
 import { finishCancelling } from '../../rules/finish-cancelling.ts';
-import { facts, testReach, transition } from './fixtures.ts';
+import { facts, RUN_KINDS, testReach, transition } from './fixtures.ts';
 
 testReach(finishCancelling, {
-  on: ['flow', 'subflow', 'task'],
+  on: RUN_KINDS,
   from: ['CANCELLING'],
   to: ['FAILED', 'COMPLETED', 'CRASHED'],
 });
@@ -20,6 +20,9 @@ test.each<{ reported: State; kept: object }>([
   { reported: { type: 'CRASHED', name: 'Crashed', error: value }, kept: { error: value } },
 ])('a run that is being cancelled and reports $reported.type is cancelled; evidence: $kept', ({ reported, kept }) => {
   const opinion = finishCancelling.judge(transition('CANCELLING', reported), facts());
-  expect(opinion).toMatchObject({ type: 'REWRITE' });
-  expect(opinion.type === 'REWRITE' && opinion.to).toEqual({ type: 'CANCELLED', name: 'Cancelled', ...kept });
+  expect(opinion).toStrictEqual({
+    type: 'REWRITE',
+    to: { type: 'CANCELLED', name: 'Cancelled', ...kept },
+    why: `it was being cancelled when it ${reported.type.toLowerCase()}`,
+  });
 });

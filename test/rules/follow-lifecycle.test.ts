@@ -1,80 +1,97 @@
 import { describe, expect, test } from 'vitest';
-import { STATE_TYPES } from '../../protocol/states.ts';
+import { STATE_TYPES, type State } from '../../protocol/states.ts';
 import { followLifecycle } from '../../rules/follow-lifecycle.ts';
-import { facts, FROM_TYPES, testReach, transition } from './fixtures.ts';
+import type { Facts, FromType, Opinion, RunKind, Transition } from '../../rules/rule.ts';
+import { ENDS, facts, FROM_TYPES, RUN_KINDS, testReach, transition } from './fixtures.ts';
 
-testReach(followLifecycle, { on: ['flow', 'subflow', 'task'], from: FROM_TYPES, to: STATE_TYPES });
-
-// All 90 pairs. The table is asked for its pairs, not for its answers: those are written out here.
-const MAY: readonly string[] = [
-  'NONE>SCHEDULED NONE>PENDING NONE>RUNNING',
-  'SCHEDULED>SCHEDULED SCHEDULED>PENDING SCHEDULED>RUNNING SCHEDULED>CANCELLING',
-  'SCHEDULED>FAILED SCHEDULED>CRASHED SCHEDULED>CANCELLED',
-  'PENDING>SCHEDULED PENDING>PENDING PENDING>RUNNING PENDING>CANCELLING',
-  'PENDING>FAILED PENDING>CRASHED PENDING>CANCELLED',
-  'RUNNING>SCHEDULED RUNNING>RUNNING RUNNING>PAUSED RUNNING>CANCELLING',
-  'RUNNING>COMPLETED RUNNING>FAILED RUNNING>CRASHED RUNNING>CANCELLED',
-  'PAUSED>SCHEDULED PAUSED>RUNNING PAUSED>CANCELLING',
-  'PAUSED>COMPLETED PAUSED>FAILED PAUSED>CRASHED PAUSED>CANCELLED',
-  'CANCELLING>COMPLETED CANCELLING>FAILED CANCELLING>CRASHED CANCELLING>CANCELLED',
-  'COMPLETED>RUNNING COMPLETED>COMPLETED',
-  'FAILED>RUNNING FAILED>FAILED',
-  'CRASHED>RUNNING CRASHED>CRASHED',
-  'CANCELLED>RUNNING CANCELLED>CANCELLED',
-].flatMap((line) => line.split(' '));
+testReach(followLifecycle, { on: RUN_KINDS, from: FROM_TYPES, to: STATE_TYPES });
 
 const pairs = FROM_TYPES.flatMap((from) => STATE_TYPES.map((to) => ({ from, to })));
+const ROOTS = ['flow', 'background'] as const;
+const CALLS = ['task', 'subflow'] as const;
+/** A call that ran in an earlier execution. */
+const later = facts({ execution: { current: 2, asked: 2 }, ran: { execution: 1, round: 0 } });
 
-test.each(pairs)('a task in a later execution, from $from to $to', ({ from, to }) => {
-  const known = facts({ execution: { current: 2, asked: 2 }, ran: { execution: 1, round: 0 } });
-  const opinion = followLifecycle.judge(transition(from, to), known);
-  if (MAY.includes(`${from}>${to}`)) expect(opinion).toEqual({ type: 'PASS' });
-  else if (from === 'CANCELLING' && to === 'CANCELLING') expect(opinion).toMatchObject({ code: 'DUPLICATE' });
-  else expect(opinion).toMatchObject({ type: 'REJECT', code: 'NOT_IN_LIFECYCLE' });
+const judge = (kind: RunKind, from: FromType | State, to: Transition['to']['type'], claim = false): Opinion =>
+  followLifecycle.judge(transition(from, to, { kind, claim }), later);
+const duplicate = { type: 'REJECT', code: 'DUPLICATE' };
+const noStep = { type: 'REJECT', code: 'NOT_IN_LIFECYCLE' };
+
+// All 90 pairs for each kind, a claim with it.
+describe.each(RUN_KINDS)('a %s, by a claim', (kind) => {
+  test.each(pairs)('from $from to $to', ({ from, to }) => {
+    const isRoot = kind === 'flow' || kind === 'background';
+    const opinion = judge(kind, from, to, true);
+    if (from === 'CANCELLING' && to === 'CANCELLING') expect(opinion).toMatchObject(duplicate);
+    else if (isRoot && from === 'RUNNING' && to === 'RUNNING') expect(opinion).toMatchObject(duplicate);
+    else if (from === 'CANCELLING' && !ENDS.includes(to)) expect(opinion).toMatchObject(noStep);
+    else expect(opinion).toStrictEqual({ type: 'PASS' });
+  });
 });
 
 describe('RUNNING once more', () => {
-  const judge = (kind: 'flow' | 'subflow' | 'task', ran: number | undefined): unknown =>
+  const again = (kind: RunKind, ran: Facts['ran'], round = 0): Opinion =>
     followLifecycle.judge(
-      transition('RUNNING', 'RUNNING', { kind }),
+      transition('RUNNING', 'RUNNING', { kind, claim: true }),
       facts({
         execution: { current: 2, asked: 2 },
-        ...(ran === undefined ? {} : { ran: { execution: ran, round: 0 } }),
+        flow: { type: 'RUNNING', round },
+        ...(ran === undefined ? {} : { ran }),
       }),
     );
 
-  test.each(['subflow', 'task'] as const)('a %s in the same execution is a duplicate', (kind) => {
-    expect(judge(kind, 2)).toMatchObject({ type: 'REJECT', code: 'DUPLICATE' });
+  test.each(CALLS)('a %s in the same execution and round is a duplicate', (kind) => {
+    expect(again(kind, { execution: 2, round: 0 })).toMatchObject({ ...duplicate, why: 'the run is RUNNING already' });
   });
-  test.each(['subflow', 'task'] as const)('a %s in a later execution may', (kind) => {
-    expect(judge(kind, 1)).toEqual({ type: 'PASS' });
+  test.each(CALLS)('a %s in a later execution or round may', (kind) => {
+    expect(again(kind, { execution: 1, round: 0 })).toStrictEqual({ type: 'PASS' });
+    expect(again(kind, { execution: 2, round: 0 }, 1)).toStrictEqual({ type: 'PASS' });
+    expect(again(kind, undefined)).toStrictEqual({ type: 'PASS' });
   });
-  test('a flow may not: whoever executes it must end, or be declared dead, first', () => {
-    expect(judge('flow', undefined)).toMatchObject({ type: 'REJECT', code: 'DUPLICATE' });
+  test.each(CALLS)('a %s whose flow run is unknown may: its round is another', (kind) => {
+    const { flow: _, ...known } = facts({ ran: { execution: 1, round: 0 } });
+    expect(followLifecycle.judge(transition('RUNNING', 'RUNNING', { kind }), known)).toStrictEqual({ type: 'PASS' });
+  });
+  test.each(ROOTS)('a %s may not: whoever executes it must end, or be declared dead, first', (kind) => {
+    expect(again(kind, { execution: 1, round: 0 })).toMatchObject(duplicate);
+    expect(again(kind, undefined)).toMatchObject(duplicate);
+  });
+  test.each(CALLS)('a %s that is not RUNNING may in the same execution: it waited for its retry', (kind) => {
+    const known = facts({ ran: { execution: 1, round: 0 } });
+    expect(followLifecycle.judge(transition('SCHEDULED', 'RUNNING', { kind }), known)).toStrictEqual({ type: 'PASS' });
   });
 });
 
-test.each(['flow', 'subflow', 'task'] as const)('cancelling a %s twice is a duplicate', (kind) => {
-  expect(followLifecycle.judge(transition('CANCELLING', 'CANCELLING', { kind }), facts())).toMatchObject({
-    type: 'REJECT',
-    code: 'DUPLICATE',
+test('the same state once more is a duplicate of nothing else', () => {
+  for (const type of STATE_TYPES) {
+    if (type === 'RUNNING' || type === 'CANCELLING') continue;
+    const known = facts({ ran: { execution: 1, round: 0 } });
+    expect(followLifecycle.judge(transition(type, type, { kind: 'task' }), known)).toStrictEqual({ type: 'PASS' });
+  }
+});
+
+describe.each(ROOTS)('a %s starts', (kind) => {
+  test.each(FROM_TYPES.filter((from) => !['RUNNING', 'CANCELLING', 'PAUSED'].includes(from)))(
+    'from %s by the claim of a process, and by nobody’s word',
+    (from) => {
+      expect(judge(kind, from, 'RUNNING', true)).toStrictEqual({ type: 'PASS' });
+      expect(judge(kind, from, 'RUNNING')).toMatchObject(noStep);
+    },
+  );
+  test('after a pause by anybody’s word, because its process waits', () => {
+    expect(judge(kind, 'PAUSED', 'RUNNING')).toStrictEqual({ type: 'PASS' });
+  });
+  test('after it was suspended by a claim, because its process is gone', () => {
+    const suspended: State = { type: 'PAUSED', name: 'Suspended', suspended: true };
+    expect(judge(kind, suspended, 'RUNNING')).toMatchObject(noStep);
+    expect(judge(kind, suspended, 'RUNNING', true)).toStrictEqual({ type: 'PASS' });
+  });
+  test('and takes any other step without a claim', () => {
+    for (const to of STATE_TYPES)
+      if (to !== 'RUNNING') expect(judge(kind, 'PENDING', to)).toStrictEqual({ type: 'PASS' });
   });
 });
 
-describe('a flow run starts', () => {
-  const judge = (from: 'PENDING' | 'PAUSED', claim: boolean, execution: { current: number; asked?: number }): unknown =>
-    followLifecycle.judge(transition(from, 'RUNNING', { kind: 'flow', claim }), facts({ execution }));
-
-  test('by the claim of a process', () => {
-    expect(judge('PENDING', true, { current: 0 })).toEqual({ type: 'PASS' });
-    expect(judge('PAUSED', true, { current: 1 })).toEqual({ type: 'PASS' });
-  });
-  test('after a pause, by the word of the process that executes it', () => {
-    expect(judge('PAUSED', false, { current: 2, asked: 2 })).toEqual({ type: 'PASS' });
-    expect(judge('PAUSED', false, { current: 2 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
-  });
-  test('otherwise by nobody’s word, not even that of the execution that is current, for it may be in nobody’s hands', () => {
-    expect(judge('PENDING', false, { current: 2, asked: 2 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
-    expect(judge('PENDING', false, { current: 0, asked: 0 })).toMatchObject({ code: 'NOT_IN_LIFECYCLE' });
-  });
+test.each(CALLS)('a %s is run by its flow run, which claims nothing for it', (kind) => {
+  expect(judge(kind, 'NONE', 'RUNNING')).toStrictEqual({ type: 'PASS' });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { STATE_TYPES } from '../../protocol/states.ts';
 import { rejectStaleWishes } from '../../rules/reject-stale-wishes.ts';
-import { facts, testReach, transition } from './fixtures.ts';
+import { facts, FROM_TYPES, RUN_KINDS, testReach, transition } from './fixtures.ts';
 
-testReach(rejectStaleWishes, { on: ['flow', 'subflow', 'task'], from: ['NONE', ...STATE_TYPES], to: STATE_TYPES });
+testReach(rejectStaleWishes, { on: RUN_KINDS, from: FROM_TYPES, to: STATE_TYPES });
 
 test.each([
   { basedOn: undefined, opinion: 'PASS' },

@@ -3,7 +3,11 @@ import { resumeCrashedFlow } from '../../rules/resume-crashed-flow.ts';
 import type { State } from '../../protocol/states.ts';
 import { at, facts, NOW_MS, stateOf, testReach, transition } from './fixtures.ts';
 
-testReach(resumeCrashedFlow, { on: ['flow'], from: ['RUNNING', 'SCHEDULED'], to: ['CRASHED'] });
+testReach(resumeCrashedFlow, {
+  on: ['flow', 'background'],
+  from: ['RUNNING', 'SCHEDULED', 'PAUSED'],
+  to: ['CRASHED'],
+});
 
 test.each([
   { byWorker: false, used: 0, opinion: 'PASS' },
@@ -33,4 +37,22 @@ test.each([
     facts({ resume: { byWorker: true, used: 0 } }),
   );
   expect(opinion).toMatchObject({ to: { name: 'AwaitingResume', dueAtMs: NOW_MS + dueInMs } });
+});
+
+test('one that was paused stays paused, by the same key and until the same time, for a worker to go on with', () => {
+  const pause: State = { type: 'PAUSED', name: 'Paused', key: 'approval', timeoutAtMs: at(NOW_MS + 10) };
+  const crash = transition(pause, 'CRASHED', { kind: 'flow' });
+  expect(resumeCrashedFlow.judge(crash, facts({ resume: { byWorker: true, used: 0 } }))).toMatchObject({
+    to: { ...pause, name: 'Suspended', suspended: true },
+  });
+  expect(resumeCrashedFlow.judge(crash, facts({ resume: { byWorker: false, used: 0 } }))).toStrictEqual({
+    type: 'PASS',
+  });
+});
+
+test('it says how often it was resumed when it is not any more', () => {
+  const crash = transition('RUNNING', 'CRASHED', { kind: 'flow' });
+  expect(resumeCrashedFlow.judge(crash, facts({ resume: { byWorker: true, used: 20 } }))).toMatchObject({
+    why: 'it was resumed 20 times already',
+  });
 });

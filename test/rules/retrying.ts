@@ -30,6 +30,32 @@ export function testRetrying(rule: Rule, kind: RunKind): void {
     });
 
     test.each([
+      { to: failed(), used: 0, retriesMax: 0, why: undefined },
+      { to: failed({ retriable: false }), used: 0, retriesMax: 2, why: 'the error is not worth another attempt' },
+      { to: failed(), used: 1, retriesMax: 1, why: 'its one retry is used' },
+      { to: failed(), used: 2, retriesMax: 2, why: 'all 2 retries are used' },
+      { to: failed(), used: 1, retriesMax: 2, why: 'retry 2 of 2 in 5 ms' },
+      { to: failed({ message: 'no route' }), used: 0, retriesMax: 2, why: 'retry 1 of 2 in 5 ms, after: no route' },
+      {
+        to: failed({ message: 'x'.repeat(500) }),
+        used: 0,
+        retriesMax: 2,
+        why: `retry 1 of 2 in 5 ms, after: ${'x'.repeat(200)}`,
+      },
+    ])('says why: $why', ({ to, used, retriesMax, why }) => {
+      const opinion = judge(to, { used, retriesMax, delaysMs: [5], jitter: 0 });
+      expect('why' in opinion ? opinion.why : undefined).toBe(why);
+    });
+
+    test('says no more than it knows', () => {
+      expect(judge(failed(), { used: 0, retriesMax: 1, delaysMs: [], jitter: 0 })).toStrictEqual({
+        type: 'REWRITE',
+        to: { type: 'SCHEDULED', name: 'AwaitingRetry', dueAtMs: NOW_MS },
+        why: 'retry 1 of 1 in 0 ms',
+      });
+    });
+
+    test.each([
       { delaysMs: [], used: 0, delayMs: 0 },
       { delaysMs: [100], used: 0, delayMs: 100 },
       { delaysMs: [100], used: 5, delayMs: 100 },

@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { State } from '../../protocol/states.ts';
 import { reuseCompletedTask } from '../../rules/reuse-completed-task.ts';
-import { facts, stateOf, testReach, transition } from './fixtures.ts';
+import type { Opinion } from '../../rules/rule.ts';
+import { facts, stateOf, testReach, transition, VALUE } from './fixtures.ts';
 
 testReach(reuseCompletedTask, { on: ['task', 'subflow'], from: ['COMPLETED', 'FAILED'], to: ['RUNNING'] });
 
@@ -20,3 +22,27 @@ test.each([
     if (got.type === 'REWRITE') expect(got.to).toBe(state);
   },
 );
+
+describe('asked for with a reason', () => {
+  const judge = (from: State): Opinion =>
+    reuseCompletedTask.judge(
+      transition(from, 'RUNNING', { reason: 'wrong data' }),
+      facts({ flow: { type: 'RUNNING', round: 1 }, ran: { execution: 1, round: 1 } }),
+    );
+  test('a call is run again, whatever its end', () => {
+    expect(judge(stateOf('FAILED'))).toStrictEqual({ type: 'PASS' });
+    expect(judge(stateOf('COMPLETED'))).toStrictEqual({ type: 'PASS' });
+  });
+  test('but not when it completed with a result, which would be lost', () => {
+    const done: State = { type: 'COMPLETED', name: 'Completed', result: VALUE };
+    expect(judge(done)).toMatchObject({ type: 'REWRITE', to: done });
+  });
+});
+
+test('a call that is in no flow run has failed for good', () => {
+  const { flow: _, ...known } = facts();
+  expect(reuseCompletedTask.judge(transition('FAILED', 'RUNNING'), known)).toMatchObject({ type: 'REWRITE' });
+  expect(
+    reuseCompletedTask.judge(transition('FAILED', 'RUNNING'), { ...known, ran: { execution: 1, round: 0 } }),
+  ).toStrictEqual({ type: 'PASS' });
+});

@@ -18,6 +18,7 @@ import { subjects } from '../../protocol/subjects.ts';
 import { court } from '../../rules/judge.ts';
 import { completesEarly, corePolicies } from '../../rules/policy.ts';
 import { Client } from '../../sdk/client/client.ts';
+import { replayProblems } from '../support/replayed.ts';
 import type { Link, LinkListener } from '../../sdk/client/link.ts';
 
 export type MemoryWorkspace = {
@@ -100,7 +101,11 @@ export async function memoryWorkspace(
       }
       return rulings;
     },
-    stop: () => arbiter.stop(),
+    async stop() {
+      await arbiter.stop();
+      const problems = await replayProblems(ledger, theCourt);
+      if (problems.length > 0) throw new Error(problems.join('\n'));
+    },
   };
 }
 

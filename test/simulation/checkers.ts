@@ -10,6 +10,7 @@ import { rootOf, sessionOf } from '../../protocol/proposals.ts';
 import { stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { decodeEntry } from '../../protocol/segment.ts';
 import { isTerminal } from '../../protocol/states.ts';
+import type { Facts } from '../../rules/rule.ts';
 import { wrongsOf } from '../support/worlds-invariants.ts';
 import type { World } from './world.ts';
 
@@ -115,7 +116,7 @@ function* unfenced({ rulings }: History): Generator<string> {
   }
 }
 
-/** A call that completed never runs again; a run that ended is never found at work without having begun anew. */
+/** A run that completed stays so, unless somebody says why not; and its calls with it. */
 function* ranAgain({ rulings }: History): Generator<string> {
   const completed = new Set<RunId>();
   for (const { ruling, at } of rulings) {
@@ -123,7 +124,7 @@ function* ranAgain({ rulings }: History): Generator<string> {
     if (proposal.kind === 'workspace') continue;
     const state = stateAfter(ruling);
     if (state === undefined) continue;
-    if (completed.has(proposal.run) && state.type !== 'COMPLETED') {
+    if (completed.has(proposal.run) && state.type !== 'COMPLETED' && proposal.reason === undefined) {
       yield `${proposal.run} has completed and became ${state.type} at ${String(at.seq)}/${String(at.index)}`;
     }
     if (state.type === 'COMPLETED') completed.add(proposal.run);
@@ -150,13 +151,14 @@ function* unlicensed({ began, rewinds }: World, { rulings }: History): Generator
 /** Slots are granted only while there are some. */
 function* crowded({ rulings }: History): Generator<string> {
   for (const { ruling } of rulings) {
-    const { slots = [] } = ruling.facts as { slots?: { limit: string; slotsMax?: number; used: number }[] };
+    const { slots = [] } = ruling.facts as Partial<Facts>;
     for (const claim of ruling.claims ?? []) {
       if (claim.type !== 'SLOTS') continue;
-      for (const { limit, slots: taken } of claim.slots) {
-        const known = slots.find((slot) => slot.limit === limit);
-        if (known?.slotsMax === undefined || known.used + taken > known.slotsMax)
-          yield `${ruling.proposal.id} was granted a slot of ${limit} too many`;
+      for (const { limit, by, slots: taken } of claim.slots) {
+        const known = slots.find((slot) => slot.limit === limit && slot.by === by);
+        const { rate, used = 0, slotsMax = 0 } = known ?? {};
+        const inUse = rate === undefined ? used : Math.ceil(Math.max(0, rate.emptyAtMs - ruling.atMs) / rate.everyMs);
+        if (inUse + taken > slotsMax) yield `${ruling.proposal.id} was granted a slot of ${limit} too many`;
       }
     }
   }

@@ -16,7 +16,7 @@ export type CallPlan = {
   readonly retriable: boolean;
   /** Its first attempt never ends by itself. */
   readonly hangs: boolean;
-  readonly definition: Pick<RunDefinition, 'retry' | 'timeoutMs' | 'limits' | 'priority'>;
+  readonly definition: Pick<RunDefinition, 'retry' | 'timeoutMs' | 'limits' | 'priority' | 'tags' | 'cache'>;
   /** A flow within the flow. */
   readonly calls?: readonly CallPlan[];
 };
@@ -179,7 +179,7 @@ export class FlowExecution {
     for (;;) {
       let answer = await attempt.until(this.#client.ask(start));
       this.#fence(answer, attempt);
-      if (answer.outcome === 'accepted') {
+      if (answer.outcome === 'accepted' || (answer.outcome === 'rewritten' && answer.state?.type === 'RUNNING')) {
         this.#witness.began(start.run, attempt.execution, this.#client);
         const to = await this.#work(attempt, start.run, call, answer);
         if (to.type === 'SCHEDULED') continue;

@@ -1,8 +1,10 @@
 /** What goes wrong in a world, and what an operator does meanwhile. */
 import type { AppendFate } from '../../engine/log/memory.ts';
-import type { RunId } from '../../protocol/ids.ts';
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import { ON_FULL, type LimitSet } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import { encodeBatch } from '../../protocol/wire.ts';
+import type { Kernel } from '../support/memory-arbiter.ts';
 import type { Wish } from './client-process.ts';
 import type { World } from './world.ts';
 
@@ -163,10 +165,8 @@ export function beginMisfortunes(world: World, untilMs: number): void {
 export function operate(world: World, limits: readonly string[]): void {
   const { kernel } = world;
   for (const limit of limits) {
-    void world.operator.ask({
-      kind: 'workspace',
-      event: { type: 'LIMIT_SET', limit, slotsMax: 1 + Math.floor(kernel.between(0, 3)) },
-    });
+    const event = drawLimit(kernel, limit, 1 + Math.floor(kernel.between(0, 3)));
+    void world.operator.ask({ kind: 'workspace', event });
   }
   const next = (): void => {
     kernel.after(kernel.between(300, 4000), () => {
@@ -182,6 +182,18 @@ export function operate(world: World, limits: readonly string[]): void {
   next();
 }
 
+/** Mostly those who find it full wait; now and then somebody is cancelled. One of the limits is by time. */
+function drawLimit(kernel: Kernel, limit: string, slotsMax: number): LimitSet {
+  return {
+    type: 'LIMIT_SET',
+    limit,
+    // Runs of a deployment wait long enough to be late.
+    slotsMax: limit.startsWith('deployment:') ? Math.min(slotsMax, 1) : slotsMax,
+    ...(limit === 'rate' ? { slotsPerSecond: kernel.pick([3, 0.7, 20]) } : {}),
+    ...(kernel.happens(0.2) ? { onFull: kernel.pick(ON_FULL) } : {}),
+  };
+}
+
 function askSomething(world: World, limits: readonly string[]): void {
   const { kernel, operator, plans } = world;
   const { run } = kernel.pick(plans);
@@ -194,11 +206,14 @@ function askSomething(world: World, limits: readonly string[]): void {
     cancel,
     cancel,
     cancel,
-    () =>
-      void operator.ask({
-        kind: 'workspace',
-        event: { type: 'LIMIT_SET', limit, slotsMax: Math.floor(kernel.between(0, 4)) },
-      }),
+    () => void operator.ask({ kind: 'workspace', event: drawLimit(kernel, limit, Math.floor(kernel.between(0, 4))) }),
+    // What has ended is corrected; what has not is ended under its process.
+    () => void operator.ask(wish({ type: 'COMPLETED', name: 'Completed' }, { reason: 'done by hand' })),
+    () => void operator.ask(wish({ type: 'CANCELLED', name: 'Cancelled' }, { force: true, reason: 'it must stop' })),
+    () => void operator.ask(wish({ type: 'CANCELLED', name: 'Cancelled' }, { force: true })),
+    () => void operator.ask(wish({ type: 'COMPLETED', name: 'Completed' }, { force: true, reason: 'done by hand' })),
+    () => void operator.ask(wish({ type: 'SCHEDULED', name: 'Late', dueAtMs: 0 as EpochMs })),
+    () => void operator.ask(wish(running)),
     () => void operator.ask({ kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit } }),
     () => void operator.ask(wish({ type: 'CANCELLING', name: 'Cancelling' }, { basedOn: 0 })),
     () => void operator.ask(wish({ type: 'PENDING', name: 'Pending' })),

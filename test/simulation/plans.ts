@@ -1,12 +1,13 @@
 /** What the flows of a world are and do: drawn from its seed. */
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { RunDefinition } from '../../protocol/proposals.ts';
+import type { RunDefinition, SlotWish } from '../../protocol/proposals.ts';
 import type { Kernel } from '../support/memory-arbiter.ts';
 import type { CallPlan, FlowPlan } from './flow-program.ts';
 
 /** Limits that flows hold while they run are others than those of tasks, but for the one that shows a deadlock. */
-export const TASK_LIMITS = ['db', 'api'] as const;
-export const FLOW_LIMIT = 'flows';
+const TASK_LIMITS = ['db', 'api', 'rate'] as const;
+const FLOW_LIMIT = 'flows';
+export const ALL_LIMITS = [...TASK_LIMITS, FLOW_LIMIT, 'deployment:nightly', 'tag:gpu'] as const;
 
 export function drawFlow(kernel: Kernel, index: number): FlowPlan {
   const run = `flow${String(index).padStart(12, '0')}` as RunId;
@@ -19,6 +20,7 @@ export function drawFlow(kernel: Kernel, index: number): FlowPlan {
     ...(kernel.happens(0.1) ? { timeoutMs: 8000 } : {}),
     ...(kernel.happens(0.3) ? { priority: Math.floor(kernel.between(-2, 3)) } : {}),
     ...(byWorker ? { work: { pool: 'pool', queue: 'queue' } } : {}),
+    ...(kernel.happens(byWorker ? 0.7 : 0.1) ? { deployment: 'nightly' } : {}),
     ...(kernel.happens(0.3) ? { identity: String(index).padStart(64, '0') as Digest } : {}),
   };
   return {
@@ -49,14 +51,21 @@ function drawCall(kernel: Kernel, name: string, depth: number): CallPlan {
     definition: {
       ...(hangs || kernel.happens(0.6) ? { retry: drawRetry(kernel) } : {}),
       ...(hangs || kernel.happens(0.1) ? { timeoutMs: kernel.between(300, 3000) } : {}),
-      ...(limits.length === 0
-        ? {}
-        : { limits: limits.map((limit) => ({ limit, slots: kernel.happens(0.06) ? 2 : 1 })) }),
+      ...(limits.length === 0 ? {} : { limits: limits.map((limit) => wishFor(kernel, limit)) }),
+      ...(kernel.happens(0.1) ? { tags: ['gpu'] } : {}),
+      ...(kernel.happens(0.1) ? { cache: { key: `c${String(Math.floor(kernel.between(0, 9)))}`, ttlMs: 5000 } } : {}),
       ...(kernel.happens(0.2) ? { priority: Math.floor(kernel.between(-2, 3)) } : {}),
     },
     ...(deeper ? { calls: [drawCall(kernel, 'inner-a', 1), drawCall(kernel, 'inner-b', 1)] } : {}),
   };
 }
+
+/** Of one limit each tenant has its own slots. */
+const wishFor = (kernel: Kernel, limit: string): SlotWish => ({
+  limit,
+  slots: kernel.happens(0.06) ? 2 : 1,
+  ...(limit === 'api' && kernel.happens(0.5) ? { by: kernel.pick(['acme', 'bolt']) } : {}),
+});
 
 const drawRetry = (kernel: Kernel): NonNullable<RunDefinition['retry']> => ({
   retriesMax: 1 + Math.floor(kernel.between(0, 3)),

@@ -6,9 +6,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { OUTCOMES } from '../../protocol/rulings.ts';
 import { sha256 } from '../../protocol/segment.ts';
 import { corePolicies } from '../../rules/policy.ts';
+import { replayProblems } from '../support/replayed.ts';
 import { codeOf, historyOf, wrongsIn } from './checkers.ts';
 import { FATES, MISFORTUNES } from './misfortune.ts';
-import { World } from './world.ts';
+import { theCourt, World } from './world.ts';
 
 const only = process.env['SEED'];
 const count = Number(process.env['SEEDS'] ?? 50);
@@ -40,7 +41,7 @@ async function live(seed: number): Promise<readonly string[]> {
     reach('ends with two or more segments in flight', abandoned.filter((inFlight) => inFlight > 1).length);
   }
   if (only !== undefined) console.log(world.lines.join('\n'));
-  return wrongsIn(world, history);
+  return [...wrongsIn(world, history), ...(await replayProblems(world.ledger, theCourt))];
 }
 
 describe('in every world', () => {

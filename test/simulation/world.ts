@@ -22,7 +22,7 @@ import { chanceOf } from '../support/worlds-random.ts';
 import { ClientProcess, type Network } from './client-process.ts';
 import { FlowExecution, type Begin, type FlowPlan } from './flow-program.ts';
 import { beginMisfortunes, fateOf, operate } from './misfortune.ts';
-import { drawFlow, FLOW_LIMIT, TASK_LIMITS } from './plans.ts';
+import { ALL_LIMITS, drawFlow } from './plans.ts';
 import { LedgerView } from './ledger-view.ts';
 
 /** An answer that arrived, and when it was sent. */
@@ -52,8 +52,8 @@ const failing = defineRule({
     return pass();
   },
 });
-const { flow, subflow, task } = corePolicies;
-export const theCourt = court({ flow: { name: 'flow', rules: [...flow.rules, failing] }, subflow, task });
+const { flow } = corePolicies;
+export const theCourt = court({ ...corePolicies, flow: { name: 'flow', rules: [...flow.rules, failing] } });
 
 export class World {
   readonly seed: number;
@@ -108,7 +108,7 @@ export class World {
       this.startArbiter('A', {});
       if (!this.alone) this.startArbiter('B', {});
       for (let i = 0; i < CLIENTS; i += 1) this.clients.push(this.newClient());
-      operate(this, [...TASK_LIMITS, FLOW_LIMIT]);
+      operate(this, ALL_LIMITS);
       for (const plan of this.plans) this.#launch(plan);
       this.#keepResuming();
       beginMisfortunes(this, CHAOS_MS);
@@ -292,7 +292,7 @@ export class World {
         this.execute(plan, { create: true });
         return;
       }
-      const dueAtMs = (this.kernel.nowMs + plan.startsInMs) as never;
+      const dueAtMs = Math.round(this.kernel.nowMs + plan.startsInMs) as never;
       const to = { type: 'SCHEDULED', name: 'Scheduled', dueAtMs } as const;
       void this.operator.ask({ kind: 'flow', run: plan.run, to, create: plan.definition });
       if (plan.definition.work === undefined)

@@ -2,29 +2,34 @@
  * What must hold of a folded workspace whenever everything that can be ruled on has been. Written from the architecture
  * (sections 4 to 6), not from the fold: the sums are made anew from the runs, the queues from the held proposals.
  */
-import type { Held, Run, Workspace } from '../../engine/fold/workspace.ts';
-import { parentId, rootOf } from '../../protocol/proposals.ts';
+import { limitKey, type Held, type Run, type Workspace } from '../../engine/fold/workspace.ts';
+import { parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 
-/** Sentences about what is wrong; none, if all is well. */
-export function wrongsOf(workspace: Workspace): string[] {
+const NOBODY: ReadonlySet<string> = new Set();
+
+/**
+ * Sentences about what is wrong; none, if all is well. Of runs that somebody has overridden less is asked: they may run in
+ * nobody's hands, or have ended and be cancelled again under a flow run that has ended.
+ */
+export function wrongsOf(workspace: Workspace, overridden: ReadonlySet<string> = NOBODY): string[] {
   return [
     ...slotWrongs(workspace),
     ...queueWrongs(workspace),
     ...heldWrongs(workspace),
-    ...runWrongs(workspace),
+    ...runWrongs(workspace, overridden),
     ...timerWrongs(workspace),
     ...sessionWrongs(workspace),
   ];
 }
 
-/** The slots in use of each limit are those that runs hold. */
+/** The slots in use of each limit, and of each of its keys, are those that runs hold; of a rate limit nobody holds any. */
 function* slotWrongs(workspace: Workspace): Generator<string> {
   const held = new Map<string, number>();
   for (const [, run] of workspace.runs.entries()) {
-    if (run.slots.length > 0 && !['RUNNING', 'CANCELLING'].includes(run.state.type))
+    if (run.slots.length > 0 && !['PENDING', 'RUNNING', 'CANCELLING'].includes(run.state.type))
       yield `${run.id} is ${run.state.type} and holds slots`;
-    for (const { limit, slots } of run.slots) held.set(limit, (held.get(limit) ?? 0) + slots);
+    for (const wish of run.slots) held.set(limitKey(wish), (held.get(limitKey(wish)) ?? 0) + wish.slots);
   }
   for (const [limit, { used }] of workspace.limits.entries()) {
     if (used !== (held.get(limit) ?? 0))
@@ -32,6 +37,7 @@ function* slotWrongs(workspace: Workspace): Generator<string> {
   }
   for (const [limit, slots] of held)
     if (workspace.limits.get(limit) === undefined) yield `${String(slots)} slots of no limit ${limit}`;
+  for (const [run] of workspace.evictions.entries()) yield `${run} is to be evicted and was not`;
 }
 
 /** K1, and the order of the queues: priority, then place. */
@@ -40,7 +46,7 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
     if (queue.length === 0) yield `the queue of ${limit} is empty and kept`;
     if (new Set(queue).size !== queue.length) yield `the queue of ${limit} holds one twice`;
     const rows = queue.map((id) => workspace.held.get(id));
-    if (rows.some((row) => row?.waits.type !== 'SLOTS' || !row.waits.limits.some((wish) => wish.limit === limit))) {
+    if (rows.some((row) => row?.waits.type !== 'SLOTS' || !row.waits.limits.some((wish) => limitKey(wish) === limit))) {
       yield `the queue of ${limit} holds one that does not wait for it`;
     }
     for (let index = 1; index < rows.length; index += 1) {
@@ -51,19 +57,29 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
   }
   for (const [id, { waits }] of workspace.held.entries()) {
     if (waits.type !== 'SLOTS') continue;
-    const isFirst = waits.limits.every(({ limit }) => workspace.queues.get(limit)?.[0] === id);
-    const fits = waits.limits.every(({ limit, slots }) => {
-      const { slotsMax = Infinity, used } = workspace.limits.get(limit) ?? { used: 0 };
-      return used + slots <= slotsMax;
+    const isFirst = waits.limits.every((wish) => workspace.queues.get(limitKey(wish))?.[0] === id);
+    const room = waits.limits.map((wish) => roomFor(workspace, wish));
+    if (isFirst && room.every((is) => is === 'now'))
+      yield `K1: ${id} is first in all its queues, fits, and still waits`;
+    const isOnTime = (workspace.timers.get(`held ${id}`)?.dueAtMs ?? 0) > workspace.meta.timeMs;
+    if (isFirst && !room.includes('never') && room.includes('later') && !isOnTime)
+      yield `${id} waits for time alone, without a timer`;
+    const hopeless = waits.limits.find((wish) => {
+      const slotsMax = workspace.limitOf(wish)?.slotsMax ?? Infinity;
+      return slotsMax > 0 && wish.slots > slotsMax;
     });
-    if (isFirst && fits) yield `K1: ${id} is first in all its queues, fits, and still waits`;
-    const never = waits.limits.find(({ limit, slots }) => {
-      const slotsMax = workspace.limits.get(limit)?.slotsMax ?? Infinity;
-      return slotsMax > 0 && slots > slotsMax;
-    });
-    if (never !== undefined && workspace.queues.get(never.limit)?.[0] === id)
+    if (hopeless !== undefined && workspace.queues.get(limitKey(hopeless))?.[0] === id)
       yield `${id} waits for what will never fit`;
   }
+}
+
+/** Whether there is room by what is folded: `never` means not before somebody gives slots back, or changes the limit. */
+function roomFor(workspace: Workspace, wish: SlotWish): 'now' | 'later' | 'never' {
+  const { slotsMax = Infinity, used = 0, everyMs, emptyAtMs = 0 } = workspace.limitOf(wish) ?? {};
+  if (everyMs === undefined) return used + wish.slots <= slotsMax ? 'now' : 'never';
+  const taken = Math.ceil(Math.max(0, emptyAtMs - workspace.meta.timeMs) / everyMs);
+  if (taken + wish.slots <= slotsMax) return 'now';
+  return wish.slots <= slotsMax ? 'later' : 'never';
 }
 
 const place = (row: Held): number => row.at.seq * 1e6 + row.at.index;
@@ -89,7 +105,7 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
     }
     if (
       waits.type === 'SLOTS' &&
-      !waits.limits.every(({ limit }) => workspace.queues.get(limit)?.includes(id as never))
+      !waits.limits.every((wish) => workspace.queues.get(limitKey(wish))?.includes(id as never))
     ) {
       yield `${id} waits for slots outside of their queues`;
     }
@@ -105,7 +121,7 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
 }
 
 /** What hangs on a run: its family, its retries, its execution. */
-function* runWrongs(workspace: Workspace): Generator<string> {
+function* runWrongs(workspace: Workspace, overridden: ReadonlySet<string>): Generator<string> {
   for (const [id, run] of workspace.runs.entries()) {
     const ended = isTerminal(run.state);
     if (run.retriesUsed > (run.retry?.retriesMax ?? 0)) yield `${id} has used more retries than it has`;
@@ -113,11 +129,14 @@ function* runWrongs(workspace: Workspace): Generator<string> {
     if (run.parent !== undefined && workspace.open.of(run.parent).has(id) === ended)
       yield `${id} is ${run.state.type} and open is ${String(!ended)}`;
     const parent = run.parent === undefined ? undefined : workspace.runs.get(run.parent);
-    if (parent !== undefined && isTerminal(parent.state) && !ended)
+    const isEnding = ended || (overridden.has(id) && run.state.type === 'CANCELLING');
+    if (parent !== undefined && isTerminal(parent.state) && !isEnding)
       yield `${id} has not ended, its flow run ${parent.id} has`;
-    if (run.state.type === 'RUNNING' && isRoot(run) && (run.session === undefined || run.execution === 0)) {
+    const isInHands = run.session !== undefined && run.execution > 0;
+    if (run.state.type === 'RUNNING' && isRoot(run) && !isInHands && !overridden.has(id))
       yield `${id} runs in nobody’s hands`;
-    }
+    if (run.state.type === 'PAUSED' && run.state.suspended === true && run.session !== undefined)
+      yield `${id} is suspended, and in the hands of ${run.session}`;
     const executed = isRoot(run) && run.session !== undefined && !ended;
     if (run.session !== undefined && workspace.executing.of(run.session).has(id) !== executed)
       yield `${id}: executing is wrong`;
@@ -125,7 +144,7 @@ function* runWrongs(workspace: Workspace): Generator<string> {
   for (const [flow] of workspace.cascades.entries()) yield `a cascade under ${flow} is left`;
 }
 
-const isRoot = (run: Run): boolean => run.kind === 'flow' && run.parent === undefined;
+const isRoot = (run: Run): boolean => run.parent === undefined;
 
 /** Timers belong to something that still waits for them. */
 function* timerWrongs(workspace: Workspace): Generator<string> {
@@ -146,9 +165,17 @@ function* timerWrongs(workspace: Workspace): Generator<string> {
       yield `${id} runs without its time-out`;
     if (run.state.type === 'CANCELLING' && !has('grace') && isCurrent(workspace, run))
       yield `${id} is being cancelled without a grace`;
-    if (run.work === undefined) continue;
-    if (run.state.type === 'PENDING' && !has('claim')) yield `${id} waits for a worker without a timer`;
-    if (run.state.type === 'SCHEDULED' && run.session === undefined && !has('start'))
+    if (
+      run.state.type === 'PAUSED' &&
+      run.state.timeoutAtMs !== undefined &&
+      !has('pause') &&
+      isCurrent(workspace, run)
+    )
+      yield `${id} is paused until a time without a timer`;
+    if (run.work === undefined || run.parent !== undefined) continue;
+    const isHeld = [...workspace.heldUnder.of(id)].some((held) => held.startsWith(`clock/${id}/`));
+    if (run.state.type === 'PENDING' && !has('claim') && !isHeld) yield `${id} waits for a worker without a timer`;
+    if (run.state.type === 'SCHEDULED' && run.session === undefined && !has('start') && !isHeld)
       yield `${id} is scheduled without a timer`;
   }
 }

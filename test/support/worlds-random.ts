@@ -1,7 +1,8 @@
 /**
- * Random work for a desk: flows, subflows, tasks, limits, priorities, cancels, crashes, claims, session ends, held
- * proposals and timers, as list of steps that fast-check can make smaller. A step is five numbers; each verb reads them as
- * it likes, so that any list of numbers is a history.
+ * Random work for a desk: flows, subflows, tasks, background tasks, deployments, limits of every kind, priorities, caches,
+ * pauses, cancels, crashes, claims, overrides, corrections, session ends, held proposals and timers, as a list of steps
+ * that fast-check can make smaller. A step is five numbers; each verb reads them as it likes, so that any list of numbers
+ * is a history. worlds-definitions.ts says what the runs are.
  */
 import fc from 'fast-check';
 import { isTerminal, STATE_TYPES, type State } from '../../protocol/states.ts';
@@ -9,6 +10,7 @@ import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import { ENGINE, rootOf, type RunDefinition } from '../../protocol/proposals.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import type { Run } from '../../engine/fold/workspace.ts';
+import { backgroundOf, callOf, flowOf, LIMITS, limitEventOf } from './worlds-definitions.ts';
 import { Desk, runId, type DraftOfWish } from './worlds.ts';
 
 export type Step = readonly [verb: number, a: number, b: number, c: number, d: number];
@@ -17,8 +19,7 @@ const small = fc.nat(999);
 export const steps = (maxLength: number): fc.Arbitrary<readonly Step[]> =>
   fc.array(fc.tuple(small, small, small, small, small), { maxLength, size: 'max' });
 
-const LIMITS = ['db', 'api', 'cpu'] as const;
-const PASSING_MS = [0, 1, 40, 250, 1000, 6000, 61_000] as const;
+const PASSING_MS = [0, 1, 40, 250, 1000, 6000, 16_000, 61_000] as const;
 const ROOTS = 6;
 
 const pick = <T>(from: readonly T[], by: number): T => from[by % from.length]!;
@@ -65,9 +66,7 @@ export class Monkey {
   start(a: number, b: number, c: number, d: number): void {
     const run = runId(`flow${String(a % ROOTS)}`);
     const session = this.#session(b);
-    const work = c % 4 === 0 ? { work: { pool: 'p', queue: 'q' } } : {};
-    const identity = c % 3 === 0 ? { identity: String(c % 2).repeat(64) as Digest } : {};
-    const create: RunDefinition = { kind: 'flow', name: 'f', ...definitionOf(c, d), ...work, ...identity };
+    const create = flowOf(c, d);
     const dueAtMs = this.desk.nowMs + (d % 5) * 300;
     const asks: readonly DraftOfWish[] = [
       { kind: 'flow', run, to: simple('RUNNING'), claim: true, create },
@@ -78,11 +77,18 @@ export class Monkey {
     this.#ask(session, pick(asks, d));
   }
 
+  background(a: number, b: number, c: number, d: number): void {
+    const run = runId(`task${String(a % ROOTS)}`);
+    const due = simple('SCHEDULED', this.desk.nowMs + (d % 4) * 300);
+    const ask = pick([{ to: due }, { to: simple('PENDING') }, { to: simple('RUNNING'), claim: true as const }], d);
+    this.#ask(this.#session(b), { kind: 'task', run, create: backgroundOf(c, d), ...ask });
+  }
+
   claim(a: number, b: number, c: number): void {
-    const run = this.desk.run(runId(`flow${String(a % ROOTS)}`));
+    const run = this.desk.run(runId(`${a % 3 === 0 ? 'task' : 'flow'}${String(a % ROOTS)}`));
     if (run === undefined) return;
     const basedOn = pick([{}, {}, { basedOn: run.version }, { basedOn: run.version - 1 }], c);
-    this.#ask(this.#session(b), { kind: 'flow', run: run.id, to: simple('RUNNING'), claim: true, ...basedOn });
+    this.#ask(this.#session(b), { kind: run.kind, run: run.id, to: simple('RUNNING'), claim: true, ...basedOn });
   }
 
   call(a: number, b: number, c: number, d: number): void {
@@ -92,7 +98,7 @@ export class Monkey {
     const deep = parent.split('.').length > 2;
     const kind = !deep && c % 4 === 0 ? 'flow' : 'task';
     const run = `${parent}.t${String(b % 4)}-${kind}` as RunId;
-    const create: RunDefinition = { kind, name: 't', parent, ...definitionOf(c, d) };
+    const create: RunDefinition = { ...callOf(c, d), kind, parent };
     const to = d % 17 === 0 ? simple('SCHEDULED', this.desk.nowMs + 100) : simple('RUNNING');
     this.#ask(this.#session(d), { kind, run, to, create, ...this.#asked(run, c) });
   }
@@ -126,19 +132,58 @@ export class Monkey {
     this.#ask(this.#session(b), { kind: run.kind, run: run.id, to: simple('CANCELLING'), reason: 'enough', ...asked });
   }
 
-  pause(a: number, b: number, c: number): void {
-    const run = pickAny(this.#flows(), a);
+  pause(a: number, b: number, c: number, d: number): void {
+    const run = pickAny(
+      this.#flows().filter(({ state }) => d % 5 === 0 || state.type === 'RUNNING'),
+      a,
+    );
     if (run === undefined) return;
-    this.#ask(this.#session(b), { kind: 'flow', run: run.id, to: simple('PAUSED'), ...this.#asked(run.id, c) });
+    const to: State = {
+      type: 'PAUSED',
+      name: 'Paused',
+      ...(b % 3 === 0 ? {} : { key: `k${String(b % 2)}` }),
+      ...(c % 3 === 0 ? { timeoutAtMs: (this.desk.nowMs + (d % 4) * 500) as EpochMs } : {}),
+      ...(d % 3 === 0 ? { suspended: true } : {}),
+    };
+    this.#ask(this.#session(b), { kind: 'flow', run: run.id, to, ...this.#asked(run.id, c) });
   }
 
-  resume(a: number, b: number, c: number): void {
+  resume(a: number, b: number, c: number, d: number): void {
     const run = pickAny(
       this.#flows().filter(({ state }) => state.type === 'PAUSED'),
       a,
     );
     if (run === undefined) return;
-    this.#ask(this.#session(b), { kind: 'flow', run: run.id, to: simple('RUNNING'), ...this.#asked(run.id, c) });
+    const running = { kind: 'flow', run: run.id, to: simple('RUNNING') } as const;
+    const asks: readonly DraftOfWish[] = [
+      { ...running, ...this.#asked(run.id, c) },
+      running,
+      { ...running, claim: true },
+      { kind: 'flow', run: run.id, to: simple('SCHEDULED', this.desk.nowMs + (d % 3) * 200) },
+    ];
+    this.#ask(this.#session(b), pick(asks, d));
+  }
+
+  /** Somebody says why a run that has ended did not end so, or not at all. */
+  correct(a: number, b: number, c: number, d: number): void {
+    const run = pickAny(
+      this.desk.runs().filter(({ state }) => isTerminal(state)),
+      a,
+    );
+    if (run === undefined) return;
+    const to = simple(pick(STATE_TYPES, b), this.desk.nowMs + (d % 3) * 200);
+    const claim = c % 3 === 0 ? { claim: true as const } : {};
+    const execution = c % 2 === 0 ? this.#asked(run.id, d) : {};
+    this.#ask(this.#session(d), { kind: run.kind, run: run.id, to, reason: 'it was wrong', ...claim, ...execution });
+  }
+
+  /** An operator overrides the rules; now and then without saying why. */
+  force(a: number, b: number, c: number, d: number): void {
+    const run = pickAny(this.desk.runs(), a);
+    if (run === undefined) return;
+    const to = simple(pick(STATE_TYPES, b), this.desk.nowMs + (d % 3) * 200);
+    const reason = c % 5 === 0 ? {} : { reason: 'it must be' };
+    this.#ask(this.#session(d), { kind: run.kind, run: run.id, to, force: true, ...reason });
   }
 
   anything(a: number, b: number, c: number, d: number): void {
@@ -149,13 +194,8 @@ export class Monkey {
     this.#ask(this.#session(d), { kind: run.kind, run: run.id, to, ...flags, ...this.#asked(run.id, d) });
   }
 
-  limit(a: number, b: number, c: number): void {
-    const limit = pick(LIMITS, a);
-    const event =
-      b % 6 === 0
-        ? ({ type: 'LIMIT_REMOVED', limit } as const)
-        : ({ type: 'LIMIT_SET', limit, slotsMax: c % 4 } as const);
-    this.#ask(this.#session(c), { kind: 'workspace', event });
+  limit(a: number, b: number, c: number, d: number): void {
+    this.#ask(this.#session(c), { kind: 'workspace', event: limitEventOf(pick(LIMITS, a), b, c, d) });
   }
 
   pass(a: number): void {
@@ -238,14 +278,17 @@ type Verb = Exclude<keyof Monkey, 'desk' | 'did' | 'do'>;
 
 const WEIGHTS: Readonly<Record<Verb, number>> = {
   start: 8,
+  background: 4,
   claim: 6,
   call: 14,
   report: 12,
   cancel: 3,
-  pause: 2,
-  resume: 3,
+  pause: 3,
+  resume: 4,
+  correct: 2,
+  force: 1,
   anything: 4,
-  limit: 5,
+  limit: 6,
   pass: 9,
   crash: 3,
   closeSession: 2,
@@ -257,16 +300,6 @@ const WEIGHTS: Readonly<Record<Verb, number>> = {
 export const VERBS: readonly Verb[] = (Object.keys(WEIGHTS) as Verb[]).flatMap((verb) =>
   Array.from({ length: WEIGHTS[verb] }, () => verb),
 );
-
-function definitionOf(c: number, d: number): Omit<RunDefinition, 'kind' | 'name'> {
-  const limits = pick([[], ['db'], ['db', 'api'], ['cpu'], ['api', 'db', 'cpu']] as const, c);
-  return {
-    ...(limits.length === 0 ? {} : { limits: limits.map((limit, i) => ({ limit, slots: 1 + ((d + i) % 2) })) }),
-    ...(d % 3 === 0 ? { retry: { retriesMax: 1 + (d % 2), delaysMs: [0, 200], jitter: 0.5 } } : {}),
-    ...(d % 4 === 0 ? { timeoutMs: 700 } : {}),
-    ...(c % 5 === 0 ? { priority: (d % 5) - 2 } : {}),
-  };
-}
 
 /** mulberry32: 32 bits of state, enough to choose by, and the same on every machine. */
 export function chanceOf(seed: number): () => number {

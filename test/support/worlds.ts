@@ -28,6 +28,8 @@ export type Ruled = { readonly ruling: Ruling; readonly before: Run | undefined;
 export type DeskOptions = {
   readonly chance?: () => number;
   readonly court?: Court;
+  /** What the ledger calls the court's policy. Default: a digest of nothing. */
+  readonly policy?: Digest;
   /** One that finds rows elsewhere; then `asleep` are those that are not in memory. */
   readonly workspace?: Workspace;
   readonly asleep?: () => Iterable<string>;
@@ -64,6 +66,10 @@ export class Desk {
     this.takeOver();
   }
 
+  get #policy(): Digest {
+    return this.#options.policy ?? NO_DIGEST;
+  }
+
   get epoch(): number {
     return this.#epoch;
   }
@@ -78,7 +84,7 @@ export class Desk {
     this.abandon();
     this.#epoch += 1;
     this.#docket = new Docket(this.workspace, this.#timers(), this.#epoch);
-    const entry: Entry = { type: 'EPOCH', epoch: this.#epoch, atMs: this.nowMs as EpochMs, policy: NO_DIGEST };
+    const entry: Entry = { type: 'EPOCH', epoch: this.#epoch, atMs: this.nowMs as EpochMs, policy: this.#policy };
     this.#record(entry);
     this.seal();
     this.drain();
@@ -199,7 +205,7 @@ export class Desk {
       chance: this.#chance,
       graceMs: this.graceMs,
       court: this.court,
-      policy: '0'.repeat(16),
+      policy: this.#policy.slice(0, 16),
       epoch: this.#epoch,
     };
     const ruling = decide(this.workspace, proposal, context, {
@@ -225,6 +231,14 @@ export class Desk {
     return at;
   }
 
+  /** The runs that somebody has overridden, and all under them. */
+  overridden(): ReadonlySet<string> {
+    const forced = this.ruled.flatMap(({ ruling: { proposal, outcome } }) =>
+      proposal.kind !== 'workspace' && proposal.force === true && outcome !== 'rejected' ? [proposal.run] : [],
+    );
+    return new Set(this.runs().flatMap(({ id }) => (forced.some((run) => isWithin(id, run)) ? [id] : [])));
+  }
+
   run(id: string): Run | undefined {
     return this.workspace.runs.get(id);
   }
@@ -233,6 +247,8 @@ export class Desk {
     return [...this.workspace.runs.entries()].map(([, run]) => run);
   }
 }
+
+const isWithin = (id: string, run: string): boolean => id === run || id.startsWith(`${run}.`);
 
 /** Folds stored segments anew; `each` sees the state after each. */
 export function foldAnew(

@@ -9,7 +9,13 @@ import { finished } from 'node:stream/promises';
 import { AssentError } from '../../../protocol/errors.ts';
 import { encodeLine, type EndLine, type ExportLine } from './export-lines.ts';
 
-export type Written = { readonly lines: number; readonly bytes: number; readonly digest: string };
+export type Written = {
+  readonly lines: number;
+  /** Of these lines, sources of policies. */
+  readonly policies: number;
+  readonly bytes: number;
+  readonly digest: string;
+};
 
 /** To standard output for `-`. */
 export async function writeExport(
@@ -51,6 +57,7 @@ async function writeTo(
 ): Promise<Written> {
   const hash = createHash('sha256');
   let count = 0;
+  let policies = 0;
   let bytes = 0;
   const put = async (line: ExportLine): Promise<void> => {
     const text = `${encodeLine(line)}\n`;
@@ -61,9 +68,10 @@ async function writeTo(
   for await (const line of lines) {
     await put(line);
     count += 1;
+    if (line.kind === 'policy') policies += 1;
   }
   const digest = hash.digest('hex');
   const { of, run } = end;
   await put({ v: 1, kind: 'end', of, ...(run === undefined ? {} : { run }), lines: count, digest });
-  return { lines: count, bytes, digest };
+  return { lines: count, policies, bytes, digest };
 }

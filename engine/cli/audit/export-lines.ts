@@ -24,6 +24,11 @@ export type RulingLine = {
   readonly check: string;
   readonly line: string;
 };
+/**
+ * The source of a policy that judged some of the rulings, so that they can be judged again wherever the file goes. They
+ * stand after everything else. `policy` is what the rulings call it: the first 16 digits of the source's SHA-256.
+ */
+export type PolicyLine = { readonly v: 1; readonly kind: 'policy'; readonly policy: string; readonly source: string };
 /** The last line: without it, the file was cut off. `digest` is the SHA-256 of all lines before, line feeds included. */
 export type EndLine = {
   readonly v: 1;
@@ -34,7 +39,7 @@ export type EndLine = {
   readonly lines: number;
   readonly digest: string;
 };
-export type ExportLine = SegmentLine | DamagedLine | RulingLine | EndLine;
+export type ExportLine = SegmentLine | DamagedLine | RulingLine | PolicyLine | EndLine;
 
 export const encodeLine = (line: ExportLine): string => JSON.stringify(line);
 
@@ -67,6 +72,7 @@ const FIELDS: Readonly<Record<ExportLine['kind'], Readonly<Record<string, 'strin
   segment: { seq: 'number', text: 'string' },
   damaged: { seq: 'number', problem: 'string', bytes: 'string' },
   ruling: { seq: 'number', index: 'number', check: 'string', line: 'string' },
+  policy: { policy: 'string', source: 'string' },
   end: { of: 'string', lines: 'number', digest: 'string' },
 };
 

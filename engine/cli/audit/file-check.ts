@@ -2,12 +2,13 @@
  * Verifies an exported file, of a whole ledger or of one run, with nothing but the file.
  *
  * B1 A line that is not to the byte what an export writes is a broken segment at the sequence that is due there.
+ * B2 The sources of policies stand after all else, and hash to their names. Nothing of them is executed here.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { AssentError } from '../../../protocol/errors.ts';
 import type { Ruling } from '../../../protocol/rulings.ts';
-import { decodeSegment } from '../../../protocol/segment.ts';
+import { decodeSegment, sha256 } from '../../../protocol/segment.ts';
 import type { Standing } from '../../fold/chain.ts';
 import type { StoredMessage } from '../../log/port.ts';
 import { checkOf, readLine, type EndLine, type ExportLine } from './export-lines.ts';
@@ -27,10 +28,11 @@ export async function verifyFile(file: string): Promise<VerifiedFile> {
 }
 
 /** The file as the messages that it was made of. */
-async function* messagesOf(file: string): AsyncGenerator<StoredMessage> {
+export async function* messagesOf(file: string): AsyncGenerator<StoredMessage> {
   let due = 1;
   for await (const line of checked(file, () => due, 'ledger')) {
     if (line.kind === 'end') return;
+    if (line.kind === 'policy') continue;
     if (line.kind === 'damaged') throw broken(line.seq, `it was damaged when it was exported: ${line.problem}`);
     if (line.kind !== 'segment') throw broken(due, 'the export has another line in its place');
     yield { seq: line.seq, subject: '', bytes: Buffer.from(line.text) };
@@ -39,7 +41,7 @@ async function* messagesOf(file: string): AsyncGenerator<StoredMessage> {
 }
 
 /** For a void segment whose parent is far back. */
-async function standingIn(file: string, seq: number): Promise<Standing | undefined> {
+export async function standingIn(file: string, seq: number): Promise<Standing | undefined> {
   for await (const text of linesOf(file)) {
     const read = readLine(text);
     if (!read.ok || read.line.kind !== 'segment') return undefined;
@@ -56,6 +58,7 @@ async function verifyRun(file: string): Promise<VerifiedRun> {
   let last = { seq: 0, index: -1 };
   for await (const line of checked(file, () => last.seq, 'run')) {
     if (line.kind === 'end') return { run: line.run ?? '', rulings, runs: runs.size };
+    if (line.kind === 'policy') continue;
     if (line.kind !== 'ruling') throw broken(last.seq, 'another line follows than a ruling');
     const { seq, index, check } = line;
     if (checkOf(seq, index, line.line) !== check) throw broken(seq, 'its ruling does not match its check');
@@ -85,6 +88,7 @@ async function* checked(file: string, due: () => number, of: EndLine['of']): Asy
   const hash = createHash('sha256');
   let lines = 0;
   let end: EndLine | undefined;
+  let hasPolicies = false;
   for await (const text of linesOf(file)) {
     if (end !== undefined) throw broken(due(), 'the export goes on after its last line');
     const read = readLine(text);
@@ -93,6 +97,13 @@ async function* checked(file: string, due: () => number, of: EndLine['of']): Asy
       end = read.line;
       continue;
     }
+    if (read.line.kind === 'policy') {
+      hasPolicies = true;
+      const { policy, source } = read.line;
+      if (policy.length !== 16 || !sha256(source).startsWith(policy)) {
+        throw broken(due(), `the source of policy ${policy} is not what its digest says`);
+      }
+    } else if (hasPolicies) throw broken(due(), 'the export has another line than a policy after its policies');
     yield read.line;
     hash.update(`${text}\n`);
     lines += 1;
@@ -102,6 +113,14 @@ async function* checked(file: string, due: () => number, of: EndLine['of']): Asy
     throw broken(due(), 'the last line of the export does not match the lines before it');
   }
   yield end;
+}
+
+/** The lines of a file that was verified. */
+export async function* linesIn(file: string): AsyncGenerator<ExportLine> {
+  for await (const text of linesOf(file)) {
+    const read = readLine(text);
+    if (read.ok) yield read.line;
+  }
 }
 
 /** Without `readline`, which takes other characters for line ends as well, and bytes that are no UTF-8 for granted. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { replayRuling } from '../../engine/arbiter/replay.ts';
+import { replayRuling } from '../../engine/replay/rejudge.ts';
 import { decodeEntry, encodeEntry } from '../../protocol/segment.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import { court } from '../../rules/judge.ts';

@@ -1,0 +1,76 @@
+/**
+ * Sources of policies in the object store, named by the first 16 digits of their digest, as rulings name them.
+ *
+ * S1 A source is stored before the ledger names it, and never changed; what does not hash to its name is not loaded.
+ */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
+import type { Digest } from '../../protocol/ids.ts';
+import { sha256 } from '../../protocol/segment.ts';
+import { streams } from '../../protocol/subjects.ts';
+import { loadBundle } from './load-bundle.ts';
+import type { LoadedPolicy } from './loaded-policy.ts';
+
+/** Finds a policy by its digest, or by the first 16 digits of it; undefined if it is not to be had. */
+export type PolicyOf = (digest: string) => Promise<LoadedPolicy | undefined>;
+
+const DIGITS = 16;
+const nameOf = (digest: string): string => `policy-${digest.slice(0, DIGITS)}`;
+
+/** Stores a bundle, unless it is there already. */
+export async function storeBundle(connection: NatsConnection, workspace: string, source: string): Promise<Digest> {
+  const digest = sha256(source);
+  const bucket = await new Objm(connection).open(streams.values(workspace), false);
+  const present = await bucket.info(nameOf(digest));
+  if (present === null || present.deleted || present.description !== digest) {
+    await bucket.putBlob({ name: nameOf(digest), description: digest }, Buffer.from(source));
+  }
+  return digest;
+}
+
+/** The stored source; undefined if there is none, or if it is not what its digest says. */
+export async function storedSource(
+  connection: NatsConnection,
+  workspace: string,
+  digest: string,
+): Promise<string | undefined> {
+  const name = streams.values(workspace);
+  const bucket = await new Objm(connection).open(name, false);
+  const info = await bucket.info(nameOf(digest));
+  if (info === null || info.deleted) return undefined;
+  // Chunk by chunk: the object store's own `get` leaves a consumer on the server for each object, for minutes.
+  const { direct } = await jetstreamManager(connection, { checkAPI: false });
+  const chunks: Uint8Array[] = [];
+  for (let seq = 1; chunks.length < info.chunks;) {
+    const chunk = await direct.getMessage(`OBJ_${name}`, { seq, next_by_subj: `$O.${name}.C.${info.nuid}` });
+    if (chunk === null) return undefined;
+    chunks.push(chunk.data);
+    seq = chunk.seq + 1;
+  }
+  const source = Buffer.concat(chunks).toString('utf8');
+  return sha256(source).startsWith(digest) ? source : undefined;
+}
+
+/**
+ * Finds policies in a workspace's object store, and among those that are given: each is loaded once. What lies in the
+ * store of one's own workspace was put there by an engine of it, and is trusted as the engine itself is.
+ */
+export function policyFinder(
+  connection: NatsConnection,
+  workspace: string,
+  given: readonly LoadedPolicy[] = [],
+): PolicyOf {
+  const found = new Map<string, LoadedPolicy>();
+  for (const policy of given) found.set(policy.digest.slice(0, DIGITS), policy);
+  return async (digest) => {
+    const key = digest.slice(0, DIGITS);
+    const known = found.get(key);
+    if (known !== undefined) return known;
+    const source = await storedSource(connection, workspace, digest);
+    if (source === undefined) return undefined;
+    const policy = loadBundle(source, { trusted: true });
+    found.set(key, policy);
+    return policy;
+  };
+}

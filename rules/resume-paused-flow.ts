@@ -1,0 +1,45 @@
+/**
+ * | wanted of a paused flow run | the pause                                  | opinion                                        |
+ * | --------------------------- | ------------------------------------------ | ---------------------------------------------- |
+ * | an end, CANCELLING          | any                                        | PASS                                           |
+ * | PENDING PAUSED              | any                                        | REJECT NOT_RESUMABLE                           |
+ * | RUNNING, by no claim        | in nobody's hands                          | REJECT NOT_RESUMABLE: nobody would go on       |
+ * | RUNNING SCHEDULED           | suspended, and no worker can find it       | REJECT NO_WORKER                               |
+ * | RUNNING SCHEDULED           | its time is over                           | REWRITE to FAILED: it was never resumed        |
+ * | RUNNING SCHEDULED           | anything else                              | PASS                                           |
+ */
+import { defineRule, pass, reject, rewrite } from './rule.ts';
+
+export const resumePausedFlow = defineRule({
+  name: 'resume-paused-flow',
+  summary: 'A paused flow run goes on while its pause lasts, where somebody can go on with it.',
+  on: ['flow', 'subflow', 'background'],
+  from: ['PAUSED'],
+  to: ['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED'],
+  needs: ['resume', 'inHands'],
+  may: ['reject', 'rewrite'],
+  judge: ({ from, to, kind, claim, asked }, { resume, inHands, nowMs }) => {
+    if (from?.type !== 'PAUSED' || asked === 'CRASHED') return pass();
+    if (to.type === 'PENDING' || to.type === 'PAUSED') {
+      return reject('NOT_RESUMABLE', `a paused run cannot become ${to.type}`);
+    }
+    if (to.type === 'RUNNING' && !claim && !inHands) {
+      return reject('NOT_RESUMABLE', 'no process has it in its hands to go on with it');
+    }
+    if (from.suspended === true && kind === 'flow' && !resume.byWorker) {
+      return reject('NO_WORKER', `no worker could find the ${from.name.toLowerCase()} run to go on with it`);
+    }
+    if (from.timeoutAtMs === undefined || from.timeoutAtMs > nowMs) return pass();
+    return rewrite(neverResumed(from.suspended === true), 'its pause has timed out and can no longer be resumed');
+  },
+});
+
+/** How a run ends that nobody resumed in time. */
+export const neverResumed = (
+  suspended: boolean,
+): { readonly type: 'FAILED'; readonly name: string; readonly message: string; readonly retriable: false } => ({
+  type: 'FAILED',
+  name: 'Failed',
+  message: `the flow run was ${suspended ? 'suspended' : 'paused'} and never resumed`,
+  retriable: false,
+});

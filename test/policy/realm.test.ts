@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { createRealm } from '../../engine/policy/realm.ts';
+
+const realm = createRealm();
+const run = (code: string): unknown => realm.run(`'use strict'; ${code}`, 'test.js');
+
+describe('in the realm of rules', () => {
+  test.each([
+    'new Date()',
+    'Date()',
+    'Date.now()',
+    'new Date(2026, 1)',
+    "new Date('2026-01-01T10:00')",
+    "Date.parse('1 Jan 2026')",
+    'new Date(0).getHours()',
+    'new Date(0).setMinutes(3)',
+    'new Date(0).getTimezoneOffset()',
+    'new Date(0).toString()',
+    'Intl.DateTimeFormat().format()',
+    'new Intl.DateTimeFormat().formatToParts()',
+    'Math.random()',
+    'crypto.randomUUID()',
+    'performance.now()',
+    'setTimeout(() => 1)',
+    'setInterval(() => 1)',
+    'setImmediate(() => 1)',
+    'queueMicrotask(() => 1)',
+    "fetch('http://localhost')",
+    "require('node:fs')",
+    'process.env',
+    'new SharedArrayBuffer(8)',
+    'new WeakRef({})',
+    'new FinalizationRegistry(() => 1)',
+    'WebAssembly.Module',
+    "eval('1')",
+    "new Function('return 1')()",
+    "(() => 1).constructor('return 1')()",
+    "globalThis.constructor.constructor('return 1')()",
+  ])('%s throws', (code) => {
+    expect(() => run(code)).toThrow();
+  });
+
+  test.each<[string, unknown]>([
+    ["new Date('2026-01-01T10:00Z').getUTCHours()", 10],
+    ["new Date('2026-01-01').toISOString()", '2026-01-01T00:00:00.000Z'],
+    ['new Date(7) - 0', 7],
+    ['Date.UTC(2026, 0, 1)', 1767225600000],
+    ['new Date(0) instanceof Date && new Date(0).constructor === Date', true],
+    ["new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Tokyo', hour: '2-digit' }).format(new Date(0))", '09'],
+    // The machine's own zone and language are not asked.
+    ["new Intl.DateTimeFormat(undefined, { hour: '2-digit', hour12: false }).format(new Date(3600000))", '01'],
+    ['new Date(0).toLocaleDateString()', '1/1/1970'],
+    ['(1234.5).toLocaleString()', '1,234.5'],
+    ['JSON.stringify([...new Set([1, 2])])', '[1,2]'],
+    ['structuredClone === undefined ? 1 : 2'.replace('structuredClone', 'globalThis.structuredClone'), 1],
+  ])('%s is %j', (code, value) => {
+    expect(run(code)).toEqual(value);
+  });
+
+  test('what is given is a frozen copy of the realm’s own kind', () => {
+    const given = { list: [{ deep: 1 }] };
+    const copy = realm.admit(given);
+    expect(copy).toEqual(given);
+    expect(Object.getPrototypeOf(copy)).not.toBe(Object.prototype);
+    expect(Object.isFrozen(copy.list[0])).toBe(true);
+    const change = run('(given) => { given.list[0].deep = 2; }') as (given: unknown) => void;
+    expect(() => {
+      change(copy);
+    }).toThrow('read only');
+  });
+});
