@@ -13,7 +13,7 @@ export const failAsCancelled = defineRule({
   name: 'fail-as-cancelled',
   summary: 'A call that fails while its flow run is being cancelled is cancelled too, and not retried.',
   on: ['task', 'subflow'],
-  from: ['RUNNING'],
+  from: ['RUNNING', 'PAUSED'],
   to: ['FAILED'],
   needs: ['flow'],
   may: ['rewrite'],

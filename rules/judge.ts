@@ -180,12 +180,17 @@ export class ImpureRule extends Error {}
 
 type Asked = Opinion | { readonly type: 'ERROR'; readonly why: string; readonly code: 'RULE_ERROR' | 'RULE_IMPURE' };
 
+/** What begins or goes on can wait. An end has happened, or somebody waits for it: held, it would be asked for again for ever. */
+const HOLDABLE: readonly StateType[] = ['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED'];
+
 function ask(rule: Rule, transition: Transition, facts: Facts): Asked {
   try {
     const opinion: unknown = rule.judge(transition, facts);
-    return isOpinion(opinion, facts.nowMs)
-      ? opinion
-      : { type: 'ERROR', why: 'the rule returned something that is no opinion', code: 'RULE_ERROR' };
+    if (!isOpinion(opinion, facts.nowMs)) {
+      return { type: 'ERROR', why: 'the rule returned something that is no opinion', code: 'RULE_ERROR' };
+    }
+    if (opinion.type !== 'HOLD' || HOLDABLE.includes(transition.to.type)) return opinion;
+    return { type: 'ERROR', why: `the rule would hold a run that is to be ${transition.to.type}`, code: 'RULE_ERROR' };
   } catch (error) {
     if (error instanceof ImpureRule) return { type: 'ERROR', why: error.message.slice(0, 500), code: 'RULE_IMPURE' };
     return { type: 'ERROR', why: `the rule threw: ${shown(error)}`.slice(0, 500), code: 'RULE_ERROR' };

@@ -19,7 +19,8 @@ export const resumePausedFlow = defineRule({
   needs: ['resume', 'inHands'],
   may: ['reject', 'rewrite'],
   judge: ({ from, to, kind, claim, asked }, { resume, inHands, nowMs }) => {
-    if (from?.type !== 'PAUSED' || asked === 'CRASHED') return pass();
+    // What another rule made of an end is not a resumption.
+    if (from?.type !== 'PAUSED' || (asked !== undefined && asked !== to.type)) return pass();
     if (to.type === 'PENDING' || to.type === 'PAUSED') {
       return reject('NOT_RESUMABLE', `a paused run cannot become ${to.type}`);
     }

@@ -5,6 +5,9 @@ import { pass, rewrite, type Facts, type Opinion } from './rule.ts';
 
 type Known = Pick<Facts, 'retry' | 'chance'> & { readonly nowMs: EpochMs };
 
+/** Nothing of it is at work that could have failed: it has timed out. */
+export const isSuspended = (from: State | undefined): boolean => from?.type === 'PAUSED' && from.suspended === true;
+
 /** A failure becomes a later attempt, or stands. */
 export function retryOpinion(to: State, { retry, chance, nowMs }: Known): Opinion {
   if (to.type !== 'FAILED' || retry.retriesMax === 0) return pass();

@@ -58,6 +58,8 @@ export type SlotFact = {
   readonly wanted: number;
   /** Slots that other runs hold. */
   readonly used: number;
+  /** Slots that this run holds already; absent: none. */
+  readonly mine?: number;
   /**
    * Of these, slots that do not come back before this wait, or another one for the same limit, is over: flow runs hold
    * them that wait for what waits. 0 unless an ancestor of this run is one of them.

@@ -14,9 +14,12 @@ export function usedOf({ rate, used }: SlotFact, nowMs: EpochMs): number {
 
 export const fits = (slot: SlotFact, nowMs: EpochMs): boolean => usedOf(slot, nowMs) + slot.wanted <= roomOf(slot);
 
+/** What it needs of the limit it has: nobody comes before it, however full the limit is. */
+export const isHolder = ({ mine = 0, wanted }: SlotFact): boolean => mine >= wanted;
+
 /** It is set, and others wait for it or hold so much that this run does not fit. */
 export const isFull = (slot: SlotFact, nowMs: EpochMs): boolean =>
-  slot.slotsMax !== undefined && (slot.ahead > 0 || !fits(slot, nowMs));
+  slot.slotsMax !== undefined && !isHolder(slot) && (slot.ahead > 0 || !fits(slot, nowMs));
 
 /** When a rate limit has room for what is wanted; undefined when that is not a question of time. */
 export function roomAtMs(slot: SlotFact): EpochMs | undefined {

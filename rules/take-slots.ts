@@ -7,7 +7,7 @@
  * | one is full, or others wait for it, and cancels new ones  | REWRITE to CANCELLED                                       |
  * | one is full, and cancels those that run                   | HOLD until its slots are free, and EVICT who runs longest  |
  * | one is full, or others wait for it                        | HOLD until its slots are free, or have come back by time   |
- * | all have room                                             | PASS, and CLAIM the slots: all of them or none             |
+ * | all have room, or the run has its slots already           | PASS, and CLAIM the slots: all of them or none             |
  *
  * The limit of a deployment is taken from PENDING on, the others for RUNNING. A run that has run before (a retry, a resumed
  * pause) is not new: it waits.
@@ -16,7 +16,7 @@ import type { RunId } from '../protocol/ids.ts';
 import type { SlotWish } from '../protocol/proposals.ts';
 import { isTerminal } from '../protocol/states.ts';
 import { defineRule, hold, pass, reject, rewrite, type Facts, type Opinion, type SlotFact } from './rule.ts';
-import { fits, isFull, roomAtMs, roomOf, usedOf } from './slots.ts';
+import { fits, isFull, isHolder, roomAtMs, roomOf, usedOf } from './slots.ts';
 import { FROM_ANY } from './state-sets.ts';
 
 export const takeSlots = defineRule({
@@ -30,18 +30,19 @@ export const takeSlots = defineRule({
   judge: ({ from, to, reason }, { slots, attempt, nowMs }) => {
     const set = slots.filter((slot) => slot.slotsMax !== undefined && (to.type === 'RUNNING' || slot.from === to.type));
     if (set.length === 0) return pass();
-    const never = set.find((slot) => slot.slotsMax !== 0 && slot.wanted > roomOf(slot));
+    const lacking = set.filter((slot) => !isHolder(slot));
+    const never = lacking.find((slot) => slot.slotsMax !== 0 && slot.wanted > roomOf(slot));
     if (never !== undefined) {
       return reject(
         'NEVER_FITS',
         `${String(never.wanted)} slots of ${nameOf(never)} are asked for, it has ${String(never.slotsMax)}`,
       );
     }
-    const stuck = set.find(isStuck);
+    const stuck = lacking.find(isStuck);
     if (stuck !== undefined) {
       return reject('DEADLOCK', `the slots of ${nameOf(stuck)} are held by a run that waits for this one`);
     }
-    const full = set.filter((slot) => isFull(slot, nowMs));
+    const full = lacking.filter((slot) => isFull(slot, nowMs));
     // What has run before, or goes on after its end, waits for its slot: an end is not changed without a reason.
     const isNew = attempt === 0 && (!isTerminal(from) || reason !== undefined);
     return full.length === 0
@@ -60,8 +61,7 @@ function whenFull(
     const message = `the limit ${nameOf(closed)} was full`;
     return rewrite({ type: 'CANCELLED', name: 'Cancelled', message }, reasonOf(closed, nowMs));
   }
-  // One run may hold slots of several of the limits.
-  const evict = [...new Set(full.flatMap((slot) => evictions(slot, nowMs)))];
+  const evict = evictionsFor(full, nowMs);
   // Those that come later wait for the first in the queue, whatever the time.
   const untilMs = Math.max(...full.map((slot) => (slot.ahead > 0 ? 0 : (roomAtMs(slot) ?? 0))));
   return hold(
@@ -75,9 +75,22 @@ function whenFull(
   );
 }
 
-/** Who has to go so that the first in the queue fits, longest first; those that are going already count as gone. */
-function evictions(slot: SlotFact, nowMs: Facts['nowMs']): readonly RunId[] {
-  if (slot.onFull !== 'cancel-running' || slot.ahead > 0 || fits(slot, nowMs)) return [];
+/** Nobody is cancelled for a run that would wait all the same: for another limit, behind others, or at a closed one. */
+function evictionsFor(full: readonly SlotFact[], nowMs: Facts['nowMs']): readonly RunId[] {
+  const evict = new Set<RunId>();
+  for (const slot of full) {
+    const runs = evictions(slot, nowMs);
+    if (runs === undefined) return [];
+    // One run may hold slots of several of the limits.
+    for (const run of runs) evict.add(run);
+  }
+  return [...evict];
+}
+
+/** Who has to go so that it fits, longest first; those that are going already count as gone. Undefined: it would not. */
+function evictions(slot: SlotFact, nowMs: Facts['nowMs']): readonly RunId[] | undefined {
+  if (slot.onFull !== 'cancel-running' || slot.ahead > 0 || slot.slotsMax === 0) return undefined;
+  if (fits(slot, nowMs)) return [];
   let missing = slot.used + slot.wanted - roomOf(slot);
   const evict: RunId[] = [];
   for (const { slots, isEnding } of slot.holders ?? []) if (isEnding) missing -= slots;
@@ -87,7 +100,7 @@ function evictions(slot: SlotFact, nowMs: Facts['nowMs']): readonly RunId[] {
     missing -= slots;
     evict.push(run);
   }
-  return evict;
+  return missing > 0 ? undefined : evict;
 }
 
 const REASONS_SHOWN = 3;

@@ -325,6 +325,7 @@ export class FlowRun implements Call {
     const { state, reason } = order;
     switch (state.type) {
       case 'PAUSED':
+        if (this.#isTaken(order)) this.#fence('it is suspended, and goes on in another process');
         return;
       case 'CANCELLING':
         this.#cancel(cancelled(this.#whose(), reason ?? state.message));

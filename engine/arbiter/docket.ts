@@ -7,7 +7,7 @@
 import type { ProposalId } from '../../protocol/ids.ts';
 import { ENGINE, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
-import type { Timer, Workspace } from '../fold/workspace.ts';
+import type { Run, Timer, Workspace } from '../fold/workspace.ts';
 import type { BatchRead } from './door.ts';
 import { clockProposal, type TimerWatch } from './timers.ts';
 import { touchAll, wakeable } from './wake.ts';
@@ -58,9 +58,7 @@ export class Docket {
   /** What waits for a time or a slot may not have to wait under another policy, or for something else. */
   hearHeldAgain(): void {
     touchAll(this.#workspace);
-    for (const [id, { waits }] of this.#workspace.held.entries()) {
-      if (waits.type === 'TIME') this.#woken.push(id as ProposalId);
-    }
+    for (const [id] of this.#workspace.held.entries()) this.#woken.push(id as ProposalId);
   }
 
   /** Takes in what the last ruling set free and which timers it set. */
@@ -138,8 +136,10 @@ export class Docket {
       for (const id of this.#workspace.open.of(flow)) {
         const run = this.#workspace.runs.get(id);
         if (run === undefined || this.#refusedEnds.has(id)) continue;
+        // What waits is heard again when its wait is over.
+        if (this.#workspace.held.get(endId(run)) !== undefined) continue;
         yield {
-          id: `cascade/${id}/${String(run.version)}` as ProposalId,
+          id: endId(run),
           kind: run.kind,
           run: run.id,
           by: ENGINE,
@@ -191,6 +191,8 @@ export class Docket {
 
 /** What is said to a run whose slots others need. */
 const EVICTED: State = { type: 'CANCELLING', name: 'Cancelling', message: 'others need its slots' };
+
+const endId = ({ id, version }: Run): ProposalId => `cascade/${id}/${String(version)}` as ProposalId;
 
 /** How a call ends whose flow run ended before it. */
 function endOf(parent: State): State {

@@ -47,10 +47,10 @@ const gatherers: Gatherers = {
   flow: ({ workspace, proposal, run }) => {
     const parent = parentOf(workspace, proposal, run);
     if (parent === undefined) return undefined;
-    // A cancel of the flow run at the top is meant for all under it, before they have noticed it themselves.
+    // A cancel or a pause of the flow run at the top is meant for all under it, before they have noticed it themselves.
     const top = workspace.runs.get(rootOf(parent.id)) ?? parent;
-    const isCancelled = parent.state.type === 'RUNNING' && top.state.type === 'CANCELLING';
-    const { type } = isCancelled ? top.state : parent.state;
+    const isStopped = top.state.type === 'CANCELLING' || top.state.type === 'PAUSED';
+    const { type } = parent.state.type === 'RUNNING' && isStopped ? top.state : parent.state;
     return { type, round: parent.round };
   },
   ran: ({ run }) => run?.ran,
@@ -148,6 +148,7 @@ function slotFact(asked: Asked, wish: SlotWish, from: SlotFact['from']): SlotFac
   const key = limitKey(wish);
   const row = workspace.limitOf(wish);
   const onFull = row?.onFull ?? 'enqueue';
+  const mine = run === undefined ? 0 : slotsOf(run, key);
   const ahead = aheadOf(workspace, proposal, key);
   const before = (workspace.queues.get(key) ?? []).slice(0, ahead);
   const isNested = slotsOfAncestors(workspace, [proposal], key) > 0;
@@ -162,7 +163,8 @@ function slotFact(asked: Asked, wish: SlotWish, from: SlotFact['from']): SlotFac
       : { rate: { everyMs: row.everyMs, emptyAtMs: row.emptyAtMs ?? (0 as EpochMs) } }),
     ...(onFull === 'cancel-running' ? { holders: holdersOf(workspace, key, proposal.run) } : {}),
     wanted: slots,
-    used: (row?.used ?? 0) - (run === undefined ? 0 : slotsOf(run, key)),
+    used: (row?.used ?? 0) - mine,
+    ...(mine === 0 ? {} : { mine }),
     heldByAncestors: isNested ? slotsStuck(workspace, proposal, key) : 0,
     ahead,
     wantedAhead: isNested ? Math.max(0, ...before.map((id) => wishOf(workspace, id, key))) : 0,

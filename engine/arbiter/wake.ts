@@ -26,9 +26,10 @@ export function wakeable(workspace: Workspace): readonly ProposalId[] {
 /** For a new incarnation, which cannot know what its predecessor, or an undo, left to be woken. */
 export function touchAll(workspace: Workspace): void {
   for (const [limit] of workspace.queues.entries()) workspace.touched.limits.add(limit);
-  for (const [, { proposal }] of workspace.held.entries()) {
+  for (const [, { proposal, waits }] of workspace.held.entries()) {
     const flow = parentId(proposal.run);
     if (flow !== '') workspace.touched.flows.add(flow as RunId);
+    else if (waits.type === 'FLOW') workspace.touched.flows.add(proposal.run);
   }
 }
 
@@ -38,10 +39,14 @@ function isReady(workspace: Workspace, id: ProposalId): boolean {
   if (held?.waits.type !== 'SLOTS') return false;
   const { limits } = held.waits;
   return (
-    limits.some((wish) => isHopeless(workspace, held.proposal, wish)) ||
+    limits.some((wish) => isHopeless(workspace, held.proposal, wish) || mayEvict(workspace, id, wish)) ||
     limits.every((wish) => workspace.queues.get(limitKey(wish))?.[0] === id && hasRoom(workspace, wish))
   );
 }
+
+/** First in a limit that cancels those that run: who has to go is told by judging. */
+const mayEvict = (workspace: Workspace, id: ProposalId, wish: SlotWish): boolean =>
+  workspace.limitOf(wish)?.onFull === 'cancel-running' && workspace.queues.get(limitKey(wish))?.[0] === id;
 
 /** Whether a rate limit has room by now is told by judging. */
 function hasRoom(workspace: Workspace, wish: SlotWish): boolean {
@@ -65,11 +70,15 @@ function isHopeless(workspace: Workspace, proposal: TransitionProposal, wish: Sl
 function heldByState(workspace: Workspace, flow: RunId): readonly ProposalId[] {
   const ids = workspace.heldUnder.of(rootOf(flow));
   if (ids.size === 0) return [];
-  const running = workspace.runs.get(flow)?.state.type === 'RUNNING';
+  const type = workspace.runs.get(flow)?.state.type;
+  const isRoot = parentId(flow) === '';
   return ([...ids] as ProposalId[]).filter((id) => {
     const held = workspace.held.get(id);
     if (held === undefined) return false;
     if (held.proposal.run === flow) return true;
-    return parentId(held.proposal.run) === flow && running === (held.waits.type === 'FLOW');
+    const waitsForFlow = held.waits.type === 'FLOW';
+    // A pause at the top holds all under it.
+    if (parentId(held.proposal.run) !== flow) return isRoot && waitsForFlow && type !== 'PAUSED';
+    return type === 'RUNNING' ? waitsForFlow : type === 'PAUSED' ? !waitsForFlow : true;
   });
 }

@@ -28,7 +28,9 @@ export function parkHeld(
       break;
     case 'SLOTS':
       for (const wish of waits.limits) enqueue(workspace, limitKey(wish), id, { priority, at: first });
-      for (const evicted of waits.evict ?? []) workspace.evictions.set(evicted, true);
+      for (const evicted of waits.evict ?? []) {
+        if ((workspace.runs.get(evicted)?.slots.length ?? 0) > 0) workspace.evictions.set(evicted, true);
+      }
       if (waits.untilMs !== undefined) {
         workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.untilMs, run, timer: 'held', version: 0, proposal: id });
       }

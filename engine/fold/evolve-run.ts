@@ -66,9 +66,10 @@ function newSlots(workspace: Workspace, before: Run, state: State, ruling: Rulin
   if (!holdsSlots(state)) return NO_SLOTS;
   const claimed = ruling.claims?.find((claim) => claim.type === 'SLOTS')?.slots ?? NO_SLOTS;
   const held = claimed.filter((wish) => {
-    const everyMs = workspace.limitOf(wish)?.everyMs;
-    if (everyMs !== undefined) takeRate(workspace, wish, everyMs, ruling.atMs);
-    return everyMs === undefined;
+    const limit = workspace.limitOf(wish);
+    if (limit?.everyMs !== undefined) takeRate(workspace, wish, limit.everyMs, ruling.atMs);
+    // What is not bounded is not counted: it could not be given back.
+    return limit !== undefined && limit.everyMs === undefined;
   });
   return held.length === 0 ? NO_SLOTS : held;
 }
@@ -145,7 +146,7 @@ function waiting(base: Run, before: Run, { ruling, proposal, state }: Move): Run
   const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
   const fenced = fences(before, proposal, state);
   const resumes = again && proposal.to.type === 'CRASHED';
-  const retries = again && !resumes && before.state.type === 'RUNNING';
+  const retries = again && !resumes && isUnderWay(before);
   const { session, endedMs: _, end: __, pauses, ...open } = base;
   const keepsPauses = pauses !== undefined && !retries && !isTerminal(before.state);
   return {

@@ -6,7 +6,7 @@
  *    asker's record. There is no clean-up elsewhere.
  */
 import { sha256, type Segment } from '../../protocol/segment.ts';
-import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
+import { later, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
 import {
   ENGINE,
   proposalId,
@@ -15,7 +15,15 @@ import {
   type PolicySet,
   type WorkspaceEvent,
 } from '../../protocol/proposals.ts';
-import { stateAfter, type Entry, type EpochEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
+import {
+  decidingEntry,
+  stateAfter,
+  type Entry,
+  type EpochEntry,
+  type Position,
+  type RejectCode,
+  type Ruling,
+} from '../../protocol/rulings.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun, timerKey } from './evolve-run.ts';
 import type { Session, Workspace } from './workspace.ts';
@@ -86,7 +94,7 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   workspace.meta = { ...meta, rulings: meta.rulings + 1 };
   rememberAsker(workspace, ruling, at);
   const { proposal } = ruling;
-  if (proposal.by === ENGINE) ringOut(workspace, proposal.id);
+  if (proposal.by === ENGINE) ringOut(workspace, ruling);
   if (proposal.by === ENGINE && proposal.id.startsWith('evict/') && proposal.kind !== 'workspace') {
     workspace.evictions.delete(proposal.run);
   }
@@ -107,13 +115,40 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   if (ruling.outcome === 'held' && ruling.waits !== undefined) parkHeld(workspace, proposal, ruling, ruling.waits, at);
 }
 
-/** A timer that rang leaves by the ruling on what the clock proposed, whatever the ruling is. Sessions have any name. */
-function ringOut(workspace: Workspace, id: string): void {
+/**
+ * A timer that rang leaves by the ruling on what the clock proposed; if a rule refused that, it rings again later, for
+ * nobody else would ask. Sessions have any name.
+ */
+function ringOut(workspace: Workspace, { proposal: { id }, outcome, trail, atMs }: Ruling): void {
   if (!id.startsWith('clock/')) return;
-  const [, run = '', version, timer = ''] = id.split('/');
-  const key = timerKey(run as RunId, timer);
-  if (workspace.timers.get(key)?.version === Number(version)) workspace.timers.delete(key);
+  const [, run = '', version, name = ''] = id.split('/');
+  const key = timerKey(run as RunId, name);
+  const timer = workspace.timers.get(key);
+  if (timer?.version !== Number(version)) return;
+  const code = outcome === 'rejected' ? decidingEntry(trail)?.code : undefined;
+  if (code === undefined || isPast(code)) {
+    workspace.timers.delete(key);
+    return;
+  }
+  const tries = (timer.tries ?? 0) + 1;
+  const dueAtMs = later(atMs, Math.min(AGAIN_AFTER_MS * 2 ** (tries - 1), AGAIN_AT_MOST_MS));
+  workspace.setTimer(key, { ...timer, dueAtMs, tries });
 }
+
+/** What the clock asked for is not wanted any more: the run has moved on. Refused otherwise, it is asked for again. */
+const isPast = (code: RejectCode): boolean =>
+  [
+    'STALE',
+    'DUPLICATE',
+    'ALREADY_ENDED',
+    'ALREADY_PENDING',
+    'NOT_IN_LIFECYCLE',
+    'NOT_SCHEDULED',
+    'RESULT_KEPT',
+  ].includes(code);
+
+const AGAIN_AFTER_MS = 30_000;
+const AGAIN_AT_MOST_MS = 3_600_000;
 
 /** So that the same proposal, should it come again, is answered with this ruling. */
 function rememberAsker(workspace: Workspace, { proposal, atMs }: Ruling, at: Position): void {
@@ -147,7 +182,7 @@ function forgetAnswers(workspace: Workspace, name: string, { low }: Session, unt
 function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occasion): void {
   switch (event.type) {
     case 'LIMIT_SET':
-      setLimit(workspace, event);
+      setLimit(workspace, event, occasion.atMs);
       touchLimit(workspace, event.limit);
       break;
     case 'LIMIT_REMOVED': {
@@ -168,15 +203,33 @@ function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occa
   }
 }
 
-function setLimit(workspace: Workspace, { limit, slotsMax, slotsPerSecond, onFull }: LimitSet): void {
-  const { used = 0, emptyAtMs } = workspace.limits.get(limit) ?? {};
+function setLimit(workspace: Workspace, { limit, slotsMax, slotsPerSecond, onFull }: LimitSet, atMs: EpochMs): void {
+  const { used = 0, everyMs: was, emptyAtMs = 0 as EpochMs } = workspace.limits.get(limit) ?? {};
+  const everyMs = slotsPerSecond === undefined ? undefined : 1000 / slotsPerSecond;
   workspace.limits.set(limit, {
     slotsMax,
     used,
     ...(onFull === undefined ? {} : { onFull }),
-    ...(slotsPerSecond === undefined ? {} : { everyMs: 1000 / slotsPerSecond, emptyAtMs: emptyAtMs ?? (0 as EpochMs) }),
+    ...(everyMs === undefined ? {} : { everyMs, emptyAtMs: rescaled(emptyAtMs, { was, everyMs, atMs }) }),
   });
+  if (was === undefined || was === everyMs) return;
+  for (const [key, row] of [...workspace.limits.entries()]) {
+    if (!key.startsWith(`${limit}[`) || row.slotsMax !== undefined || row.emptyAtMs === undefined) continue;
+    const { emptyAtMs: emptyMs, ...rest } = row;
+    if (everyMs !== undefined)
+      workspace.limits.set(key, { ...rest, emptyAtMs: rescaled(emptyMs, { was, everyMs, atMs }) });
+    else if (rest.used > 0) workspace.limits.set(key, rest);
+    else workspace.limits.delete(key);
+  }
 }
+
+type Rescaling = { readonly was: number | undefined; readonly everyMs: number; readonly atMs: EpochMs };
+
+/** As many slots as before have yet to come back, at the new rate. */
+const rescaled = (emptyAtMs: EpochMs, { was, everyMs, atMs }: Rescaling): EpochMs =>
+  was === undefined || was === everyMs || emptyAtMs <= atMs
+    ? emptyAtMs
+    : ((atMs + ((emptyAtMs - atMs) * everyMs) / was) as EpochMs);
 
 /** What changes a limit changes it for all its keys. */
 function touchLimit(workspace: Workspace, limit: string): void {

@@ -127,6 +127,8 @@ export type Timer = {
   /** The version of the run that the timer belongs to; of a held proposal's timer, its id instead. */
   readonly version: number;
   readonly proposal?: ProposalId;
+  /** How often what it asked for was refused. */
+  readonly tries?: number;
 };
 
 export type Meta = {

@@ -146,6 +146,14 @@ test('write-a-rule, with an engine: refused, explained, tried in the shadow, put
   const checked = await folder.assent('policy', 'check', 'policy.ts');
   expect(checked.split('\n').filter((row) => row.startsWith('    workspace'))).toEqual(rows);
 
+  const [, rule = ''] = filesOf('docs/guides/write-a-rule.md').find(([name]) => name === 'name-your-team.ts') ?? [];
+  folder.write('name-your-team.ts', rule.replace(/return reject\(.*/, "throw new Error('oh no');"));
+  const mistaken = await folder
+    .assent('policy', 'check', 'policy.ts')
+    .catch((error: unknown) => (error as { stdout: string }).stdout);
+  expect(readText('docs/guides/write-a-rule.md')).toContain(mistaken);
+  folder.write('name-your-team.ts', rule);
+
   const server = folder.server('--policy', './policy.ts');
   await server.noted(await inForce());
   await server.noted('is ready');
@@ -165,7 +173,6 @@ test('write-a-rule, with an engine: refused, explained, tried in the shadow, put
   expect(shadow).toMatch(/^name-your-team +2 +1 +– +1 +– +– +1$/m);
   expect(shadow).toContain("name-your-team would have rejected it (NO_TEAM): 'report' has no tag team:…");
 
-  const [, rule = ''] = filesOf('docs/guides/write-a-rule.md').find(([name]) => name === 'name-your-team.ts') ?? [];
   folder.write('policy.ts', enforced);
   folder.write('name-your-team.ts', rule.replace("return reject('NO_TEAM'", 'return reject(String(Math.random())'));
   await server.noted('the policy in force stays, policy.ts is not valid: name-your-team.ts:13:');
@@ -188,6 +195,15 @@ test('business-hours, with an engine: what is urgent is done at night, the rest 
   const why = await folder.assent('why', list[0].run);
   expect(why).toContain('    HELD by business-hours: the office is closed.\n');
   expect(why).toMatch(/^ {4}It is judged again at .*; business-hours lets it pass then, if nothing has changed\.$/m);
+}, 60_000);
+
+test('budget-per-tenant, with an engine: each tenant has spent what the guide says', async () => {
+  const guide = readText('docs/guides/budget-per-tenant.md');
+  const folder = new Folder('docs/guides/budget-per-tenant.md');
+  await folder.server('--policy', './budget-per-tenant.ts').noted('is ready');
+  expect(guide).toContain(await folder.assent('limits', 'set', 'model-calls', '3', '--per-second', '0.01667'));
+  await folder.node('spend.ts');
+  expect(guide).toContain(await folder.assent('limits', 'ls'));
 }, 60_000);
 
 test('dead-mans-switch goes off, and is in the list', async () => {

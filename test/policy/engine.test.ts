@@ -194,6 +194,24 @@ test('an engine that cannot find the source of its policy does not start, says w
   expect((await policyOf(second.engine)).history.map(({ core }) => core)).toEqual([true, false, true]);
 });
 
+test.each([
+  ['is of a later format', '({ format: 2 })', 'one of a later version'],
+  ['is no script', 'this is none', 'Unexpected identifier'],
+  ['throws', "throw new Error('not today')", 'not today'],
+])('an engine whose policy %s does not start, says why, and takes another one', async (_, source, why) => {
+  const dataDir = folder();
+  const first = await start({ dataDir, policies: writeModule(refusing('bad')) });
+  const { policy } = await policyOf(first.engine);
+  await first.stop();
+  // What a later engine would have left: a ledger that names a bundle which this one cannot load.
+  const lines = await ledgerWith(dataDir, policy, source);
+  expect(lines).toBeGreaterThan(0);
+  await expect(start({ dataDir })).rejects.toThrow(new RegExp(`cannot be loaded: .*${why}.*POLICY_MISSING`));
+  const second = await start({ dataDir, policies: 'core' });
+  expect(await begin(await sessionOf(dataDir), 'bad')).toMatchObject({ outcome: 'accepted' });
+  expect((await policyOf(second.engine)).history.map(({ core }) => core)).toEqual([true, false, true]);
+});
+
 test('an invalid module keeps the engine from starting, and says where it is wrong', async () => {
   const policies = writeModule(moduleWith('return Math.random();'));
   await expect(start({ dataDir: folder(), policies })).rejects.toThrow(

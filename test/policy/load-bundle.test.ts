@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBundle } from '../../engine/policy/load-bundle.ts';
+import { importIn } from '../../engine/policy/imports.ts';
 import { bundleCore, bundlePolicy } from '../../engine/policy/bundle.ts';
 import { corePolicy, policiesOf } from '../../engine/policy/loaded-policy.ts';
 import { judge, type Verdict } from '../../rules/judge.ts';
@@ -145,5 +146,53 @@ export default definePolicies({
 
   test('nobody is asked where there is but one', async () => {
     expect((await load('return pass();')).select).toBeUndefined();
+  });
+});
+
+describe('a source that imports', () => {
+  test.each([
+    "import('x')",
+    "import ('x')",
+    "import\n('x')",
+    "import\ufeff\u2028('x')",
+    "import/**/('x')",
+    "import /* ** / */ // y (\n ('x')",
+    "import <!-- y\n('x')",
+    "import\n--> y\r('x')",
+    "import.source('x')",
+    "import . defer /**/ ('x')",
+    "`${import('x')}`",
+    "[...import('x')]",
+  ])('%j is found', (text) => {
+    expect(importIn(`let a = 1;\n${text}`)).toBe(2);
+  });
+
+  test.each([
+    'important(1)',
+    "const flow = 'import.daily'",
+    'reimport(1)',
+    '$import(1)',
+    "import 'x'",
+    '// imports (all)',
+    `import ${'/**/'.repeat(50_000)} x`,
+    `import ${'// y '.repeat(50_000)} x`,
+  ])('%j has none', (text) => {
+    expect(importIn(text)).toBeUndefined();
+  });
+
+  test('is not run', () => {
+    const source = "import('x').catch((error) => error.constructor.constructor('return process')()); ({ format: 1 })";
+    expect(() => loadBundle(source, { trusted: true })).toThrow('line 1: it imports');
+  });
+});
+
+describe('what a rule may hold', () => {
+  test.each(['COMPLETED', 'FAILED', 'CRASHED', 'CANCELLING', 'CANCELLED'])('is not that a run is %s', async (to) => {
+    const { source } = await bundlePolicy(
+      writeModule(moduleWith('return pass();').replace("to: ['RUNNING']", `to: ['RUNNING', '${to}']`)),
+    );
+    expect(() => loadBundle(source, { trusted: true })).toThrow(
+      `the rule 'house-rule' may hold, so it cannot govern what goes to ${to}`,
+    );
   });
 });

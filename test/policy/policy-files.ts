@@ -18,7 +18,7 @@ export const moduleWith = (body: string, more = ''): string => `
 import { before, definePolicies, defineRule, hold, pass, reject, rewrite } from 'assent/rules';
 const houseRule = defineRule({
   name: 'house-rule', summary: 'What this house wants.',
-  on: ['flow'], from: ['NONE', 'RUNNING'], to: ['RUNNING', 'COMPLETED'], needs: ['run'], may: ['reject', 'hold'],
+  on: ['flow'], from: ['NONE', 'RUNNING'], to: ['RUNNING'], needs: ['run'], may: ['reject', 'hold'],
   judge: (transition, facts) => {
     const { run, nowMs } = facts;
     ${body}

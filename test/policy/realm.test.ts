@@ -12,6 +12,11 @@ describe('in the realm of rules', () => {
     'new Date(2026, 1)',
     "new Date('2026-01-01T10:00')",
     "Date.parse('1 Jan 2026')",
+    "new Date('Jan-01-2020')",
+    "new Date('2026-01-01 10:00Z')",
+    "new Date({ toString: () => '2020/01/01' })",
+    "new Date({ [Symbol.toPrimitive]: () => '2020/01/01' })",
+    "Date.parse({ toString: () => '2020/01/01' })",
     'new Date(0).getHours()',
     'new Date(0).setMinutes(3)',
     'new Date(0).getTimezoneOffset()',
@@ -32,6 +37,7 @@ describe('in the realm of rules', () => {
     'new WeakRef({})',
     'new FinalizationRegistry(() => 1)',
     'WebAssembly.Module',
+    'new Proxy({}, {})',
     "eval('1')",
     "new Function('return 1')()",
     "(() => 1).constructor('return 1')()",
@@ -49,12 +55,45 @@ describe('in the realm of rules', () => {
     ["new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Tokyo', hour: '2-digit' }).format(new Date(0))", '09'],
     // The machine's own zone and language are not asked.
     ["new Intl.DateTimeFormat(undefined, { hour: '2-digit', hour12: false }).format(new Date(3600000))", '01'],
+    ["new Intl.DateTimeFormat('en', { timeZone: undefined }).resolvedOptions().timeZone", 'UTC'],
+    ['new Intl.DateTimeFormat([]).resolvedOptions().locale', 'en-US'],
+    ['new Intl.NumberFormat({}).resolvedOptions().locale', 'en-US'],
+    // A language that nobody knows gives way to the fixed one, not to the machine's.
+    ["new Intl.NumberFormat(['xx', 'de']).resolvedOptions().locale", 'de'],
+    ["new Intl.NumberFormat('xx').resolvedOptions().locale", 'en-US'],
+    ["(1234.5).toLocaleString([]) + (1234.5).toLocaleString('de')", '1,234.51.234,5'],
+    ["new Date(0).toLocaleString('en', { timeZone: undefined, hour: 'numeric' })", '12\u202fAM'],
+    ['new Date({ valueOf: () => 7 }).getTime() + new Date(new Date(7)).getTime()', 14],
+    ["new Date('2026-01-01T10:00:00.5+02:00').toISOString()", '2026-01-01T08:00:00.500Z'],
+    ["new Date('2026').getTime() === Date.UTC(2026)", true],
     ['new Date(0).toLocaleDateString()', '1/1/1970'],
     ['(1234.5).toLocaleString()', '1,234.5'],
     ['JSON.stringify([...new Set([1, 2])])', '[1,2]'],
     ['structuredClone === undefined ? 1 : 2'.replace('structuredClone', 'globalThis.structuredClone'), 1],
   ])('%s is %j', (code, value) => {
     expect(run(code)).toEqual(value);
+  });
+
+  /** `said` is what an error of the machine's own realm would give away. */
+  test.each([
+    ['what no text can be made of', 'const error = new Error(); error.name = Symbol(); try { said = error.stack; } catch (e) { said = e; }'],
+    [
+      'a stack that is full',
+      'const dig = () => { try { dig(); } catch {} try { new Error().stack; } catch (e) { if (!(e instanceof Error)) said = e; } }; dig();',
+    ],
+    [
+      'a limit of stacks that is set again',
+      `try { Error.stackTraceLimit = 9; } catch {} try { Object.defineProperty(Error, 'stackTraceLimit', { value: 9 }); } catch {}
+       const error = new RangeError(); error.name = Symbol(); Error.captureStackTrace?.(error); try { said = error.stack; } catch (e) { said = e; }`,
+    ],
+  ])('%s gives nothing of the machine away', (_, code) => {
+    expect(createRealm().run(`let said; ${code}; said === undefined`, 'test.js')).toBe(true);
+  });
+
+  test('the place of an error is known only where it is asked for', () => {
+    const place = (given: ReturnType<typeof createRealm>) => given.run("try { null.x } catch (e) { e.stack }", 'test.js');
+    expect(place(createRealm())).toBeUndefined();
+    expect(place(createRealm({ withPlaces: true }))).toContain('test.js:1:');
   });
 
   test('what is given is a frozen copy of the realm’s own kind', () => {

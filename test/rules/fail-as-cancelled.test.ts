@@ -3,7 +3,7 @@ import { STATE_TYPES } from '../../protocol/states.ts';
 import { failAsCancelled } from '../../rules/fail-as-cancelled.ts';
 import { facts, stateOf, testReach, transition } from './fixtures.ts';
 
-testReach(failAsCancelled, { on: ['task', 'subflow'], from: ['RUNNING'], to: ['FAILED'] });
+testReach(failAsCancelled, { on: ['task', 'subflow'], from: ['RUNNING', 'PAUSED'], to: ['FAILED'] });
 
 test.each(STATE_TYPES)('a call that fails while its flow run is %s', (type) => {
   const opinion = failAsCancelled.judge(transition('RUNNING', 'FAILED'), facts({ flow: { type, round: 0 } }));
