@@ -181,7 +181,7 @@ export class ImpureRule extends Error {}
 type Asked = Opinion | { readonly type: 'ERROR'; readonly why: string; readonly code: 'RULE_ERROR' | 'RULE_IMPURE' };
 
 /** What begins or goes on can wait. An end has happened, or somebody waits for it: held, it would be asked for again for ever. */
-const HOLDABLE: readonly StateType[] = ['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED'];
+export const HOLDABLE: readonly StateType[] = ['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED'];
 
 function ask(rule: Rule, transition: Transition, facts: Facts): Asked {
   try {

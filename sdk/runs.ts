@@ -3,7 +3,7 @@
  */
 import { hash } from 'node:crypto';
 import { AssentError } from '../protocol/errors.ts';
-import { idFrom, type RunId } from '../protocol/ids.ts';
+import { idFrom, type EpochMs, type RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
 import type { OnFull } from '../protocol/proposals.ts';
@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly pool?: string;
   /** The queue within the pool. Default: `'default'`. */
   readonly queue?: string;
+  /** When it is to start, as a Date or in milliseconds since 1970. Default: at once. */
+  readonly at?: Date | number;
   /** Two starts of one flow with the same key are one run. Default: every start is a run. */
   readonly key?: string;
 }
@@ -75,20 +77,29 @@ async function start(
   client: Client,
   flow: CallableFlow,
   parameters: unknown,
-  { pool = 'default', queue = 'default', key }: StartOptions,
+  { pool = 'default', queue = 'default', key, at }: StartOptions,
 ): Promise<RunHandle<unknown>> {
   const run = key === undefined ? newRunId() : runOfKey(flow, key);
   const handle = new Handle(client, run, `Flow '${flow.settings.name}'`);
   client.beginWork();
   try {
     const create = await definitionOf(client, flow, parameters, { work: { pool, queue } });
-    const to: State = { type: 'PENDING', name: 'Pending' };
+    const to: State =
+      at === undefined
+        ? { type: 'PENDING', name: 'Pending' }
+        : { type: 'SCHEDULED', name: 'Scheduled', dueAtMs: instantOf(at) };
     const answer = await client.ask({ kind: 'flow', run, to, basedOn: 0, create });
     handle.started(answer, key !== undefined);
   } finally {
     client.endWork();
   }
   return { id: run, result: () => handle.result(), cancel: (reason) => cancelRun(run, reason) };
+}
+
+function instantOf(at: Date | number): EpochMs {
+  const ms = typeof at === 'number' ? at : at.getTime();
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms as EpochMs;
+  throw new AssentError('BAD_OPTION', 'startRun: at is a Date, or whole milliseconds since 1970.');
 }
 
 const runOfKey = (flow: CallableFlow, key: string): RunId =>

@@ -100,8 +100,8 @@ export class Arbiter {
   }
 
   #proposePolicy(incarnation: Incarnation | undefined): void {
-    const wanted = this.policy.wanted(this.workspace.meta);
-    if (wanted !== undefined) incarnation?.proposePolicy(wanted.event, wanted.by);
+    const due = incarnation === undefined ? undefined : this.policy.due(this.workspace.meta);
+    if (due !== undefined) incarnation?.proposePolicy(due.event, due.by);
   }
 
   /** The connection was lost and is back, or the server is another: whatever was in flight is in doubt. */

@@ -3,6 +3,7 @@
  * force: whatever is judged after that ruling is judged by it.
  *
  * V1 What the ledger names is loaded before it judges; what cannot be loaded is not put in force.
+ * V2 What was wanted and has been in force is not wanted any more: if another policy took its place, that was wanted later.
  */
 import { AssentError } from '../../protocol/errors.ts';
 import type { Digest } from '../../protocol/ids.ts';
@@ -11,13 +12,14 @@ import type { Selection } from '../../protocol/rulings.ts';
 import type { Court } from '../../rules/judge.ts';
 import type { Workspace } from '../fold/workspace.ts';
 import { plainPolicy, type JudgingPolicy, type Selectable } from '../policy/loaded-policy.ts';
+import { PolicyProblem, unloadable } from '../policy/shape.ts';
 import type { ArbiterParts } from './parts.ts';
 
 /** Where policies are found besides the engine's own. */
 export interface PolicyShelf {
   /** Those that are at hand. */
   loaded(digest: Digest): JudgingPolicy | undefined;
-  /** Looks further; undefined if it is not to be had. */
+  /** Looks further; undefined if it is not to be had. @throws PolicyProblem if it is there and cannot be loaded. */
   find(digest: Digest): Promise<JudgingPolicy | undefined>;
 }
 
@@ -25,6 +27,8 @@ export type Judging = { readonly court: Court; readonly policy: string; readonly
 
 /** What is to be in force, and who wants that. */
 type Wanted = { readonly event: PolicySet; readonly by: string };
+
+type Found = { readonly found: JudgingPolicy | undefined; readonly problem?: PolicyProblem };
 
 const DIGITS = 16;
 
@@ -68,11 +72,16 @@ export class PolicyInForce {
     this.#wanted = { event, by };
   }
 
-  /** What is to be in force and is not; once it was, it is not wanted any more. */
+  /** What is to be in force and is not. */
   wanted(meta: Workspace['meta']): Wanted | undefined {
     const event = this.#wanted?.event;
     const isThere = event?.core === true ? !meta.isSet : meta.isSet && event?.policy === meta.policy;
-    if (isThere) this.#wanted = undefined;
+    return isThere ? undefined : this.#wanted;
+  }
+
+  /** V2. What an arbiter that leads has to propose. One that does not lead may not have folded all that there is. */
+  due(meta: Workspace['meta']): Wanted | undefined {
+    this.#wanted = this.wanted(meta);
     return this.#wanted;
   }
 
@@ -83,23 +92,37 @@ export class PolicyInForce {
    * @throws AssentError POLICY_MISSING.
    */
   async seat(meta: Workspace['meta']): Promise<PolicySet | undefined> {
-    const found = await this.#find(meta);
+    const { found, problem } = await this.#find(meta);
     const wanted = found === undefined ? this.wanted(meta)?.event : undefined;
     const policy = found ?? (wanted === undefined ? undefined : this.of(wanted));
     if (policy === undefined) {
       const detail = `The ledger names the policy ${meta.policy}, and its source is not to be had.`;
-      throw new AssentError('POLICY_MISSING', detail);
+      const cause = problem === undefined ? {} : { cause: problem };
+      throw new AssentError('POLICY_MISSING', problem === undefined ? detail : unloadable(meta.policy, problem), cause);
     }
-    this.put(policy);
+    this.#judgeBy(policy);
     return wanted;
   }
 
-  async #find({ policy, isSet }: Workspace['meta']): Promise<JudgingPolicy | undefined> {
-    if (!isSet || policy === '') return this.core;
-    return this.of({ type: 'POLICY_SET', policy }) ?? (await this.#shelf?.find(policy));
+  /** One that cannot be loaded is not to be had. That the store does not answer is another matter. */
+  async #find({ policy, isSet }: Workspace['meta']): Promise<Found> {
+    if (!isSet || policy === '') return { found: this.core };
+    try {
+      return { found: this.of({ type: 'POLICY_SET', policy }) ?? (await this.#shelf?.find(policy)) };
+    } catch (error) {
+      if (!(error instanceof PolicyProblem)) throw error;
+      return { found: undefined, problem: error };
+    }
   }
 
+  /** V2. What was ruled to be in force. */
   put(policy: JudgingPolicy): void {
+    const event = this.#wanted?.event;
+    if (event !== undefined && this.of(event) === policy) this.#wanted = undefined;
+    this.#judgeBy(policy);
+  }
+
+  #judgeBy(policy: JudgingPolicy): void {
     if (policy === this.#now) return;
     this.#now = policy;
     this.#whole = judgingBy(policy);

@@ -26,11 +26,13 @@ import { restoreSnapshot } from './snapshots.ts';
 import { STORE_FILE, StateStore } from './state-store.ts';
 import { JudgmentMark } from './judgment-mark.ts';
 import { StoredPolicies } from './shelf.ts';
+import { Turns, Words } from './turns.ts';
 import type { Call, FromThread, GivenPolicy, ThreadData, ToThread } from './thread-words.ts';
 
 const given = workerData as ThreadData;
 const tell = (message: FromThread): void => parentPort?.postMessage(message);
 const mark = new JudgmentMark(given.judging);
+const words = new Words((hear: (message: ToThread) => void) => parentPort?.on('message', hear));
 
 const { connection, whenReconnected } = await connectTo(given.address, 'assent arbiter');
 await ensureStreams(connection, { workspace: given.workspace, durability: given.durability });
@@ -96,6 +98,8 @@ hearBeats(connection, workspace, arbiter);
 whenReconnected(() => {
   arbiter.reconnected();
 });
+/** One after the other: storing one may take longer than storing the next, and the last file is the one that counts. */
+const policies = new Turns();
 let stopAsks: (() => void) | undefined;
 if (data.policy !== undefined) arbiter.putInForce(data.policy.event, data.policy.by);
 // What a rule of a policy leaves to a promise belongs to its realm, and is never heard; what is ours is a defect.
@@ -122,20 +126,18 @@ arbiter.start((role) => {
   tell({ type: 'ROLE', role, epoch: arbiter.workspace.meta.epoch });
 });
 
-parentPort?.on('message', (message: ToThread) => {
+words.hear((message) => {
   if (message.type === 'COUNT') tell({ type: 'COUNTERS', counters: arbiter.counters });
-  else if (message.type === 'POLICY') void putInForce(message.policy);
+  else if (message.type === 'POLICY') policies.add(() => putInForce(message.policy));
   else if (message.type === 'STOP') void stop();
 });
 
 /** Of a spare thread: resolves when it is needed. */
-function call(): Promise<Call> {
-  return new Promise((resolve) => {
-    parentPort?.once('message', (message: ToThread) => {
-      if (message.type === 'GO') resolve(message.call);
-      else void connection.close().then(() => process.exit(0));
-    });
-  });
+async function call(): Promise<Call> {
+  const message = await words.next();
+  if (message.type === 'GO') return message.call;
+  await connection.close();
+  process.exit(0);
 }
 
 async function putInForce({ event, by, source }: GivenPolicy): Promise<void> {

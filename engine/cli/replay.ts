@@ -2,8 +2,8 @@
  * `assent replay [RUN|FILE]`: judges again what was ruled, and says whether everything comes out as it was recorded. A run,
  * or the whole ledger, is read from the workspace; an exported file is verified first and needs no engine.
  *
- * V1 Sources of policies that a file brings are executed only with --trust, and then in a process that can do nothing but
- *    read. A file that needs none of them needs no trust.
+ * V1 Sources of policies that a file brings are executed only with --trust, and then in a process that can write
+ *    nothing and start nothing (confined.ts). A file that needs none of them needs no trust.
  */
 import { existsSync } from 'node:fs';
 import { AssentError } from '../../protocol/errors.ts';
@@ -46,6 +46,10 @@ type Matter = {
 
 export async function replay(output: Output, place: Place, command: ReplayCommand): Promise<number> {
   const { what } = command;
+  // What a rule leaves to a promise belongs to its realm, and is never heard; what is ours is a defect.
+  process.on('unhandledRejection', (reason, promise) => {
+    if (promise instanceof Promise) throw reason;
+  });
   if (what !== undefined && existsSync(what)) {
     if (command.trust && !isConfined()) return runConfined(what);
     return tell(output, command, await fileMatter(what, command));

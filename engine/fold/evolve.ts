@@ -226,7 +226,7 @@ function setLimit(workspace: Workspace, { limit, slotsMax, slotsPerSecond, onFul
 type Rescaling = { readonly was: number | undefined; readonly everyMs: number; readonly atMs: EpochMs };
 
 /** As many slots as before have yet to come back, at the new rate. */
-const rescaled = (emptyAtMs: EpochMs, { was, everyMs, atMs }: Rescaling): EpochMs =>
+export const rescaled = (emptyAtMs: EpochMs, { was, everyMs, atMs }: Rescaling): EpochMs =>
   was === undefined || was === everyMs || emptyAtMs <= atMs
     ? emptyAtMs
     : ((atMs + ((emptyAtMs - atMs) * everyMs) / was) as EpochMs);

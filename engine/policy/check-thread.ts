@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Digest } from '../../protocol/ids.ts';
 import { corePolicy, policiesOf } from './loaded-policy.ts';
 import { loadBundle } from './load-bundle.ts';
+import { PolicyProblem } from './shape.ts';
 import { differences, listChanges, tryRules, type Difference, type ListChange, type RuleTrial } from './trial.ts';
 
 export type CheckData = { readonly source: string; readonly compare: boolean };
@@ -29,8 +30,10 @@ const { source, compare } = workerData as CheckData;
 const tell = (message: CheckMessage): void => parentPort?.postMessage(message);
 
 function thrownOf(error: unknown): Thrown {
-  const { name, message, stack } = (error ?? {}) as { name?: unknown; message?: unknown; stack?: unknown };
-  const said = typeof message === 'string' ? message : String(error);
+  // The place is in what the module threw.
+  const thrown = error instanceof PolicyProblem && error.cause !== undefined ? error.cause : error;
+  const { name, message, stack } = (thrown ?? {}) as { name?: unknown; message?: unknown; stack?: unknown };
+  const said = typeof message === 'string' ? message : String(thrown);
   const isPlain = typeof name !== 'string' || name === 'Error' || name === 'PolicyProblem';
   return { message: isPlain ? said : `${name}: ${said}`, stack: typeof stack === 'string' ? stack : '' };
 }
@@ -41,6 +44,7 @@ function check(): CheckMessage {
   const policy = loadBundle(source, {
     trusted: true,
     alwaysTwice: true,
+    withPlaces: true,
     asking: (rule) => {
       if (rule < 0 || rule === last) return;
       last = rule;

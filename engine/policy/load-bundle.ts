@@ -6,7 +6,9 @@
  * Q2 Each rule is asked twice for the first few times and now and then after that: who says two things about the same is
  *    impure. A wrong guess is not possible, because both times are given the very same.
  * Q3 Which rule is being asked is noted before it is asked, for the case that it never answers.
+ * Q4 Whatever keeps a source from being loaded is a PolicyProblem: it cannot be loaded.
  */
+import type { Digest } from '../../protocol/ids.ts';
 import type { Claim } from '../../protocol/rulings.ts';
 import { sha256 } from '../../protocol/segment.ts';
 import { AssentError } from '../../protocol/errors.ts';
@@ -25,12 +27,14 @@ export type LoadOptions = {
   readonly alwaysTwice?: boolean;
   /** Why a rule is not asked; undefined: it is. */
   readonly muted?: (rule: string) => string | undefined;
+  /** What rules throw says where: for sources of one's own alone (realm.ts, R3). */
+  readonly withPlaces?: boolean;
 };
 
 /** The file name of a bundle in the stacks of what its rules throw. */
 export const BUNDLE_FILE = 'policy-bundle.js';
 
-/** @throws PolicyProblem, what the module throws, AssentError POLICY_UNTRUSTED. */
+/** @throws PolicyProblem, its cause being what the module threw; AssentError POLICY_UNTRUSTED. */
 export function loadBundle(source: string, options: LoadOptions): LoadedPolicy {
   const digest = sha256(source);
   if (!options.trusted) {
@@ -39,18 +43,32 @@ export function loadBundle(source: string, options: LoadOptions): LoadedPolicy {
       `The policy ${digest.slice(0, 16)} is not from here; its source was not run.`,
     );
   }
-  const realm = createRealm();
+  try {
+    return loaded(source, digest, options);
+  } catch (error) {
+    if (error instanceof PolicyProblem) throw error;
+    throw new PolicyProblem(messageOf(error), { cause: error });
+  }
+}
+
+function loaded(source: string, digest: Digest, options: LoadOptions): LoadedPolicy {
+  const realm = createRealm({ withPlaces: options.withPlaces === true });
   const given = realm.run(source, BUNDLE_FILE) as
     { readonly format?: unknown; readonly policies?: unknown } | undefined;
   if (given?.format !== 1) throw new PolicyProblem('this is no policy bundle, or one of a later version');
   const bench = new Bench(realm, options);
-  return {
-    ...loadedPolicy(
-      digest,
-      policySets(given.policies, (rule) => bench.adopt(rule)),
-    ),
-    rules: bench.names,
-  };
+  const sets = policySets(given.policies, (rule) => bench.adopt(rule));
+  return { ...loadedPolicy(digest, sets), rules: bench.names };
+}
+
+/** What was thrown may be anything at all. */
+function messageOf(error: unknown): string {
+  try {
+    const { message } = (error ?? {}) as { message?: unknown };
+    return typeof message === 'string' ? message : String(error);
+  } catch {
+    return 'what it threw cannot be shown';
+  }
 }
 
 /** So many times each rule is asked twice at first, and one time in so many after that. */

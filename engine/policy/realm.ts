@@ -5,18 +5,27 @@
  *    language, or the garbage collector, throws or is not there; with explicit arguments, dates and Intl are kept.
  * R2 What goes in is copied into objects of the realm, deeply frozen; what comes out is copied into ours. So a rule can
  *    change nothing of what it is given, and what it returned cannot change later.
- * R3 It keeps honest rules pure. It is no prison: node:vm is none.
+ * R3 It keeps honest rules pure. It is no prison: node:vm is none. What is known to lead out of it is closed: an import
+ *    (imports.ts), a proxy that is called from outside and is given a list of the outside, an error of the code that
+ *    makes the text of a stack. For the last, no error in a realm has a stack, unless it is asked for.
  */
 import vm from 'node:vm';
+import { importIn } from './imports.ts';
+import { PolicyProblem } from './shape.ts';
 import type { Facts, Need } from '../../rules/rule.ts';
 
 export type Realm = {
-  /** Runs a script; the answer is the value of its last expression. @throws what the script throws. */
+  /** Runs a script; the answer is the value of its last expression. @throws PolicyProblem, what the script throws. */
   run(source: string, file: string): unknown;
   /** A frozen copy that belongs to the realm. */
   admit<T>(value: T): T;
   /** Of admitted facts, those that are needed, and the time. */
   select(facts: Facts, needs: readonly Need[]): Facts;
+};
+
+export type RealmOptions = {
+  /** Errors have a stack, which says where they were thrown. Only for sources of one's own: R3. */
+  readonly withPlaces?: boolean;
 };
 
 /** What a script may take to be read, at load. */
@@ -35,8 +44,26 @@ const set = (object, name, value) =>
 const CLOCK = 'the time is among its facts, as nowMs';
 const ZONE = 'it depends on the machine; use the UTC methods, or Intl with a timeZone';
 const TheDate = Date;
-const ISO = /^[+-]?\\d{4,6}(-\\d\\d(-\\d\\d)?)?$|(Z|[+-]\\d\\d:?\\d\\d)$/;
-const timeOf = (value) => {
+// The whole of it: the other ways in which V8 reads dates mean the machine's time zone.
+const ISO = /^(\\d{4}|[+-]\\d{6})(-\\d\\d(-\\d\\d)?)?(T\\d\\d:\\d\\d(:\\d\\d([.,]\\d+)?)?(Z|[+-]\\d\\d:?\\d\\d))?$/;
+const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+const { getTime } = TheDate.prototype;
+const { toPrimitive } = Symbol;
+/** What \`new Date(value)\` makes of an object, before it looks at it. */
+const primitiveOf = (value) => {
+  if (!isObject(value)) return value;
+  if (value instanceof TheDate) return apply(getTime, value, []);
+  const exotic = value[toPrimitive];
+  const ways = exotic == null ? ['valueOf', 'toString'] : [toPrimitive];
+  for (let i = 0; i < ways.length; i += 1) {
+    const way = value[ways[i]];
+    const found = typeof way === 'function' ? apply(way, value, ['default']) : value;
+    if (!isObject(found)) return found;
+  }
+  throw new TypeError('Cannot convert object to primitive value');
+};
+const timeOf = (given) => {
+  const value = primitiveOf(given);
   if (typeof value === 'string' && !ISO.test(value)) impure('a date without a time zone', ZONE);
   return value;
 };
@@ -48,8 +75,9 @@ const PureDate = function Date(...args) {
 };
 PureDate.prototype = TheDate.prototype;
 set(TheDate.prototype, 'constructor', PureDate);
+const textOf = String;
 set(PureDate, 'UTC', TheDate.UTC);
-set(PureDate, 'parse', (text) => TheDate.parse(timeOf(String(text))));
+set(PureDate, 'parse', (text) => TheDate.parse(timeOf(textOf(text))));
 set(PureDate, 'now', () => impure('Date.now()', CLOCK));
 for (const name of getOwnPropertyNames(TheDate.prototype)) {
   if (/^(get|set)(?!UTC|Time$)/.test(name) || /^to(Date|Time)?String$/.test(name) || name === 'getTimezoneOffset') {
@@ -63,12 +91,20 @@ set(globalThis, 'Date', PureDate);
 set(Math, 'random', () => impure('Math.random()', 'ask for the fact chance'));
 
 const LANGUAGE = 'en-US';
+const { getCanonicalLocales } = Intl;
+/** The fixed language comes last, for what nobody knows would be replaced by the machine's. */
+const languages = (locales) => {
+  const known = getCanonicalLocales(isObject(locales) || typeof locales === 'string' ? locales : []);
+  known[known.length] = LANGUAGE;
+  return known;
+};
+const inZone = (options) => ({ ...options, timeZone: options?.timeZone ?? 'UTC' });
 for (const name of getOwnPropertyNames(Intl)) {
   const Original = Intl[name];
   if (typeof Original !== 'function' || Original.prototype === undefined || name === 'Locale') continue;
   const Fixed = function (locales, options, ...rest) {
-    const given = name === 'DateTimeFormat' ? { timeZone: 'UTC', ...options } : options;
-    return construct(Original, [locales ?? LANGUAGE, given, ...rest], new.target ?? Fixed);
+    const given = name === 'DateTimeFormat' ? inZone(options) : options;
+    return construct(Original, [languages(locales), given, ...rest], new.target ?? Fixed);
   };
   Fixed.prototype = Original.prototype;
   set(Fixed, 'supportedLocalesOf', Original.supportedLocalesOf);
@@ -88,8 +124,9 @@ set(DTF, 'formatToParts', function (date) {
 const inLanguage = (prototype, name, at) => {
   const original = prototype[name];
   set(prototype, name, function (...args) {
-    args[at] ??= LANGUAGE;
-    if (prototype === TheDate.prototype) args[at + 1] = { timeZone: 'UTC', ...args[at + 1] };
+    for (let i = args.length; i < at; i += 1) args[i] = undefined;
+    args[at] = languages(args[at]);
+    if (prototype === TheDate.prototype) args[at + 1] = inZone(args[at + 1]);
     return apply(original, this, args);
   });
 };
@@ -98,7 +135,7 @@ for (const prototype of [Number.prototype, BigInt.prototype]) inLanguage(prototy
 for (const name of ['toLocaleUpperCase', 'toLocaleLowerCase']) inLanguage(String.prototype, name, 0);
 inLanguage(String.prototype, 'localeCompare', 1);
 
-for (const name of ['WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics', 'WebAssembly', 'console', 'gc']) {
+for (const name of ['Proxy', 'WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics', 'WebAssembly', 'console', 'gc']) {
   delete globalThis[name];
 }
 delete Array.fromAsync;
@@ -130,7 +167,11 @@ const select = (facts, needs) => {
 return { admit, select };
 })()`;
 
-export function createRealm(): Realm {
+/** V8 takes no stack at all if this is no number. */
+const NO_STACKS =
+  "Object.defineProperty(Error, 'stackTraceLimit', { value: undefined, writable: false, configurable: false });";
+
+export function createRealm({ withPlaces = false }: RealmOptions = {}): Realm {
   // Not contextified: an ordinary global object, whose names are found as fast as our own.
   const context = vm.createContext(vm.constants.DONT_CONTEXTIFY, {
     name: 'rules',
@@ -138,7 +179,15 @@ export function createRealm(): Realm {
     // What a rule leaves to a promise is never done.
     microtaskMode: 'afterEvaluate',
   });
-  const run = (source: string, file: string): unknown =>
-    new vm.Script(source, { filename: file }).runInContext(context, { timeout: LOAD_LIMIT_MS });
+  const run = (source: string, file: string): unknown => {
+    const line = importIn(source);
+    if (line !== undefined) {
+      throw new PolicyProblem(
+        `line ${String(line)} imports something while it runs, or has 'import (' in a text: neither can be`,
+      );
+    }
+    return new vm.Script(source, { filename: file }).runInContext(context, { timeout: LOAD_LIMIT_MS });
+  };
+  if (!withPlaces) run(NO_STACKS, 'realm');
   return { run, ...(run(GUARD, 'realm') as Pick<Realm, 'admit' | 'select'>) };
 }

@@ -5,7 +5,7 @@
  */
 import { LIMITS } from '../../protocol/limits.ts';
 import { STATE_TYPES } from '../../protocol/states.ts';
-import type { Policies, Policy, PolicyName } from '../../rules/judge.ts';
+import { HOLDABLE, type Policies, type Policy, type PolicyName } from '../../rules/judge.ts';
 import { RUN_KINDS, type FromType, type Need, type Rule } from '../../rules/rule.ts';
 import type { PolicySets } from './loaded-policy.ts';
 
@@ -13,6 +13,10 @@ import type { PolicySets } from './loaded-policy.ts';
 export class PolicyProblem extends Error {
   override readonly name = 'PolicyProblem';
 }
+
+/** What is said of a policy that is there and cannot be loaded. */
+export const unloadable = (digest: string, { message }: PolicyProblem): string =>
+  `The policy ${digest} cannot be loaded: ${message}.`;
 
 /** A record, so that the compiler says when a fact is new. */
 const NEEDS: Readonly<Record<Need, true>> = {
@@ -99,7 +103,7 @@ function checkedRule(value: unknown, where: string): Rule {
   const kind = Object.prototype.toString.call(judge);
   if (kind !== '[object Function]')
     throw new PolicyProblem(`${it}: a rule answers at once, its judge is ${kindOf(kind)}`);
-  return {
+  const checked: Rule = {
     name: called,
     summary: textOf(summary, `${it}: summary`),
     on: subset(on, RUN_KINDS, `${it}: on`),
@@ -109,6 +113,18 @@ function checkedRule(value: unknown, where: string): Rule {
     may: subset(may, POWERS, `${it}: may`),
     judge: judge as Rule['judge'],
   };
+  holdsNoEnd(checked, it);
+  return checked;
+}
+
+/** What has happened cannot wait: an end that is held would be no end, and neither would a cancellation. */
+function holdsNoEnd({ may, to }: Rule, it: string): void {
+  if (!may.includes('hold')) return;
+  const ends = to.filter((type) => !HOLDABLE.includes(type));
+  if (ends.length === 0) return;
+  throw new PolicyProblem(
+    `${it} may hold, so it cannot govern what goes to ${listed(ends)}: only ${listed(HOLDABLE)} can wait`,
+  );
 }
 
 const kindOf = (tag: string): string => (tag.includes('Async') ? 'async' : 'a generator');

@@ -6,13 +6,19 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
+import { AssentError } from '../../protocol/errors.ts';
 import type { Digest } from '../../protocol/ids.ts';
 import { sha256 } from '../../protocol/segment.ts';
 import { streams } from '../../protocol/subjects.ts';
-import { loadBundle } from './load-bundle.ts';
+import { loadBundle, type LoadOptions } from './load-bundle.ts';
 import type { LoadedPolicy } from './loaded-policy.ts';
+import { PolicyProblem, unloadable } from './shape.ts';
 
-/** Finds a policy by its digest, or by the first 16 digits of it; undefined if it is not to be had. */
+/**
+ * Finds a policy by its digest, or by the first 16 digits of it; undefined if it is not to be had.
+ *
+ * @throws AssentError POLICY_MISSING, when it is there and cannot be loaded.
+ */
 export type PolicyOf = (digest: string) => Promise<LoadedPolicy | undefined>;
 
 const DIGITS = 16;
@@ -69,8 +75,18 @@ export function policyFinder(
     if (known !== undefined) return known;
     const source = await storedSource(connection, workspace, digest);
     if (source === undefined) return undefined;
-    const policy = loadBundle(source, { trusted: true });
+    const policy = loadFound(digest, source, { trusted: true });
     found.set(key, policy);
     return policy;
   };
+}
+
+/** As `loadBundle`, for whoever has to have that policy. @throws AssentError POLICY_MISSING, which says why not. */
+export function loadFound(digest: string, source: string, options: LoadOptions): LoadedPolicy {
+  try {
+    return loadBundle(source, options);
+  } catch (error) {
+    if (!(error instanceof PolicyProblem)) throw error;
+    throw new AssentError('POLICY_MISSING', unloadable(digest, error), { cause: error });
+  }
 }

@@ -2,10 +2,11 @@
  * What is scarce and who waits for it: held proposals, limits, slots. All of it is in memory, since it is what moves,
  * and written through.
  */
-import type { RunId } from '../../protocol/ids.ts';
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import type { LimitSet, OnFull, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
+import { rescaled } from '../fold/evolve.ts';
 import { limitKey } from '../fold/workspace.ts';
 import type { RunRecord } from './run-records.ts';
 import type { Bound, Row, ViewFile } from './view-file.ts';
@@ -134,15 +135,25 @@ export class HeldRows {
     for (const id of [...this.#held.keys()]) if (id.startsWith(`${session}:`)) this.forget(id);
   }
 
-  setLimit({ limit, slotsMax, slotsPerSecond, onFull }: LimitSet): void {
-    const { used = 0, emptyAtMs = 0 } = this.#limits.get(limit) ?? {};
+  setLimit({ limit, slotsMax, slotsPerSecond, onFull }: LimitSet, atMs: EpochMs): void {
+    const { used = 0, everyMs: was, emptyAtMs = 0 } = this.#limits.get(limit) ?? {};
+    const everyMs = slotsPerSecond === undefined ? undefined : 1000 / slotsPerSecond;
+    const again = (emptyMs: number, every: number): number =>
+      rescaled(emptyMs as EpochMs, { was, everyMs: every, atMs });
     this.#put(limit, {
       limit,
       slotsMax,
       used,
       ...(onFull === undefined ? {} : { onFull }),
-      ...(slotsPerSecond === undefined ? {} : { everyMs: 1000 / slotsPerSecond, emptyAtMs }),
+      ...(everyMs === undefined ? {} : { everyMs, emptyAtMs: again(emptyAtMs, everyMs) }),
     });
+    if (was === undefined || was === everyMs) return;
+    for (const [key, row] of [...this.#limits]) {
+      if (!key.startsWith(`${limit}[`) || row.slotsMax !== undefined || row.emptyAtMs === undefined) continue;
+      const { emptyAtMs: emptyMs, ...rest } = row;
+      if (everyMs !== undefined) this.#put(key, { ...rest, emptyAtMs: again(emptyMs, everyMs) });
+      else this.#put(key, rest.used > 0 ? rest : undefined);
+    }
   }
 
   /** It goes when its last slot is given back. */

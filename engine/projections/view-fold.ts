@@ -6,7 +6,7 @@
  * P2 A run that was asked for and never started has a row too, without a state: the rules hold it or refused it.
  * P3 After a commit the file is true for the head that was given; after a failed one this object is of no use any more.
  */
-import type { Digest, RunId } from '../../protocol/ids.ts';
+import type { Digest, EpochMs, RunId } from '../../protocol/ids.ts';
 import { ENGINE, parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
@@ -159,7 +159,7 @@ export class ViewFold {
   #event({ event }: Extract<Proposal, { kind: 'workspace' }>, atMs: number): void {
     switch (event.type) {
       case 'LIMIT_SET':
-        this.#held.setLimit(event);
+        this.#held.setLimit(event, atMs as EpochMs);
         break;
       case 'LIMIT_REMOVED':
         this.#held.removeLimit(event.limit);
@@ -342,7 +342,7 @@ function wait(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, stat
   const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
   if (run.endedMs !== undefined && run.kind === 'task') run.retriesUsed = 0;
   if (again && proposal.to.type === 'CRASHED') run.resumes += 1;
-  else if (again && run.type === 'RUNNING') run.retriesUsed += 1;
+  else if (again && (run.type === 'RUNNING' || run.type === 'PAUSED')) run.retriesUsed += 1;
   if (fences(run, proposal, state)) {
     run.execution += 1;
     run.session = undefined;

@@ -126,6 +126,26 @@ describe('replay', () => {
     expect(bare.stderr).toContain(`${policy} (1 ruling, the first at `);
   });
 
+  test.each([
+    [
+      'leads out of its realm is not run',
+      "import('x').catch((e) => e.constructor.constructor('return process')());",
+      1,
+    ],
+    ['leaves something to a promise harms nobody', 'Promise.reject({ get name() { throw 1; } });', 0],
+  ])('a trusted source that %s', async (_, text, code) => {
+    const [start] = await exported();
+    const source = `${text}\n${await coreSource()}`;
+    const policy = sha256(source).slice(0, 16);
+    const foreign = forged(start!, (ruling) => ({ ...ruling, policy }));
+    const file = await write('hostile.jsonl', [foreign, { v: 1, kind: 'policy', policy, source }]);
+    const done = await assent('replay', file, '--trust');
+    expect(done.code).toBe(code);
+    if (code === 0) expect(done.stdout).toContain('is reproduced');
+    else
+      expect(done.stderr).toMatch(new RegExp(`POLICY_MISSING.*The policy ${policy} cannot be loaded: line 1 imports`));
+  });
+
   test('takes no source for another than it says that it is', async () => {
     const lines = await exported();
     const other = lines.map((line) => (line.kind === 'policy' ? { ...line, source: `${line.source} ` } : line));

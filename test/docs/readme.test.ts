@@ -35,6 +35,21 @@ test("the README's flow does what the README says, and the ledger says why", asy
   await expect.poll(() => existsSync(join(folder, '.assent/engine.json')), { timeout: 20_000 }).toBe(false);
 });
 
+test("the README's policy is one, and does what the README says", async () => {
+  const [, source = ''] = blocksOf(readText('README.md'), 'ts');
+  const folder = mkdtempSync(join(tmpdir(), 'assent-readme-'));
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(ROOT, join(folder, 'node_modules/assent'));
+  writeFileSync(join(folder, 'policy.ts'), source);
+  const { stdout } = await run(process.execPath, [join(ROOT, 'bin/assent.js'), 'policy', 'check', 'policy.ts'], {
+    cwd: folder,
+  });
+  expect(stdout).toMatch(/flow NONE → RUNNING +accepted → rejected NO_TEAM +name-your-team/);
+});
+
 test('every command that a page names is one', () => {
   const source = ['program', 'policy-commands'].map((name) => readText(`engine/cli/${name}.ts`)).join('\n');
   const groups = new Map([

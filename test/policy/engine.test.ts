@@ -1,7 +1,13 @@
 /** Policies of users on real engines. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Objm } from '@nats-io/obj';
+import { epochOf } from '../../engine/arbiter/epoch.ts';
 import { connectTo } from '../../engine/connect.ts';
+import { chainOver } from '../../engine/fold/chain.ts';
+import { evolveSegment } from '../../engine/fold/evolve.ts';
+import { Workspace } from '../../engine/fold/workspace.ts';
+import { jetstreamLog } from '../../engine/log/jetstream.ts';
+import { storeBundle } from '../../engine/policy/index.ts';
 import { startEngine, type Engine, type EngineOptions } from '../../engine/main.ts';
 import type { Answer, PolicyReport } from '../../protocol/messages.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
@@ -71,6 +77,30 @@ async function policyOf({ clientAddress, workspace }: Engine): Promise<PolicyRep
   const { connection } = await connectTo(clientAddress, 'test');
   try {
     return (await connection.request(subjects.ask(workspace), '{"v":1,"type":"POLICY"}')).json<PolicyReport>();
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What a later engine would leave: an epoch whose policy is this source, loadable here or not. */
+async function putOnLedger({ clientAddress, workspace: name }: Engine, source: string): Promise<void> {
+  const { connection } = await connectTo(clientAddress, 'later engine');
+  try {
+    const policy = await storeBundle(connection, name, source);
+    const ledger = jetstreamLog(connection, { stream: streams.ledger(name), subject: subjects.ledger(name) });
+    const workspace = new Workspace();
+    const chain = chainOver(ledger, workspace.meta.head);
+    for (;;) {
+      for await (const message of ledger.read(chain.last + 1)) {
+        const link = await chain.take(message);
+        if (link.type !== 'VOID') evolveSegment(workspace, link.segment, message.seq);
+      }
+      const { epoch, timeMs } = workspace.meta;
+      const begin = { epoch: epoch + 1, writer: 'a later engine', atMs: timeMs, policy };
+      const none = { endedAt: undefined, rewound: undefined };
+      const { bytes } = epochOf(workspace.meta, { ...begin, ...none, set: { type: 'POLICY_SET', policy } });
+      if ((await ledger.append(bytes, chain.last)).type === 'OK') return;
+    }
   } finally {
     await connection.close();
   }
@@ -200,12 +230,9 @@ test.each([
   ['throws', "throw new Error('not today')", 'not today'],
 ])('an engine whose policy %s does not start, says why, and takes another one', async (_, source, why) => {
   const dataDir = folder();
-  const first = await start({ dataDir, policies: writeModule(refusing('bad')) });
-  const { policy } = await policyOf(first.engine);
+  const first = await start({ dataDir });
+  await putOnLedger(first.engine, source);
   await first.stop();
-  // What a later engine would have left: a ledger that names a bundle which this one cannot load.
-  const lines = await ledgerWith(dataDir, policy, source);
-  expect(lines).toBeGreaterThan(0);
   await expect(start({ dataDir })).rejects.toThrow(new RegExp(`cannot be loaded: .*${why}.*POLICY_MISSING`));
   const second = await start({ dataDir, policies: 'core' });
   expect(await begin(await sessionOf(dataDir), 'bad')).toMatchObject({ outcome: 'accepted' });

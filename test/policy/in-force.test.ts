@@ -40,7 +40,7 @@ describe('a policy that is wanted', () => {
     const policy = inForce();
     policy.want(setting(a.digest), 'me');
     expect(policy.wanted(metaOf(a.digest))).toBeUndefined();
-    policy.led(metaOf(a.digest));
+    expect(policy.due(metaOf(a.digest))).toBeUndefined();
     expect(policy.wanted(metaOf(b.digest))).toBeUndefined();
   });
 

@@ -182,7 +182,7 @@ describe('a source that imports', () => {
 
   test('is not run', () => {
     const source = "import('x').catch((error) => error.constructor.constructor('return process')()); ({ format: 1 })";
-    expect(() => loadBundle(source, { trusted: true })).toThrow('line 1: it imports');
+    expect(() => loadBundle(source, { trusted: true })).toThrow('line 1 imports');
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startEngine, type Engine } from '../../engine/main.ts';
 import type { Explanation, RunDetail } from '../../protocol/query.ts';
-import { disconnect, flow, flowRun, setLimit, signal, task } from '../../sdk/index.ts';
+import { disconnect, flow, flowRun, serve, setLimit, signal, startRun, task } from '../../sdk/index.ts';
 import { assentOn, type Assent } from '../cli/assent.ts';
 import { connectAsEngine } from '../ledger/ledger-copy.ts';
 import { ledgerOf, readLedger, type Ruled } from '../faults/ledger-check.ts';
@@ -154,4 +154,15 @@ test('a paused flow run starts nothing until it is resumed; an override needs a 
   });
   const { state } = await assent.json<RunDetail>('runs', 'inspect', run);
   expect(state?.type).toBe('FAILED');
+});
+
+test('a run that is started for later waits until then', async () => {
+  const later = flow({ name: 'later' }, () => Date.now());
+  const worker = await serve([later]);
+  const at = Date.now() + 700;
+  const run = await startRun(later, undefined, { at });
+  const { state } = await assent.json<RunDetail>('runs', 'inspect', run.id);
+  expect(state).toMatchObject({ type: 'SCHEDULED', dueAtMs: at });
+  expect(await run.result()).toBeGreaterThanOrEqual(at);
+  await worker.stop();
 });

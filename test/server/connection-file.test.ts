@@ -8,7 +8,7 @@ import { readConnectionFile, removeConnectionFile, writeConnectionFile } from '.
 const root = await mkdtemp(join(tmpdir(), 'assent-connection-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
 const newFolder = (): Promise<string> => mkdtemp(join(root, 'data-'));
-const engine = { url: 'nats://127.0.0.1:4222', workspace: 'default', version: '0.1.0', credentials: newCredentials() };
+const engine = { url: 'nats://127.0.0.1:4222', workspace: 'default', version: '0.2.0', credentials: newCredentials() };
 
 test('what was written is read, by this user only, until it is removed', async () => {
   const folder = await newFolder();

@@ -14,7 +14,7 @@ type GivenFact<Name extends keyof Facts> = Name extends 'retry' | 'resume' | 'ex
       ? number
       : Facts[Name];
 
-/** Under these no rule of the core has anything to say: a first attempt, without limits, retries or time-out. */
+/** Under these no rule of the core has anything to say: one attempt, without limits, retries or time-out. */
 const PLAIN: Facts = {
   nowMs: 100_000 as EpochMs,
   execution: { current: 1, asked: 1 },

@@ -117,9 +117,13 @@ const isClaim = (from: { readonly type: StateType } | undefined, to: StateGiven,
   isOwn && to.type === 'RUNNING' && from?.type !== 'RUNNING' && from?.type !== 'PAUSED';
 const isReport = (state: StateGiven): boolean => ['COMPLETED', 'FAILED', 'CRASHED'].includes(state.type);
 
+/** What is new, or was only ever waiting, has not entered RUNNING. */
+const hasRun = (from: StateGiven | undefined): boolean =>
+  from !== undefined && (!['SCHEDULED', 'PENDING'].includes(from.type) || from.name === 'AwaitingRetry');
+
 export function hearAfterState(from: StateGiven | undefined, question: QuestionAsked): Hearing {
   const { how } = question;
-  const facts = freeze(plainFacts(question.facts), true);
+  const facts = freeze(plainFacts({ ...(hasRun(from) ? {} : { attempt: 0 }), ...question.facts }), true);
   const kind = how.kind ?? 'flow';
   const isFlow = kind === 'flow' || kind === 'subflow';
   const policies = question.policies([{ isFlow, name: facts.run.name, tags: facts.run.tags }]);

@@ -1,5 +1,5 @@
 /** What an exported file has to replay: its rulings, and the policies that judged them. It is verified before. */
-import { loadBundle, type LoadedPolicy } from '../../policy/index.ts';
+import { loadFound, type LoadedPolicy } from '../../policy/index.ts';
 import type { Judges, JudgesOf, Stored } from '../../replay/replay.ts';
 import { storedIn } from '../../replay/stored.ts';
 import { linesIn, messagesOf, standingIn, type VerifiedFile } from './file-check.ts';
@@ -16,7 +16,8 @@ export async function* storedInFile(file: string, of: VerifiedFile['of']): Async
 
 /**
  * Finds policies among those that are given, and then among the sources of the file, which are executed only with
- * `trust`. @throws AssentError POLICY_UNTRUSTED, when one of them is asked for without.
+ * `trust`. @throws AssentError POLICY_UNTRUSTED, when one of them is asked for without; POLICY_MISSING, when it
+ * cannot be loaded.
  */
 export async function policiesIn(
   file: string,
@@ -28,6 +29,6 @@ export async function policiesIn(
     const own = given.find(({ digest }) => digest.startsWith(policy));
     if (own !== undefined) return own;
     const source = sources.get(policy);
-    return source === undefined ? undefined : loadBundle(source, { trusted: trust });
+    return source === undefined ? undefined : loadFound(policy, source, { trusted: trust });
   };
 }
