@@ -26,11 +26,12 @@ const PAGE = 256;
 const SETTLE_LIMIT_MS = 5000;
 const LOOK_EVERY_MS = 1;
 
+/** Undefined: another arbiter may know better, and is asked next. */
 export async function answerAsk(
   arbiter: Arbiter,
   ask: Ask,
   about: About,
-): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport))> {
+): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport)) | undefined> {
   switch (ask.type) {
     case 'HELLO': {
       const { policy, completesEarly, heartbeatLimitMs } = about;
@@ -40,6 +41,8 @@ export async function answerAsk(
       return view(await settledRun(arbiter, ask.run, about), arbiter, about);
     case 'UNFINISHED': {
       const id = arbiter.workspace.identities.get(ask.identity);
+      // Whoever hears that there is none begins anew: that must be true, and not what was so before another took over.
+      if (id === undefined && !(await isUpToDate(arbiter, about))) return undefined;
       return view(id === undefined ? undefined : await settledRun(arbiter, id, about), arbiter, about);
     }
     case 'OUTCOMES':
@@ -49,6 +52,22 @@ export async function answerAsk(
     case 'RULE_TIMES':
       return { v: 1, rules: [...arbiter.counters.times.rules].map(([rule, time]) => ({ rule, ...time })) };
   }
+}
+
+/**
+ * Whether this arbiter knows all that stands in the ledger: a deposed one that has not noticed finds out here. The answer
+ * was read before; what came since is of its own.
+ */
+async function isUpToDate(arbiter: Arbiter, about: About): Promise<boolean> {
+  const { incarnation } = arbiter;
+  const untilMs = about.monotonicMs() + SETTLE_LIMIT_MS;
+  if (incarnation === undefined) return false;
+  const last = await incarnation.ledgerEnd();
+  while (arbiter.incarnation === incarnation && about.monotonicMs() <= untilMs) {
+    if (incarnation.settledSeq >= last) return true;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return false;
 }
 
 /** The run as its last ruling left it, once that ruling is settled. */

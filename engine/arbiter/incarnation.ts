@@ -111,6 +111,11 @@ export class Incarnation {
     return this.#settledSeq;
   }
 
+  /** The last sequence that the server has. */
+  async ledgerEnd(): Promise<number> {
+    return (await this.#options.ledger.bounds()).last;
+  }
+
   /** Of what stands in PROPOSALS before it, nothing is needed any more. */
   get settledPosition(): number {
     return this.#settledPosition;

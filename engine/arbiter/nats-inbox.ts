@@ -71,8 +71,8 @@ export function hearAsks(
       const ask = parseAsk(message.data);
       const answer = ask.ok ? answerAsk(arbiter, ask.value, about) : Promise.resolve({ v: 1, problem: ask.problem });
       void answer.then(
-        (body) => message.respond(JSON.stringify(body)),
-        (problem: unknown) => message.respond(JSON.stringify({ v: 1, problem: String(problem) })),
+        (body) => body !== undefined && message.respond(JSON.stringify(body)),
+        () => undefined, // Whoever asked asks again.
       );
     },
   });
