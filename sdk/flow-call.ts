@@ -115,6 +115,9 @@ async function runSubflow(
   });
 }
 
+/** A claim that is refused again and again is refused by a rule. */
+const RESUME_TRIES = 5;
+
 /** A flow called by a plain script. */
 export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], mayResume: boolean): Promise<unknown> {
   const named = mayResume ? takeNamedRun() : undefined;
@@ -124,13 +127,19 @@ export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], m
   client.beginWork();
   try {
     const identity = identityOf(flow.settings.name, inputs[0]);
-    const resumes = mayResume && flow.resumes;
-    const found =
-      named === undefined
-        ? resumes && (await findUnfinished(client, identity))
-        : await findNamed(client, named, flow.settings.name);
-    const resumed = found ? await resume(client, flow, found) : 'LOST';
-    if (resumed !== 'LOST') return resumed.value;
+    if (named !== undefined) {
+      const resumed = await resume(client, flow, await findNamed(client, named, flow.settings.name));
+      if (resumed !== 'LOST') return resumed.value;
+    }
+    const wanted = mayResume && flow.resumes ? identity : undefined;
+    for (let tries = 0; tries < RESUME_TRIES; tries += 1) {
+      const found = await findUnfinished(client, wanted);
+      if (found === undefined) break;
+      const resumed = await resume(client, flow, found);
+      if (resumed !== 'LOST') return resumed.value;
+      // It moved since it was looked at: somebody else was faster, or it was only then ruled crashed. It is looked at again.
+      await client.refresh();
+    }
     return await begin(client, flow, { parameters, ...(identity === undefined ? {} : { identity }) });
   } finally {
     client.endWork();

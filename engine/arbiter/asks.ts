@@ -37,12 +37,14 @@ export async function answerAsk(
       const { policy, completesEarly, heartbeatLimitMs } = about;
       return { v: 1, epoch: arbiter.workspace.meta.epoch, policy, completesEarly, heartbeatLimitMs };
     }
+    // Whoever hears that a run is not there, or in a process's hands, acts on it: that must be true, and not what was so
+    // before another arbiter took over.
     case 'RUN':
+      if (!(await isUpToDate(arbiter, about))) return undefined;
       return view(await settledRun(arbiter, ask.run, about), arbiter, about);
     case 'UNFINISHED': {
+      if (!(await isUpToDate(arbiter, about))) return undefined;
       const id = arbiter.workspace.identities.get(ask.identity);
-      // Whoever hears that there is none begins anew: that must be true, and not what was so before another took over.
-      if (id === undefined && !(await isUpToDate(arbiter, about))) return undefined;
       return view(id === undefined ? undefined : await settledRun(arbiter, id, about), arbiter, about);
     }
     case 'OUTCOMES':
@@ -54,10 +56,7 @@ export async function answerAsk(
   }
 }
 
-/**
- * Whether this arbiter knows all that stands in the ledger: a deposed one that has not noticed finds out here. The answer
- * was read before; what came since is of its own.
- */
+/** Whether this arbiter knows all that stands in the ledger: a deposed one that has not noticed finds out here. */
 async function isUpToDate(arbiter: Arbiter, about: About): Promise<boolean> {
   const { incarnation } = arbiter;
   const untilMs = about.monotonicMs() + SETTLE_LIMIT_MS;
