@@ -100,7 +100,9 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
     }
     if (waits.type === 'TIME' && workspace.timers.get(`held ${id}`)?.dueAtMs !== waits.dueAtMs)
       yield `${id} waits for a time without a timer`;
-    if (waits.type === 'FLOW' && (flow === undefined || isTerminal(flow.state) || flow.state.type === 'RUNNING')) {
+    // A pause at the top holds what is called anywhere under it.
+    const goesOn = flow?.state.type === 'RUNNING' && root?.state.type !== 'PAUSED';
+    if (waits.type === 'FLOW' && (flow === undefined || isTerminal(flow.state) || goesOn)) {
       yield `${id} waits for a flow run that is ${flow?.state.type ?? 'unknown'}`;
     }
     if (
