@@ -7,14 +7,7 @@
  */
 import { sha256, type Segment } from '../../protocol/segment.ts';
 import { later, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
-import {
-  ENGINE,
-  proposalId,
-  sessionOf,
-  type LimitSet,
-  type PolicySet,
-  type WorkspaceEvent,
-} from '../../protocol/proposals.ts';
+import { ENGINE, proposalId, sessionOf, type PolicySet, type WorkspaceEvent } from '../../protocol/proposals.ts';
 import {
   decidingEntry,
   stateAfter,
@@ -26,6 +19,7 @@ import {
 } from '../../protocol/rulings.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun, timerKey } from './evolve-run.ts';
+import { limitsAfter } from './limits.ts';
 import type { Session, Workspace } from './workspace.ts';
 
 const EPOCHS_REMEMBERED = 2;
@@ -182,7 +176,10 @@ function forgetAnswers(workspace: Workspace, name: string, { low }: Session, unt
 function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occasion): void {
   switch (event.type) {
     case 'LIMIT_SET':
-      setLimit(workspace, event, occasion.atMs);
+      for (const [key, row] of limitsAfter(workspace.limits, event, occasion.atMs)) {
+        if (row === undefined) workspace.limits.delete(key);
+        else workspace.limits.set(key, row);
+      }
       touchLimit(workspace, event.limit);
       break;
     case 'LIMIT_REMOVED': {
@@ -202,34 +199,6 @@ function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occa
       break;
   }
 }
-
-function setLimit(workspace: Workspace, { limit, slotsMax, slotsPerSecond, onFull }: LimitSet, atMs: EpochMs): void {
-  const { used = 0, everyMs: was, emptyAtMs = 0 as EpochMs } = workspace.limits.get(limit) ?? {};
-  const everyMs = slotsPerSecond === undefined ? undefined : 1000 / slotsPerSecond;
-  workspace.limits.set(limit, {
-    slotsMax,
-    used,
-    ...(onFull === undefined ? {} : { onFull }),
-    ...(everyMs === undefined ? {} : { everyMs, emptyAtMs: rescaled(emptyAtMs, { was, everyMs, atMs }) }),
-  });
-  if (was === undefined || was === everyMs) return;
-  for (const [key, row] of [...workspace.limits.entries()]) {
-    if (!key.startsWith(`${limit}[`) || row.slotsMax !== undefined || row.emptyAtMs === undefined) continue;
-    const { emptyAtMs: emptyMs, ...rest } = row;
-    if (everyMs !== undefined)
-      workspace.limits.set(key, { ...rest, emptyAtMs: rescaled(emptyMs, { was, everyMs, atMs }) });
-    else if (rest.used > 0) workspace.limits.set(key, rest);
-    else workspace.limits.delete(key);
-  }
-}
-
-type Rescaling = { readonly was: number | undefined; readonly everyMs: number; readonly atMs: EpochMs };
-
-/** As many slots as before have yet to come back, at the new rate. */
-export const rescaled = (emptyAtMs: EpochMs, { was, everyMs, atMs }: Rescaling): EpochMs =>
-  was === undefined || was === everyMs || emptyAtMs <= atMs
-    ? emptyAtMs
-    : ((atMs + ((emptyAtMs - atMs) * everyMs) / was) as EpochMs);
 
 /** What changes a limit changes it for all its keys. */
 function touchLimit(workspace: Workspace, limit: string): void {

@@ -2,12 +2,12 @@
  * What is scarce and who waits for it: held proposals, limits, slots. All of it is in memory, since it is what moves,
  * and written through.
  */
-import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import { later, type EpochMs, type RunId } from '../../protocol/ids.ts';
 import type { LimitSet, OnFull, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
-import { rescaled } from '../fold/evolve.ts';
-import { limitKey } from '../fold/workspace.ts';
+import { limitsAfter } from '../fold/limits.ts';
+import { limitKey, type Limit as FoldedLimit } from '../fold/workspace.ts';
 import type { RunRecord } from './run-records.ts';
 import type { Bound, Row, ViewFile } from './view-file.ts';
 
@@ -35,13 +35,7 @@ type SlotChange = {
 };
 
 /** A limit, or what one key holds of it. */
-type Limit = Partial<Pick<LimitSet, 'slotsMax' | 'onFull'>> & {
-  readonly limit: string;
-  readonly by?: string;
-  readonly used: number;
-  readonly everyMs?: number;
-  readonly emptyAtMs?: number;
-};
+type Limit = FoldedLimit & { readonly limit: string; readonly by?: string };
 
 export class HeldRows {
   readonly #file: ViewFile;
@@ -135,24 +129,11 @@ export class HeldRows {
     for (const id of [...this.#held.keys()]) if (id.startsWith(`${session}:`)) this.forget(id);
   }
 
-  setLimit({ limit, slotsMax, slotsPerSecond, onFull }: LimitSet, atMs: EpochMs): void {
-    const { used = 0, everyMs: was, emptyAtMs = 0 } = this.#limits.get(limit) ?? {};
-    const everyMs = slotsPerSecond === undefined ? undefined : 1000 / slotsPerSecond;
-    const again = (emptyMs: number, every: number): number =>
-      rescaled(emptyMs as EpochMs, { was, everyMs: every, atMs });
-    this.#put(limit, {
-      limit,
-      slotsMax,
-      used,
-      ...(onFull === undefined ? {} : { onFull }),
-      ...(everyMs === undefined ? {} : { everyMs, emptyAtMs: again(emptyAtMs, everyMs) }),
-    });
-    if (was === undefined || was === everyMs) return;
-    for (const [key, row] of [...this.#limits]) {
-      if (!key.startsWith(`${limit}[`) || row.slotsMax !== undefined || row.emptyAtMs === undefined) continue;
-      const { emptyAtMs: emptyMs, ...rest } = row;
-      if (everyMs !== undefined) this.#put(key, { ...rest, emptyAtMs: again(emptyMs, everyMs) });
-      else this.#put(key, rest.used > 0 ? rest : undefined);
+  setLimit(event: LimitSet, atMs: EpochMs): void {
+    for (const [key, row] of limitsAfter(this.#limits, event, atMs)) {
+      const by = this.#limits.get(key)?.by;
+      const named = { limit: event.limit, ...(by === undefined ? {} : { by }) };
+      this.#put(key, row === undefined ? undefined : { ...row, ...named });
     }
   }
 
@@ -169,7 +150,7 @@ export class HeldRows {
     const everyMs = own?.everyMs ?? this.#limits.get(wish.limit)?.everyMs;
     if (everyMs === undefined) return false;
     const row = own ?? rowFor(wish);
-    this.#put(key, { ...row, emptyAtMs: Math.max(atMs, row.emptyAtMs ?? 0) + wish.slots * everyMs });
+    this.#put(key, { ...row, emptyAtMs: later(Math.max(atMs, row.emptyAtMs ?? 0) as EpochMs, wish.slots * everyMs) });
     return true;
   }
 
@@ -290,5 +271,5 @@ const limitOf = (row: Row): Limit => ({
   used: Number(row['used']),
   ...(row['on_full'] === null ? {} : { onFull: row['on_full'] as OnFull }),
   ...(row['every_ms'] === null ? {} : { everyMs: Number(row['every_ms']) }),
-  ...(row['empty_at_ms'] === null ? {} : { emptyAtMs: Number(row['empty_at_ms']) }),
+  ...(row['empty_at_ms'] === null ? {} : { emptyAtMs: Number(row['empty_at_ms']) as EpochMs }),
 });

@@ -6,7 +6,7 @@ import { Arbiter } from '../../engine/arbiter/arbiter.ts';
 import { answerAsk } from '../../engine/arbiter/asks.ts';
 import { systemClock } from '../../engine/arbiter/ledger-clock.ts';
 import { ARBITER_DEFAULTS, type ArbiterSettings } from '../../engine/arbiter/parts.ts';
-import { policyDigest } from '../../engine/arbiter/policy-digest.ts';
+import { policyDigest } from '../support/policy-digest.ts';
 import { systemScheduler } from '../../engine/arbiter/scheduler.ts';
 import type { Dispatch } from '../../engine/arbiter/effects.ts';
 import { memoryLog } from '../../engine/log/memory.ts';

@@ -6,7 +6,7 @@ import TinyQueue from 'tinyqueue';
 import { Arbiter } from '../../engine/arbiter/arbiter.ts';
 import type { Dispatch } from '../../engine/arbiter/effects.ts';
 import { ARBITER_DEFAULTS, type ArbiterSettings } from '../../engine/arbiter/parts.ts';
-import { policyDigest } from '../../engine/arbiter/policy-digest.ts';
+import { policyDigest } from './policy-digest.ts';
 import type { Lease } from '../../engine/arbiter/ports.ts';
 import type { Scheduler } from '../../engine/arbiter/scheduler.ts';
 import { StateStore } from '../../engine/arbiter/state-store.ts';

@@ -1,4 +1,4 @@
-/** What a policy is known by on the ledger: the digest of its rules' names, reach and source. */
+/** A digest for policies that tests put together; the engine knows its own by the digest of their bundle. */
 import type { Digest } from '../../protocol/ids.ts';
 import { sha256 } from '../../protocol/segment.ts';
 import type { Policy } from '../../rules/judge.ts';
