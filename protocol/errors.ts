@@ -53,7 +53,30 @@ export const ERRORS = {
     remedy: 'Export the flow from the file, or name it after the file with a colon: FILE:flow.',
   },
   OUTSIDE_RUN: { code: 2010, remedy: 'Call it in the function of a flow or a task, while that runs.' },
+  OUTSIDE_FLOW: {
+    code: 2019,
+    remedy: 'Call it in the function of a flow: only a flow waits, a task is at work.',
+  },
   LIMIT_NOT_FOUND: { code: 2012, remedy: 'List the limits with `assent limits ls`.' },
+  ARTIFACT_NOT_FOUND: { code: 2013, remedy: 'List the artifacts with `assent artifacts ls`.' },
+  VARIABLE_NOT_FOUND: { code: 2014, remedy: 'List the variables with `assent variables ls`.' },
+  SECRET_UNAVAILABLE: {
+    code: 2015,
+    remedy:
+      'Set the environment variable or put the file where this process runs, or give the value anew: it is not recorded.',
+  },
+  SERIALIZER_UNKNOWN: {
+    code: 2016,
+    remedy: 'Call `registerSerializer` for the name above before the run is read, as the program did that recorded it.',
+  },
+  VALUE_MISSING: {
+    code: 2017,
+    remedy: 'Put the value back where it was stored, or set the same result storage as the program that recorded it.',
+  },
+  TASK_NOT_FOUND: {
+    code: 2018,
+    remedy: 'Define the task at the top of a file, not in a function, so that whoever loads the file defines it too.',
+  },
   // 3xxx: the ledger
   LEDGER_BROKEN: {
     code: 3001,
@@ -77,6 +100,24 @@ export const ERRORS = {
   FENCED: { code: 4002, remedy: 'This run went on in another process; this one must stop. Nothing to do.' },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
+  NOT_READY: { code: 4006, remedy: 'See the cause: the call that it needs did not complete.' },
+  DIVERGED: {
+    code: 4007,
+    remedy:
+      '`assent diff RUN` shows what differs. Put the code back, then go on with `assent runs retry RUN`, or for a script with `assent run FILE --resume RUN`.',
+  },
+  UNAWAITED_FAILURE: {
+    code: 4008,
+    remedy: 'Await the call, or look at its `state()`, if its failure is none of the flow.',
+  },
+  THREAD_ENDED: {
+    code: 4009,
+    remedy: 'See the cause: something in the task ended its thread, by process.exit() or by using up its memory.',
+  },
+  NO_WORKER: {
+    code: 4010,
+    remedy: 'Start the run with `startRun` for a worker that serves the flow; or use `pause`, which keeps its process.',
+  },
   FLOW_FAILED: { code: 4005, remedy: '`assent why RUN` shows the failure and what was tried.' },
   // 5xxx: the engine
   ENGINE_START_FAILED: { code: 5001, remedy: 'Read the message above; run `assent doctor`.' },
@@ -99,6 +140,7 @@ export const ERRORS = {
   },
 } as const satisfies Record<string, { code: number; remedy: string }>;
 
+/** The kinds of errors: the names of the rows of {@link ERRORS}. */
 export type ErrorKind = keyof typeof ERRORS;
 
 /** The one class of errors that Assent throws: a kind, its permanent code, what happened, and what to do. */

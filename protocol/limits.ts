@@ -26,6 +26,22 @@ export const LIMITS = {
   runIdMax: 2000,
   /** Characters of a cache key (Prefect 3 has the same limit). */
   cacheKeyMax: 2000,
+  /** Variables of a workspace; an arbiter has them all in memory. */
+  variablesMax: 10_000,
+  /** Characters of a variable's name. */
+  variableNameMax: 255,
+  /** Characters of an artifact's key. */
+  artifactKeyMax: 200,
+  /** Messages in one mailbox that nobody has received. */
+  mailboxMessagesMax: 1000,
+  /** Mailboxes that a suspended run goes on for. */
+  wakeOnMax: 256,
+  /** Calls of one flow run that are at work in its process at once, unless it says otherwise. */
+  callsAtOnce: 1000,
+  /** Milliseconds that one hook may take; what takes longer has failed, and is not waited for. */
+  hookMsMax: 60_000,
+  /** Paths that one flow or task may have redacted. */
+  redactedPathsMax: 100,
   /** Tags of one run. */
   tagsOfRunMax: 64,
   /** Slots that a rate limit gives back in a second. */

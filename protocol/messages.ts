@@ -2,7 +2,7 @@
  * What travels besides the ledger: batches of proposals to the arbiter, answers and orders to a session, heartbeats.
  */
 import type { Digest, EpochMs, RunId } from './ids.ts';
-import type { Proposal } from './proposals.ts';
+import type { Hook, Proposal, RunDefinition } from './proposals.ts';
 import type { Outcome, Position, RejectCode, Selection } from './rulings.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
@@ -64,7 +64,9 @@ export type Ask =
   /** How long the rules take, as far as that was sampled since the arbiter's thread began. */
   | { readonly v: 1; readonly type: 'RULE_TIMES' }
   /** The policy in force, its rules, and what was in force before. */
-  | { readonly v: 1; readonly type: 'POLICY' };
+  | { readonly v: 1; readonly type: 'POLICY' }
+  /** A variable of the workspace. */
+  | { readonly v: 1; readonly type: 'VARIABLE'; readonly name: string };
 
 export type Hello = {
   readonly v: 1;
@@ -83,6 +85,10 @@ export type RunView = {
   readonly attempt: number;
   readonly execution: number;
   readonly parameters?: unknown;
+  /** Of a call: how often it was made again after it had completed or failed; what broke off goes on instead. Absent: 0. */
+  readonly generation?: number;
+  /** The call's identity within its parent. */
+  readonly call?: RunDefinition['call'];
   /** Of a call that has ended: where the ruling stands that ended it. */
   readonly at?: Position;
   /** The process that executes it, when one beats. */
@@ -144,13 +150,22 @@ export type PolicyReport = {
   }[];
 };
 
-/** A message of the work queue: a flow run that waits for a worker. A hint only, the claim is a ruling. */
+/** A message of the work queue: a run that waits for a worker. A hint only, the claim is a ruling. */
 export type WorkHint = {
   readonly v: 1;
   readonly run: RunId;
   /** The version that the worker's claim is based on. */
   readonly version: number;
-  /** The flow's name. */
+  /** The flow's or task's name. */
   readonly name: string;
+  /** Absent: a flow run. */
+  readonly kind?: 'task';
   readonly parameters?: Value;
+  /** The run whose code started it. */
+  readonly startedBy?: RunId;
+  /** The run is not to be executed: it entered this state in nobody's hands, and its code has these hooks for that. */
+  readonly hook?: { readonly hook: Hook; readonly state: State };
 };
+
+/** The answer to VARIABLE. */
+export type VariableView = { readonly value?: Value };

@@ -11,6 +11,14 @@ import type { Value } from './values.ts';
  */
 export type SlotWish = { readonly limit: string; readonly slots: number; readonly by?: string };
 
+/** The engine's own limit, of whoever computes the result of a cache key: nobody sets it, and each key has one slot. */
+export const CACHE_KEY_LIMIT = 'cache-key';
+/** Another one: of whoever is in the transaction of a key. */
+export const TRANSACTION_LIMIT = 'transaction';
+/** The slots that each key has of a limit that is the engine's own; undefined for those that people set. */
+export const ownLimitSlots = (limit: string): number | undefined =>
+  limit === CACHE_KEY_LIMIT || limit === TRANSACTION_LIMIT ? 1 : undefined;
+
 export type RetryPolicy = {
   /** Further attempts after the first. */
   readonly retriesMax: number;
@@ -19,6 +27,34 @@ export type RetryPolicy = {
   /** In [0, 1]: each delay is stretched by up to this share of itself, by chance. */
   readonly jitter: number;
 };
+
+/**
+ * What a call waits for: the next message in a mailbox, or the next event of a topic after the call was made. After
+ * `untilMs` it fails. The message becomes the call's result.
+ */
+export type Receives =
+  | { readonly type: 'MESSAGE'; readonly mailbox: string; readonly untilMs?: EpochMs }
+  | { readonly type: 'EVENT'; readonly topic: string; readonly untilMs?: EpochMs };
+
+/** The mailbox of a flow run for messages of one name. */
+export const mailboxOf = (flow: RunId, name: string): string => `${flow} message:${name}`;
+/** Where the input of a resumption lies that ended the pause of this key. */
+export const pauseMailbox = (flow: RunId, key: string): string => `${flow} pause:${key}`;
+/** What a mailbox is for, and whose it is: a flow run's, or that of the call that waits for an event. */
+export function mailboxParts(mailbox: string): {
+  readonly run: RunId;
+  readonly kind: 'message' | 'pause' | 'event';
+  readonly name: string;
+} {
+  const [, run = mailbox, kind = 'event', name = ''] = /^(\S*) (message|pause):(.*)$/s.exec(mailbox) ?? [];
+  return { run: run as RunId, kind: kind as 'message' | 'pause' | 'event', name };
+}
+/** What an event is heard under: its name, and with a key under both. */
+export const topicOf = (name: string, key?: string): string => (key === undefined ? name : `${name}[${key}]`);
+
+/** Functions of the user's that are called when a run enters a state. */
+export const HOOKS = ['onRunning', 'onCompletion', 'onFailure', 'onCancellation', 'onCrashed'] as const;
+export type Hook = (typeof HOOKS)[number];
 
 /** What a run is; recorded once, with the proposal that creates it. */
 export type RunDefinition = {
@@ -37,14 +73,29 @@ export type RunDefinition = {
   readonly priority?: number;
   /** For rules and limits: a task asks for a slot of each limit `tag:<tag>` that is set. */
   readonly tags?: readonly string[];
-  /** Where the result of an equal call may be kept, and for how long; `refresh` does not look, and keeps anew. */
-  readonly cache?: { readonly key: string; readonly ttlMs?: number; readonly refresh?: true };
+  /**
+   * Where the result of an equal call may be kept, and for how long; `refresh` does not look, and keeps anew. `once`: calls
+   * with this key are computed one at a time, so that those made meanwhile are answered with the first one's result.
+   */
+  readonly cache?: { readonly key: string; readonly ttlMs?: number; readonly refresh?: true; readonly once?: true };
   /** The deployment that it is a run of: from PENDING on it needs a slot of the limit `deployment:<name>`, if that is set. */
   readonly deployment?: string;
   /** Where a worker finds it. Absent: its creator executes it. */
   readonly work?: { readonly pool: string; readonly queue: string };
   /** What a script that runs again recognises its unfinished run by: flow, parameters and script. */
   readonly identity?: Digest;
+  /** What people call this one run; `name` is what it is a run of. */
+  readonly title?: string;
+  /** The run whose code started it, of a run that is not called but started. */
+  readonly startedBy?: RunId;
+  /** The states for which its code has hooks: when it enters one in nobody's hands, a worker is told. */
+  readonly hooks?: readonly Hook[];
+  /** It undoes what was done: it may run while its flow run is being cancelled. */
+  readonly cleanup?: true;
+  /** Of a flow run: when it is executed again, a call that it has not made before, in place of one that it has, is refused. */
+  readonly strict?: true;
+  /** Of a call that waits for a message or an event, and has no code of its own. */
+  readonly receives?: Receives;
 };
 
 type Asked = {
@@ -77,6 +128,12 @@ export type TransitionProposal = Asked & {
   readonly force?: true;
   /** Present in the proposal that creates the run. */
   readonly create?: RunDefinition;
+  /** Of a resumption: what its author says to the paused run. */
+  readonly input?: Value;
+  /** Of a reopening: the record of this call and of all that began after it is not used again. */
+  readonly redoFrom?: RunId;
+  /** What happens with the transition, if it is accepted as it was asked for: once, because the run ends once. */
+  readonly carries?: CarriedEvent;
 };
 
 /** What becomes of a run that finds a limit full: it waits, it is cancelled, or those that run are cancelled for it. */
@@ -103,8 +160,67 @@ export type PolicySet = {
   readonly from?: string;
 };
 
+/** A message to a flow run, for `receive`. */
+export type MessageSent = {
+  readonly type: 'MESSAGE_SENT';
+  readonly to: RunId;
+  readonly name: string;
+  readonly value?: Value;
+  readonly from?: RunId;
+};
+
+/** An event for whoever waits for it, under its name and, with a key, under `name[key]`. */
+export type EventEmitted = {
+  readonly type: 'EVENT_EMITTED';
+  readonly name: string;
+  readonly key?: string;
+  readonly value?: Value;
+  readonly from?: RunId;
+};
+
+export const ARTIFACT_KINDS = ['markdown', 'table', 'link', 'image', 'progress'] as const;
+export type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
+
+/** How an artifact's key is spelled: it stands after a run's id and `/` on the command line. */
+export const ARTIFACT_KEY = /^[A-Za-z0-9_.-]+$/;
+/** How a variable's name is spelled. */
+export const VARIABLE_NAME = /^[a-z0-9_-]+$/;
+
+/** Something that a run made for people to look at; the newest of a key is the one that counts. */
+export type ArtifactMade = {
+  readonly type: 'ARTIFACT_MADE';
+  readonly run: RunId;
+  readonly key: string;
+  readonly kind: ArtifactKind;
+  readonly description?: string;
+  readonly data: Value;
+};
+
+export type VariableSet = {
+  readonly type: 'VARIABLE_SET';
+  readonly name: string;
+  readonly value: Value;
+  readonly tags?: readonly string[];
+};
+
+/** A hook of a run was called; `error` is what it threw. */
+export type HookRan = {
+  readonly type: 'HOOK_RAN';
+  readonly run: RunId;
+  readonly hook: Hook | 'onCommit' | 'onRollback';
+  /** The hook function's name, where it has one. */
+  readonly function?: string;
+  readonly error?: Value;
+};
+
+/** What a transition may bring with it. */
+export type CarriedEvent = MessageSent | EventEmitted | ArtifactMade | VariableSet;
+
 /** What belongs to no run, ruled on like a transition. */
 export type WorkspaceEvent =
+  | CarriedEvent
+  | HookRan
+  | { readonly type: 'VARIABLE_REMOVED'; readonly name: string }
   | PolicySet
   | LimitSet
   | { readonly type: 'LIMIT_REMOVED'; readonly limit: string }

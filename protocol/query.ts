@@ -3,8 +3,10 @@
  * (wire-query.ts). Every answer says for which sequence of the ledger it is true.
  */
 import type { ErrorKind } from './errors.ts';
-import type { Digest, RunId } from './ids.ts';
+import type { RunId } from './ids.ts';
 import type { OnFull, RetryPolicy, SlotWish } from './proposals.ts';
+import type { Status } from './query-status.ts';
+import type { ArtifactRow, HookRow, VariableRow } from './query-workspace.ts';
 import type { Outcome, Position, RejectCode, TrailEntry, Waits } from './rulings.ts';
 import type { FlipPosition, FlipRow, ShadowRow } from './shadow.ts';
 import type { StateType } from './states.ts';
@@ -60,6 +62,19 @@ type Words = {
     readonly limit?: number;
   };
   readonly SESSIONS: { readonly before?: number; readonly limit?: number };
+  /** The newest artifact of each run and key, the newest first; of a run, those of all that it called as well. */
+  readonly ARTIFACTS: {
+    readonly run?: RunId;
+    readonly key?: string;
+    /** The older ones too. */
+    readonly history?: true;
+    readonly before?: Position;
+    readonly limit?: number;
+  };
+  /** The hooks that were called of a run and of all that it called, in the ledger's order. */
+  readonly HOOKS: { readonly run: RunId; readonly failed?: true; readonly after?: Position; readonly limit?: number };
+  /** The variables of the workspace, by name. */
+  readonly VARIABLES: { readonly name?: string; readonly after?: string; readonly limit?: number };
 };
 
 type Asked = {
@@ -81,7 +96,15 @@ export type RunState = {
   readonly key?: string;
   readonly timeoutAtMs?: number;
   readonly suspended?: true;
+  /** Of one that goes on by itself: when, and for which messages and events. */
+  readonly wakeAtMs?: number;
+  readonly wakeOn?: readonly Mail[];
+  /** The JSON Schema of what whoever resumes it has to say. */
+  readonly input?: Value;
 };
+
+/** A mailbox, and of an event's the topic that it is heard under. */
+export type Mail = { readonly mailbox: string; readonly topic?: string };
 
 /** What one proposal about a run waits for. */
 export type HeldRow = {
@@ -105,7 +128,9 @@ export type Again =
   | { readonly type: 'AT'; readonly atMs: number }
   /** `limit`: when slots of it are given back, or more of them are set. `run`: when this flow run moves. */
   | { readonly type: 'WHEN_FREE'; readonly limits: readonly string[] }
-  | { readonly type: 'WHEN_MOVED'; readonly run: RunId };
+  | { readonly type: 'WHEN_MOVED'; readonly run: RunId }
+  /** `topic`: of an event, what it is heard under. */
+  | { readonly type: 'WHEN_SENT'; readonly mailbox: string; readonly topic?: string; readonly untilMs?: number };
 
 /** A held proposal with what holds it, and what ends the wait. */
 export type Waiting = HeldRow & {
@@ -123,6 +148,10 @@ export type RunRow = {
   readonly kind: 'flow' | 'task';
   /** Empty when nobody ever said what the run is. */
   readonly name: string;
+  /** What people call this one run. */
+  readonly title?: string;
+  /** The run whose code started it, of a run that is not called but started. */
+  readonly startedBy?: RunId;
   /** Absent: it has not started; the rules hold it, or refused it. */
   readonly state?: RunState;
   readonly sinceMs: number;
@@ -144,6 +173,8 @@ export type RunRow = {
   /** The slots that it holds. */
   readonly slots: readonly SlotWish[];
   readonly waits?: Pick<HeldRow, 'to' | 'waits' | 'sinceMs' | 'at'>;
+  /** Of a flow run of its own that runs: the message or the event that the first of its waiting calls waits for. */
+  readonly awaits?: Pick<HeldRow, 'run' | 'waits' | 'sinceMs'>;
   /** Rulings on it, and those that were rejections. */
   readonly rulings: number;
   readonly rejected: number;
@@ -269,58 +300,6 @@ export type SessionRow = {
   readonly place: number;
 };
 
-export type StreamRow = {
-  readonly stream: string;
-  readonly messages: number;
-  readonly bytes: number;
-  readonly bytesMax?: number;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly replicas: number;
-  readonly storage: string;
-};
-
-export type Status = {
-  readonly assent: string;
-  readonly node: string;
-  readonly natsServer: string;
-  readonly workspace: string;
-  /** The setting of this engine, and what is known of the server's. */
-  readonly durability: {
-    readonly setting: 'power' | 'process';
-    /** `always`: each message is synced before it is acknowledged. `unknown`: the server is not this engine's own. */
-    readonly sync: 'always' | 'interval' | 'unknown';
-    /** The stream of proposals is exempt, which saves time and risks nothing. */
-    readonly proposalsAsync: boolean;
-  };
-  readonly streams: readonly StreamRow[];
-  /** The arbiter of the engine that answers. */
-  readonly arbiter: { readonly role: string; readonly epoch: number };
-  /** The active arbiter, as its lease says. */
-  readonly lease?: { readonly epoch: number; readonly writer: string; readonly agoMs: number };
-  readonly ledger: {
-    readonly lastSeq: number;
-    readonly head: { readonly seq: number; readonly hash: Digest | '' };
-    readonly rulings: number;
-    readonly segments: number;
-    readonly voidSegments: number;
-    readonly epochs: number;
-    readonly policy: Digest | '';
-    readonly timeMs: number;
-    /** How far the wall clock of the engine is ahead of the ledger's, where that can be told. */
-    readonly clockOffsetMs?: number;
-  };
-  readonly view: {
-    readonly file: string;
-    readonly bytes: number;
-    /** Segments that are stored and not in the view yet. */
-    readonly behind: number;
-    /** Since this engine began: rulings that the view took in, and the time that it took. */
-    readonly foldedRulings: number;
-    readonly busyMs: number;
-  };
-};
-
 export type Explanation = {
   readonly run: RunDetail;
   /** The last rulings that moved it, at most 5, in the ledger's order: the last one put it in its state. */
@@ -335,6 +314,11 @@ export type Explanation = {
   /** Calls that ended otherwise than completed, with the ruling that ended them, at most 50. */
   readonly failed: readonly { readonly run: RunRow; readonly moved?: Explained }[];
   readonly failedMore: number;
+  /** Hooks that threw, at most 20, and the newest artifacts, at most 20, of the run and of all that it called. */
+  readonly hooks: readonly HookRow[];
+  readonly artifacts: readonly ArtifactRow[];
+  /** Of a flow run that began anew: its calls since that were answered from the record, and those that it had not made. */
+  readonly resumed?: { readonly at: Position; readonly atMs: number; readonly reused: number; readonly fresh: number };
   /** What was rewritten, rejected or held, and how each wait ended, in the ledger's order: a page. */
   readonly notable: readonly Explained[];
   readonly next?: Position;
@@ -363,6 +347,9 @@ export type Answers = {
     readonly next?: FlipPosition;
   };
   readonly SESSIONS: { readonly sessions: readonly SessionRow[]; readonly next?: number };
+  readonly ARTIFACTS: { readonly artifacts: readonly ArtifactRow[]; readonly next?: Position };
+  readonly HOOKS: { readonly hooks: readonly HookRow[]; readonly next?: Position };
+  readonly VARIABLES: { readonly variables: readonly VariableRow[]; readonly next?: string };
 };
 
 /** What every answer says of itself. */

@@ -56,6 +56,12 @@ export type RejectCode =
   | 'MALFORMED'
   /** A rule threw, changed what it was given, took too long, or said something that is no opinion. */
   | 'RULE_ERROR'
+  /** The run is executed again, and makes another call than before. */
+  | 'DIVERGED'
+  /** The run has too many messages that it has not received. */
+  | 'MAILBOX_FULL'
+  /** The workspace has as many variables as it may have. */
+  | 'VARIABLES_FULL'
   /** A rule said two things about the same. */
   | 'RULE_IMPURE'
   /** Codes of rules that users write. */
@@ -71,16 +77,20 @@ export type Waits =
       readonly untilMs?: EpochMs;
       readonly evict?: readonly RunId[];
     }
-  | { readonly type: 'FLOW' };
+  | { readonly type: 'FLOW' }
+  /** `topic`: of an event, what it is heard under. */
+  | { readonly type: 'MESSAGE'; readonly mailbox: string; readonly topic?: string; readonly untilMs?: EpochMs };
 
 /** What a rule takes for the run, by the fold, if the ruling stands. */
 export type Claim =
   | { readonly type: 'SLOTS'; readonly slots: readonly SlotWish[] }
   | { readonly type: 'TIMER'; readonly timer: TimerKind; readonly dueAtMs: EpochMs }
   /** The result is kept under this key for calls that come later. */
-  | { readonly type: 'CACHE'; readonly key: string; readonly expiresAtMs?: EpochMs };
+  | { readonly type: 'CACHE'; readonly key: string; readonly expiresAtMs?: EpochMs }
+  /** The first message of this mailbox, which is this one, is taken out of it. */
+  | { readonly type: 'MESSAGE'; readonly mailbox: string; readonly id: string };
 
-export const TIMER_KINDS = ['start', 'late', 'claim', 'timeout', 'pause', 'grace'] as const;
+export const TIMER_KINDS = ['start', 'late', 'claim', 'timeout', 'pause', 'grace', 'wake'] as const;
 export type TimerKind = (typeof TIMER_KINDS)[number];
 
 /** One rule's part in a hearing: its name when it passed, more when it said more. */

@@ -32,13 +32,18 @@ export type State =
   | (Named & { readonly type: 'RUNNING' })
   /**
    * `key` names this pause within the run: each fires once an attempt. After `timeoutAtMs` it cannot be resumed any more.
-   * `suspended`: its process has ended, a worker goes on with it; otherwise its process waits.
+   * `suspended`: its process has ended, a worker goes on with it; otherwise its process waits. It goes on by itself at
+   * `wakeAtMs` (a long sleep), and when a message comes to one of the mailboxes in `wakeOn`. `input`: the JSON Schema of
+   * what whoever resumes it has to say.
    */
   | (Named & {
       readonly type: 'PAUSED';
       readonly key?: string;
       readonly timeoutAtMs?: EpochMs;
       readonly suspended?: true;
+      readonly wakeAtMs?: EpochMs;
+      readonly wakeOn?: readonly string[];
+      readonly input?: Value;
     })
   | (Named & { readonly type: 'CANCELLING' })
   | (Named & { readonly type: 'COMPLETED'; readonly result?: Value })

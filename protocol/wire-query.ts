@@ -23,6 +23,7 @@ const run = z
   .string()
   .max(LIMITS.runIdMax)
   .regex(/^[a-z0-9.-]+$/) as unknown as z.ZodType<RunId>;
+const variable = z.string().max(LIMITS.variableNameMax).exactOptional();
 const states = z.array(z.enum(STATE_TYPES)).min(1).max(STATE_TYPES.length).exactOptional();
 const position = z.strictObject({ seq: count, index: count }).exactOptional();
 const limit = z.int().positive().max(PAGE_ROWS_MAX).exactOptional();
@@ -57,6 +58,17 @@ const query: z.ZodType<Query> = z.discriminatedUnion('type', [
     limit,
   }),
   z.strictObject({ ...asked, type: z.literal('SESSIONS'), before: count.exactOptional(), limit }),
+  z.strictObject({
+    ...asked,
+    type: z.literal('ARTIFACTS'),
+    run: run.exactOptional(),
+    key: z.string().max(LIMITS.artifactKeyMax).exactOptional(),
+    history: yes,
+    before: position,
+    limit,
+  }),
+  z.strictObject({ ...asked, type: z.literal('HOOKS'), run, failed: yes, after: position, limit }),
+  z.strictObject({ ...asked, type: z.literal('VARIABLES'), name: variable, after: variable, limit }),
 ]);
 
 export function parseQuery(bytes: Uint8Array): Parsed<Query> {

@@ -6,7 +6,15 @@ import { z } from 'zod';
 import type { Digest, EpochMs, RunId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import type { Ask, Batch, Heartbeat, ProposalDraft } from './messages.ts';
-import { ON_FULL, type RunDefinition } from './proposals.ts';
+import {
+  ARTIFACT_KEY,
+  ARTIFACT_KINDS,
+  HOOKS,
+  ON_FULL,
+  ownLimitSlots,
+  VARIABLE_NAME,
+  type RunDefinition,
+} from './proposals.ts';
 import type { State } from './states.ts';
 import type { Value } from './values.ts';
 
@@ -14,6 +22,8 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 const text = z.string().max(LIMITS.textMax);
 const name = z.string().min(1).max(LIMITS.nameMax);
+/** Of a limit that is set or removed: the engine's own are what they are. */
+const limitName = name.refine((limit) => ownLimitSlots(limit) === undefined, 'this limit is the engine’s own');
 const count = z.int().nonnegative();
 const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
 const runId = z.string().max(LIMITS.runIdMax).regex(RUN_ID) as unknown as z.ZodType<RunId>;
@@ -29,6 +39,18 @@ const value: z.ZodType<Value> = z.strictObject({
   cipher: z.strictObject({ key: name, box: z.string().max(2 * LIMITS.inlineBytesMax) }).exactOptional(),
 });
 
+const topic = z
+  .string()
+  .min(1)
+  .max(2 * LIMITS.nameMax + 2);
+const mailbox = z
+  .string()
+  .min(1)
+  .max(LIMITS.runIdMax + LIMITS.nameMax + ' message:'.length);
+
+const variable = z.string().max(LIMITS.variableNameMax).regex(VARIABLE_NAME);
+const artifact = z.string().max(LIMITS.artifactKeyMax).regex(ARTIFACT_KEY);
+
 const named = { name, message: text.exactOptional() };
 const error = value.exactOptional();
 const result = value.exactOptional();
@@ -43,6 +65,9 @@ export const stateSchema: z.ZodType<State> = z.discriminatedUnion('type', [
     key: name.exactOptional(),
     timeoutAtMs: epochMs.exactOptional(),
     suspended: z.literal(true).exactOptional(),
+    wakeAtMs: epochMs.exactOptional(),
+    wakeOn: z.array(mailbox).max(LIMITS.wakeOnMax).exactOptional(),
+    input: value.exactOptional(),
   }),
   z.strictObject({ type: z.literal('CANCELLING'), ...named }),
   z.strictObject({ type: z.literal('COMPLETED'), ...named, result }),
@@ -76,12 +101,55 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
       key: z.string().min(1).max(LIMITS.cacheKeyMax),
       ttlMs: durationMs.exactOptional(),
       refresh: z.literal(true).exactOptional(),
+      once: z.literal(true).exactOptional(),
     })
     .exactOptional(),
   deployment: name.exactOptional(),
   work: z.strictObject({ pool: token, queue: token }).exactOptional(),
   identity: digest.exactOptional(),
+  title: text.exactOptional(),
+  startedBy: runId.exactOptional(),
+  hooks: z.array(z.enum(HOOKS)).max(HOOKS.length).exactOptional(),
+  cleanup: z.literal(true).exactOptional(),
+  strict: z.literal(true).exactOptional(),
+  receives: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('MESSAGE'), mailbox, untilMs: epochMs.exactOptional() }),
+      z.strictObject({ type: z.literal('EVENT'), topic, untilMs: epochMs.exactOptional() }),
+    ])
+    .exactOptional(),
 });
+
+const carried = [
+  z.strictObject({
+    type: z.literal('MESSAGE_SENT'),
+    to: runId,
+    name,
+    value: value.exactOptional(),
+    from: runId.exactOptional(),
+  }),
+  z.strictObject({
+    type: z.literal('EVENT_EMITTED'),
+    name,
+    key: name.exactOptional(),
+    value: value.exactOptional(),
+    from: runId.exactOptional(),
+  }),
+  z.strictObject({
+    type: z.literal('ARTIFACT_MADE'),
+    run: runId,
+    key: artifact,
+    kind: z.enum(ARTIFACT_KINDS),
+    description: text.exactOptional(),
+    data: value,
+  }),
+  z.strictObject({
+    type: z.literal('VARIABLE_SET'),
+    name: variable,
+    value,
+    tags: z.array(name).max(LIMITS.tagsOfRunMax).exactOptional(),
+  }),
+] as const;
 
 const asked = {
   counter: count,
@@ -100,6 +168,9 @@ const transition = {
   claim: z.literal(true).exactOptional(),
   force: z.literal(true).exactOptional(),
   create: definition.exactOptional(),
+  input: value.exactOptional(),
+  redoFrom: runId.exactOptional(),
+  carries: z.discriminatedUnion('type', carried).exactOptional(),
 };
 
 const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [
@@ -111,7 +182,7 @@ const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [
     event: z.discriminatedUnion('type', [
       z.strictObject({
         type: z.literal('LIMIT_SET'),
-        limit: name,
+        limit: limitName,
         slotsMax: count,
         // Less often than once in the longest duration is no rate: `slotsMax: 0` closes a limit.
         slotsPerSecond: z
@@ -121,7 +192,16 @@ const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [
           .exactOptional(),
         onFull: z.enum(ON_FULL).exactOptional(),
       }),
-      z.strictObject({ type: z.literal('LIMIT_REMOVED'), limit: name }),
+      z.strictObject({ type: z.literal('LIMIT_REMOVED'), limit: limitName }),
+      ...carried,
+      z.strictObject({ type: z.literal('VARIABLE_REMOVED'), name: variable }),
+      z.strictObject({
+        type: z.literal('HOOK_RAN'),
+        run: runId,
+        hook: z.enum([...HOOKS, 'onCommit', 'onRollback']),
+        function: name.exactOptional(),
+        error: value.exactOptional(),
+      }),
     ]),
   }),
 ]);
@@ -184,6 +264,7 @@ const ask: z.ZodType<Ask> = z.discriminatedUnion('type', [
   z.strictObject({ v: z.literal(1), type: z.literal('OUTCOMES'), run: runId, after: runId.exactOptional() }),
   z.strictObject({ v: z.literal(1), type: z.literal('RULE_TIMES') }),
   z.strictObject({ v: z.literal(1), type: z.literal('POLICY') }),
+  z.strictObject({ v: z.literal(1), type: z.literal('VARIABLE'), name: variable }),
 ]);
 
 export const parseHeartbeat = (bytes: Uint8Array): Parsed<Heartbeat> => parseWith(heartbeat, bytes);

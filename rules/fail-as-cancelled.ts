@@ -1,8 +1,9 @@
 /**
- * | its flow run is | opinion                                                   |
- * | --------------- | --------------------------------------------------------- |
- * | CANCELLING      | REWRITE to CANCELLED: it failed because it was cancelled  |
- * | anything else   | PASS                                                      |
+ * | its flow run is | the call               | opinion                                                   |
+ * | --------------- | ---------------------- | --------------------------------------------------------- |
+ * | CANCELLING      | undoes what was done   | PASS: it began because of that, and failed by itself      |
+ * | CANCELLING      | does anything else     | REWRITE to CANCELLED: it failed because it was cancelled  |
+ * | anything else   | any                    | PASS                                                      |
  *
  * A task that completes while its flow run is being cancelled has completed: its work is done and stays reusable.
  */
@@ -15,8 +16,10 @@ export const failAsCancelled = defineRule({
   on: ['task', 'subflow'],
   from: ['RUNNING', 'PAUSED'],
   to: ['FAILED'],
-  needs: ['flow'],
+  needs: ['flow', 'cleanup'],
   may: ['rewrite'],
-  judge: ({ to }, { flow }) =>
-    flow?.type === 'CANCELLING' ? rewrite(cancelledWith(to), 'its flow run is being cancelled') : pass(),
+  judge: ({ to }, { flow, cleanup }) =>
+    flow?.type === 'CANCELLING' && cleanup !== true
+      ? rewrite(cancelledWith(to), 'its flow run is being cancelled')
+      : pass(),
 });

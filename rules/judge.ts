@@ -14,6 +14,7 @@ import type { State, StateType } from '../protocol/states.ts';
 import { isOpinion } from './opinions.ts';
 import type { Facts, FromType, Need, Opinion, Rule, RunKind, Transition } from './rule.ts';
 
+/** An ordered list of rules. */
 export type Policy = {
   readonly name: string;
   readonly rules: readonly Rule[];
@@ -23,8 +24,10 @@ export type Policy = {
 
 /** One policy for each kind of run, and the one by which an operator's overrides are judged, whatever the kind. */
 export type PolicyName = RunKind | 'forced';
+/** Every policy, by its name. */
 export type Policies = Readonly<Record<PolicyName, Policy>>;
 
+/** What a hearing comes to: the opinions of the rules that govern, made into one. */
 export type Verdict = {
   readonly outcome: Outcome;
   /** The state that the run goes to; for a rejection or a hold, the one that was wanted last. */

@@ -6,7 +6,8 @@
  * | any              | CANCELLING, PAUSED, CRASHED                                   | REJECT ALREADY_ENDED                 |
  * | task, subflow    | RUNNING, in the name of a later execution or round            | PASS: the call is made again         |
  * | flow, background | RUNNING by a claim, after CRASHED or FAILED                   | PASS: it is resumed                  |
- * | any              | anything, after COMPLETED with a result                       | REJECT RESULT_KEPT                   |
+ * | any              | anything, after COMPLETED with a result, but for the next row | REJECT RESULT_KEPT                   |
+ * | flow             | RUNNING, SCHEDULED from a call on, by somebody who says why   | PASS: that result is made anew       |
  * | flow, background | SCHEDULED, when no worker can find it                         | REJECT NO_WORKER                     |
  * | any              | reopening or correcting it, by somebody who says why          | PASS                                 |
  * | any              | anything else                                                 | REJECT ALREADY_ENDED                 |
@@ -28,7 +29,10 @@ export const keepTerminalStates = defineRule({
   to: ANY_STATE,
   needs: ['execution', 'flow', 'ran', 'resume'],
   may: ['reject'],
-  judge: ({ kind, from, to, asked = to.type, stays, claim, report, reason }, { execution, flow, ran, resume }) => {
+  judge: (
+    { kind, from, to, asked = to.type, stays, claim, report, reason, redo },
+    { execution, flow, ran, resume },
+  ) => {
     if (from === undefined || stays === true) return pass();
     const ended = reject('ALREADY_ENDED', `the run ended as ${from.name}`);
     if (report || NEVER_AFTER_THE_END.includes(asked)) return ended;
@@ -38,7 +42,8 @@ export const keepTerminalStates = defineRule({
       if (!isRoot && execution.asked !== undefined && isLater) return pass();
       if (isRoot && claim && (from.type === 'CRASHED' || from.type === 'FAILED')) return pass();
     }
-    if (from.type === 'COMPLETED' && from.result !== undefined) {
+    const isRedone = redo === true && reason !== undefined && (asked === 'RUNNING' || asked === 'SCHEDULED');
+    if (from.type === 'COMPLETED' && from.result !== undefined && !isRedone) {
       return reject('RESULT_KEPT', `the run ended as ${from.name}, with a result`);
     }
     if (isRoot && asked === 'SCHEDULED' && !resume.byWorker) {

@@ -5,6 +5,7 @@ import type { Opinion } from './rule.ts';
 
 /** Characters of a name, a message or a reason; more is no line for people. */
 const TEXT_MAX = 2000;
+const MAILBOX_MAX = 3000;
 
 /** `nowMs`: a wait until now or earlier is nonsense too, because it would be over, and begin again, for ever. */
 export function isOpinion(value: unknown, nowMs: number): value is Opinion {
@@ -26,6 +27,8 @@ export function isOpinion(value: unknown, nowMs: number): value is Opinion {
 const isOptional = (value: unknown, is: (value: unknown) => boolean): boolean => value === undefined || is(value);
 const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= TEXT_MAX;
 const isName = (value: unknown): boolean => isText(value) && value !== '';
+/** It begins with a run's id, which may be longer than a text. */
+const isMailbox = (value: unknown): boolean => typeof value === 'string' && value !== '' && value.length <= MAILBOX_MAX;
 const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
 
 const STATE_FIELDS: ReadonlySet<string> = new Set([
@@ -39,13 +42,15 @@ const STATE_FIELDS: ReadonlySet<string> = new Set([
   'key',
   'timeoutAtMs',
   'suspended',
+  'wakeAtMs',
+  'wakeOn',
+  'input',
 ]);
 
 function isState(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { type, name, message, dueAtMs, result, error, retriable, key, timeoutAtMs, suspended } = value as Partial<
-    Record<string, unknown>
-  >;
+  const state = value as Partial<Record<string, unknown>>;
+  const { type, name, message, dueAtMs, result, error, retriable } = state;
   return (
     (STATE_TYPES as readonly unknown[]).includes(type) &&
     isName(name) &&
@@ -54,15 +59,33 @@ function isState(value: unknown): boolean {
       : type === 'PENDING'
         ? isOptional(dueAtMs, isTime)
         : dueAtMs === undefined) &&
-    (type === 'PAUSED' || (key ?? timeoutAtMs ?? suspended) === undefined) &&
-    isOptional(key, isName) &&
-    isOptional(timeoutAtMs, isTime) &&
-    isOptional(suspended, (flag) => flag === true) &&
+    isPause(state) &&
     isOptional(message, isText) &&
     isOptional(retriable, (flag) => typeof flag === 'boolean') &&
     isOptional(result, isValue) &&
     isOptional(error, isValue) &&
     Object.keys(value).every((field) => STATE_FIELDS.has(field))
+  );
+}
+
+/** Whether what is said of a pause is said of one, and is what it has to be. */
+function isPause({
+  type,
+  key,
+  timeoutAtMs,
+  suspended,
+  wakeAtMs,
+  wakeOn,
+  input,
+}: Partial<Record<string, unknown>>): boolean {
+  return (
+    (type === 'PAUSED' || (key ?? timeoutAtMs ?? suspended ?? wakeAtMs ?? wakeOn ?? input) === undefined) &&
+    isOptional(key, isName) &&
+    isOptional(timeoutAtMs, isTime) &&
+    isOptional(suspended, (flag) => flag === true) &&
+    isOptional(wakeAtMs, isTime) &&
+    isOptional(wakeOn, (mailboxes) => Array.isArray(mailboxes) && mailboxes.every(isMailbox)) &&
+    isOptional(input, isValue)
   );
 }
 
@@ -84,6 +107,12 @@ function isWait(value: unknown, nowMs: number): boolean {
       );
     case 'FLOW':
       return true;
+    case 'MESSAGE':
+      return (
+        isMailbox(waits.mailbox) &&
+        isOptional(waits.topic, isName) &&
+        isOptional(waits.untilMs, (at) => isTime(at) && Number(at) > nowMs)
+      );
     case undefined:
     default:
       return false;
@@ -101,6 +130,8 @@ function isClaim(value: unknown): boolean {
       return (TIMER_KINDS as readonly unknown[]).includes(claim.timer) && isTime(claim.dueAtMs);
     case 'CACHE':
       return isName(claim.key) && isOptional(claim.expiresAtMs, isTime);
+    case 'MESSAGE':
+      return isMailbox(claim.mailbox) && isName(claim.id);
     case undefined:
     default:
       return false;

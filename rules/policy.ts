@@ -20,7 +20,9 @@ import { keepResults } from './keep-results.ts';
 import { keepTerminalStates } from './keep-terminal-states.ts';
 import { markLateOnce } from './mark-late-once.ts';
 import { pauseRunningFlow } from './pause-running-flow.ts';
+import { refuseDivergentCalls } from './refuse-divergent-calls.ts';
 import { rejectStaleWishes } from './reject-stale-wishes.ts';
+import { receiveMessage } from './receive-message.ts';
 import { renameReruns } from './rename-reruns.ts';
 import { requireReason } from './require-reason.ts';
 import { resumeCrashedFlow } from './resume-crashed-flow.ts';
@@ -32,7 +34,9 @@ import { reuseCompletedTask } from './reuse-completed-task.ts';
 import { stoppedFlowStartsNoTask } from './stopped-flow-starts-no-task.ts';
 import { storeCachedResult } from './store-cached-result.ts';
 import { takeSlots } from './take-slots.ts';
+import { takeReceivedMessage } from './take-received-message.ts';
 import { waitForDueTime } from './wait-for-due-time.ts';
+import { wakeSleepingFlow } from './wake-sleeping-flow.ts';
 import type { Court, Policies, Policy } from './judge.ts';
 
 /** It is the unit of execution: handed to one process at a time, which speaks for it and for all that it calls. */
@@ -60,6 +64,7 @@ const flow: Policy = {
     enforceTimeout,
     boundCancelling,
     boundPause,
+    wakeSleepingFlow,
     // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedFlow,
     resumeCrashedFlow,
@@ -72,6 +77,8 @@ const subflow: Policy = {
   rules: [
     fenceStaleExecutions,
     rejectStaleWishes,
+    // Before anything is answered from the record: what is recorded is of another call.
+    refuseDivergentCalls,
     // Before ends are kept: a call that has ended is answered, not refused.
     reuseCompletedTask,
     keepTerminalStates,
@@ -93,6 +100,7 @@ const subflow: Policy = {
     enforceTimeout,
     boundCancelling,
     boundPause,
+    wakeSleepingFlow,
     // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedFlow,
   ],
@@ -104,6 +112,8 @@ const task: Policy = {
   rules: [
     fenceStaleExecutions,
     rejectStaleWishes,
+    // Before anything is answered from the record: what is recorded is of another call.
+    refuseDivergentCalls,
     // Before ends are kept: a call that has ended is answered, not refused.
     reuseCompletedTask,
     keepTerminalStates,
@@ -117,15 +127,19 @@ const task: Policy = {
     stoppedFlowStartsNoTask,
     keepDueTime,
     waitForDueTime,
+    // Before the slots: what waits for a message has no code that would need one.
+    receiveMessage,
     // After every other wait: what waits for something else holds no slot.
     takeSlots,
     enforceTimeout,
     boundCancelling,
     boundPause,
+    wakeSleepingFlow,
     // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedTask,
     renameReruns,
     storeCachedResult,
+    takeReceivedMessage,
   ],
 };
 
@@ -155,6 +169,7 @@ const background: Policy = {
     enforceTimeout,
     boundCancelling,
     boundPause,
+    wakeSleepingFlow,
     // After what cancelling makes of a failure: what was cancelled is not tried again.
     retryFailedTask,
     resumeCrashedFlow,
@@ -176,9 +191,11 @@ const forced: Policy = {
     enforceTimeout,
     boundCancelling,
     boundPause,
+    wakeSleepingFlow,
   ],
 };
 
+/** The policies in force where nobody has put others in their place. docs/rules.md is made of them. */
 export const corePolicies: Policies = { flow, subflow, task, background, forced };
 
 /**

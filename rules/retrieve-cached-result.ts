@@ -3,6 +3,7 @@
  * | --------------------------------------------- | ---------------------------------------------- |
  * | it has none, or asks for a fresh result       | PASS                                           |
  * | nothing is kept under it, or not any more     | PASS                                           |
+ * | it is to be done again: somebody said so      | PASS                                           |
  * | a result is kept under it                     | REWRITE to COMPLETED `Cached`, with the result |
  */
 import { defineRule, pass, rewrite } from './rule.ts';
@@ -16,10 +17,10 @@ export const retrieveCachedResult = defineRule({
   on: ['task', 'background'],
   from: FROM_ANY,
   to: ['RUNNING'],
-  needs: ['cache'],
+  needs: ['cache', 'ran'],
   may: ['rewrite'],
-  judge: (_, { cache, nowMs }) => {
-    if (cache?.entry === undefined || cache.refresh === true) return pass();
+  judge: (_, { cache, ran, nowMs }) => {
+    if (cache?.entry === undefined || cache.refresh === true || ran?.redo === true) return pass();
     const { run, result, expiresAtMs } = cache.entry;
     if (expiresAtMs !== undefined && expiresAtMs <= nowMs) return pass(undefined, 'the kept result has expired');
     return rewrite(

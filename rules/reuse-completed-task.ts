@@ -5,6 +5,7 @@
  * | FAILED            | yes                           | REWRITE to the recorded failure: it was final        |
  * | FAILED            | before                        | PASS: the flow run began anew to try again           |
  * | as above          | asked for with a reason       | PASS, unless it completed with a result              |
+ * | as above          | to be done again              | PASS: whoever opened the flow run again said so      |
  *
  * This rule is what makes execution durable: a flow function that is run again meets its earlier calls here.
  */
@@ -20,7 +21,7 @@ export const reuseCompletedTask = defineRule({
   may: ['rewrite'],
   judge: ({ from, reason }, { flow, ran }) => {
     const hasResult = from?.type === 'COMPLETED' && from.result !== undefined;
-    if (from === undefined || (reason !== undefined && !hasResult)) return pass();
+    if (from === undefined || ran?.redo === true || (reason !== undefined && !hasResult)) return pass();
     if (from.type === 'COMPLETED') return rewrite(from, 'this call has completed before');
     return flow?.round === ran?.round ? rewrite(from, 'this call has failed for good before') : pass();
   },

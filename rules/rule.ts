@@ -5,7 +5,7 @@
  * R2 It takes nothing and sends nothing: what it wants for the run it claims in its opinion, and the claim takes effect
  *    only with the ruling. So a losing opinion leaves nothing to clean up.
  */
-import type { EpochMs, RunId } from '../protocol/ids.ts';
+import type { Digest, EpochMs, RunId } from '../protocol/ids.ts';
 import type { OnFull } from '../protocol/proposals.ts';
 import type { Claim, RejectCode, Waits } from '../protocol/rulings.ts';
 import type { State, StateType } from '../protocol/states.ts';
@@ -13,10 +13,12 @@ import type { Value } from '../protocol/values.ts';
 
 /** A flow run of its own, a flow run within a flow run, a task run, a task run of its own. */
 export const RUN_KINDS = ['flow', 'subflow', 'task', 'background'] as const;
+/** What is judged by a policy of its own. */
 export type RunKind = (typeof RUN_KINDS)[number];
 /** `NONE`: the run does not exist yet. */
 export type FromType = StateType | 'NONE';
 
+/** A step that is asked for, as a rule sees it. */
 export type Transition = {
   readonly kind: RunKind;
   /** Undefined when the proposal creates the run. A rule that answers "stay as you are" rewrites to this very object. */
@@ -38,6 +40,8 @@ export type Transition = {
   readonly reason?: string;
   /** An operator's override. */
   readonly forced?: true;
+  /** Of a reopening: one of its calls, and all that began after it, is done again. */
+  readonly redo?: true;
 };
 
 /** A named limit as it stands for one run. */
@@ -81,8 +85,28 @@ export type Facts = {
   readonly version: { readonly current: number; readonly basedOn?: number };
   /** The enclosing flow run's state, and how often it began anew after a failure. */
   readonly flow?: { readonly type: StateType; readonly round: number };
-  /** In which execution and round of its flow run this run last ran. */
-  readonly ran?: { readonly execution: number; readonly round: number };
+  /** In which execution and round of its flow run this run last ran; `redo`: its record is not to be used again. */
+  readonly ran?: { readonly execution: number; readonly round: number; readonly redo?: true };
+  /** It undoes what was done. */
+  readonly cleanup?: true;
+  /** What the call waits for, and the first message that is there for it. */
+  readonly message?: {
+    readonly mailbox: string;
+    /** Of an event: what it is heard under. */
+    readonly topic?: string;
+    readonly untilMs?: EpochMs;
+    readonly first?: { readonly id: string; readonly value?: Value };
+  };
+  /**
+   * The call as it is made, and as it was made before by the same explicit key. `expected`, of a call that is made for the
+   * first time: under a strict flow run that is executed again, the earliest of its calls that it has not yet made again.
+   */
+  readonly call?: {
+    readonly key: string;
+    readonly inputs?: Digest;
+    readonly recorded?: { readonly inputs?: Digest };
+    readonly expected?: { readonly run: RunId; readonly key: string };
+  };
   /** Times that the run has entered RUNNING. */
   readonly attempt: number;
   readonly retry: {
@@ -103,6 +127,7 @@ export type Facts = {
     readonly key: string;
     readonly ttlMs?: number;
     readonly refresh?: true;
+    readonly once?: true;
     readonly entry?: { readonly run: RunId; readonly result?: Value; readonly expiresAtMs?: EpochMs };
   };
   /** Whether a worker can find the run by itself, and how often one went on with it after a crash. */
@@ -116,14 +141,17 @@ export type Facts = {
   readonly graceMs: number;
 };
 
+/** A fact that a rule may ask for; the time is always there. */
 export type Need = Exclude<keyof Facts, 'nowMs'>;
 
+/** What one rule says. */
 export type Opinion =
   | { readonly type: 'PASS'; readonly claims?: readonly Claim[]; readonly why?: string }
   | { readonly type: 'REWRITE'; readonly to: State; readonly why: string }
   | { readonly type: 'REJECT'; readonly code: RejectCode; readonly why: string }
   | { readonly type: 'HOLD'; readonly waits: Waits; readonly why: string };
 
+/** A rule as the hearing asks it; made by {@link defineRule}. */
 export type Rule = {
   /** The rule's name is its file's and its test's name. */
   readonly name: string;

@@ -13,7 +13,7 @@
  * pause) is not new: it waits.
  */
 import type { RunId } from '../protocol/ids.ts';
-import type { SlotWish } from '../protocol/proposals.ts';
+import { CACHE_KEY_LIMIT, type SlotWish } from '../protocol/proposals.ts';
 import { isTerminal } from '../protocol/states.ts';
 import { defineRule, hold, pass, reject, rewrite, type Facts, type Opinion, type SlotFact } from './rule.ts';
 import { fits, isFull, isHolder, roomAtMs, roomOf, usedOf } from './slots.ts';
@@ -120,4 +120,6 @@ const wishOf = ({ limit, wanted, by }: SlotFact): SlotWish => ({
   ...(by === undefined ? {} : { by }),
 });
 const reasonOf = (slot: SlotFact, nowMs: Facts['nowMs']): string =>
-  `${String(usedOf(slot, nowMs))} of ${String(roomOf(slot))} slots of ${nameOf(slot)} are taken, ${String(slot.ahead)} wait before it`;
+  slot.limit === CACHE_KEY_LIMIT
+    ? `another run is computing the same result, ${String(slot.ahead)} wait for it before this one`
+    : `${String(usedOf(slot, nowMs))} of ${String(roomOf(slot))} slots of ${nameOf(slot)} are taken, ${String(slot.ahead)} wait before it`;

@@ -5,8 +5,8 @@
  * D2 What a page quotes (a rule's table, a code's meaning) is quoted from the comment that stands by the code.
  * D3 `--check` writes nothing.
  */
-import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { ERRORS } from '../protocol/errors.ts';
@@ -16,6 +16,7 @@ import { court, type Policy, type PolicyName } from '../rules/judge.ts';
 import { corePolicies } from '../rules/policy.ts';
 import { RUN_KINDS, type FromType, type Rule } from '../rules/rule.ts';
 import { ANY_STATE, FROM_ANY } from '../rules/state-sets.ts';
+import { apiPages } from './api-pages.ts';
 import { MATRIX_LEGEND, verdictMatrix } from './rule-matrices.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,7 +28,8 @@ const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8
 
 /** Every generated page as it should be. */
 export async function pages(): Promise<readonly Page[]> {
-  const made = await Promise.all([rulesPage(), errorsPage(), decisionsPage(), protocolPage()]);
+  const api = apiPages(ROOT, generatedFrom('doc comments'), Object.keys(ERRORS));
+  const made = [...api, ...(await Promise.all([rulesPage(), errorsPage(), decisionsPage(), protocolPage()]))];
   const config = (await resolveConfig(join(ROOT, 'package.json'))) ?? {};
   return Promise.all(
     made.map(async ({ path, text }) => ({ path, text: await format(text, { ...config, parser: 'markdown' }) })),
@@ -294,7 +296,10 @@ async function main(check: boolean): Promise<void> {
     if (stale.length > 0) process.exitCode = 1;
     return;
   }
-  for (const { path, text } of await pages()) await writeFile(join(ROOT, path), text);
+  for (const { path, text } of await pages()) {
+    await mkdir(dirname(join(ROOT, path)), { recursive: true });
+    await writeFile(join(ROOT, path), text);
+  }
   console.log(stale.length === 0 ? 'nothing to do' : stale.map((path) => `wrote ${path}`).join('\n'));
 }
 

@@ -12,6 +12,12 @@ import { canonicalText } from './canonical.ts';
 
 export type CallIdentity = { readonly run: RunId; readonly call: NonNullable<RunDefinition['call']> };
 
+/** The digest of a call's inputs, or undefined if they have no canonical text. */
+export function digestOf(inputs: readonly unknown[]): Digest | undefined {
+  const text = canonicalText(inputs);
+  return text === undefined ? undefined : (hash('sha256', text, 'hex') as Digest);
+}
+
 /** Counts the calls of one flow run in one execution. */
 export class CallCounter {
   readonly #parent: RunId;
@@ -23,8 +29,11 @@ export class CallCounter {
 
   /** `key`: the caller's own; absent, the call is known by the name and its inputs. */
   next(name: string, inputs: readonly unknown[], key?: string): CallIdentity {
-    const text = canonicalText(inputs);
-    const digest = text === undefined ? undefined : (hash('sha256', text, 'hex') as Digest);
+    return this.nextOf(name, digestOf(inputs), key);
+  }
+
+  /** As `next`, for inputs of which the digest is known. */
+  nextOf(name: string, digest: Digest | undefined, key?: string): CallIdentity {
     // With a key of its own, a call may meet its earlier run with other inputs; they are recorded, but do not count.
     const counted = key === undefined ? (digest ?? null) : null;
     // The slug too, because it is all of the name that the id shows.

@@ -4,10 +4,13 @@
  *
  * C1 What two values of different contents share is the length of a long part at most: parts longer than PART_MAX stand
  *    as their SHA-256, which also keeps a value whose parts share parts from growing without bound.
- * C2 What has no contents that we can see (a function, a symbol, an instance of a class) has no canonical text.
+ * C2 Of a secret, where it comes from counts, never what it is.
+ * C3 What has no contents that we can see (a function, a symbol, an instance of a class) has no canonical text.
  */
 import { hash } from 'node:crypto';
 import { isError } from './errors-across.ts';
+import { Secret } from './secrets.ts';
+import { encodedByName } from './serializers.ts';
 
 const PART_MAX = 512;
 
@@ -83,6 +86,9 @@ class Canonical {
 
   #contents(value: object): string {
     if (Array.isArray(value)) return this.#list('', value);
+    if (value instanceof Secret) return `Secret(${JSON.stringify(value.reference)})`;
+    const own = encodedByName(value);
+    if (own !== undefined) return this.#list(JSON.stringify(own.name), [own.encoded]);
     if (isError(value)) {
       const { name, message, cause } = value;
       return this.#list('Error', [name, message, (value as { code?: unknown }).code, cause]);

@@ -46,7 +46,7 @@ export interface TaskRunContext {
 export function flowRun(): FlowRunContext {
   const scope = scopes.getStore();
   if (scope === undefined) throw outside('flowRun');
-  const flow = scope.type === 'flow' ? scope : scope.flow;
+  const flow = (scope.type === 'flow' ? scope : scope.flow).owner;
   return {
     id: flow.run,
     name: flow.name,
@@ -83,7 +83,7 @@ export function taskRun(): TaskRunContext {
     get signal() {
       return scope.signal;
     },
-    flowRunId: scope.flow.run,
+    flowRunId: scope.flow.owner.run,
   };
 }
 

@@ -4,6 +4,8 @@
  */
 import { inspect } from 'node:util';
 import { AssentError, ERRORS, type ErrorKind } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { scrubbed } from './scrubber.ts';
 import type { ErrorRecord } from '../protocol/values.ts';
 
 /** What stands as the name of something that was thrown and is no error; the thing itself is its `cause`. */
@@ -80,4 +82,14 @@ function emptyError({ name, message, code, cause }: ErrorRecord): Error {
   if (name === 'AggregateError') return new AggregateError(Array.isArray(cause) ? (cause as unknown[]) : [], message);
   const BuiltIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
   return new (BuiltIn ?? Error)(message);
+}
+
+/** One line for people; of an error of ours without its code and remedy. */
+export function headline(error: unknown): string {
+  const text = !isError(error)
+    ? shortText(error)
+    : error instanceof AssentError
+      ? error.detail
+      : `${error.name}: ${error.message}`;
+  return (scrubbed(text).split('\n', 1)[0] ?? '').slice(0, LIMITS.textMax);
 }

@@ -6,17 +6,26 @@ import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
-import type { RunDefinition } from '../protocol/proposals.ts';
+import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
+import type { CacheContext } from './cache-policies.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
 import { currentClient } from './client/connect.ts';
-import { FlowRun, StartRefused, type FlowDefinition, type FlowRunPlan } from './flow-run.ts';
-import { RUNNING } from './outcomes.ts';
+import { StartRefused, type FlowDefinition, type FlowRunPlan } from './flow-plan.ts';
+import { divergence } from './divergence.ts';
+import { FlowRun } from './flow-run.ts';
+import { Future, noteEnd, type EndDetails } from './future.ts';
+import { proposeNotReady } from './not-ready.ts';
+import { notBegun, RUNNING } from './outcomes.ts';
+import { withOwn } from './redaction.ts';
 import { reuse, type Ended } from './reuse.ts';
 import { findNamed, findUnfinished, identityOf, takeNamedRun, type Found } from './resume.ts';
 import { logOfRun } from './run-logger.ts';
+import { runThrough } from './run-through.ts';
 import type { FlowScope } from './scope.ts';
+import { isLoadedByThread, NEVER } from './task-thread.ts';
+import { hasFutures, resolved, type Resolved } from './upstream.ts';
 import { encodeText, recorded } from './values.ts';
 
 export type ParametersSchema = z.ZodType;
@@ -54,12 +63,14 @@ export async function definitionOf(
   parameters: unknown,
   more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity'>,
 ): Promise<RunDefinition> {
-  const { name, retry, timeoutMs, limits, tags, priority } = {
+  const { name, retry, timeoutMs, limits, tags, priority, strict, hooks, title, redact } = {
     ...flow.settings,
-    ...flow.settings.ofInputs?.([parameters]),
+    ...noTitle,
+    ...flow.settings.ofCall?.(contextOf(flow, parameters)),
   };
-  const text =
-    parameters === undefined ? undefined : recorded(encodeText(parameters, parametersOf(flow)), parametersOf(flow));
+  const named = HOOKS.filter((hook) => hooks?.[hook] !== undefined);
+  const shown = redact === undefined ? parameters : redact.of(parameters);
+  const text = shown === undefined ? undefined : recorded(encodeText(shown, parametersOf(flow)), parametersOf(flow));
   if (text !== undefined) await client.store(text);
   return {
     kind: 'flow',
@@ -71,19 +82,83 @@ export async function definitionOf(
     ...(limits === undefined ? {} : { limits }),
     ...(tags === undefined ? {} : { tags }),
     ...(priority === undefined ? {} : { priority }),
+    ...(strict === undefined ? {} : { strict }),
+    ...(named.length === 0 ? {} : { hooks: named }),
+    ...(title === undefined ? {} : { title }),
   };
 }
 
-/** A flow called by a flow. Its identity is taken at once, in the order of the calls. */
-export function callSubflow(parent: FlowScope, flow: CallableFlow, inputs: readonly unknown[]): Promise<unknown> {
-  if (parent.stopped !== undefined) return Promise.reject(parent.stopped);
-  const { run, call } = parent.counter.next(flow.settings.name, inputs);
-  const ended = parent.recorded?.get(run);
-  if (ended !== undefined) return reuseSubflow(parent, flow, { run, ended });
-  return runSubflow(parent, flow, { inputs, run, call });
+const noTitle: Pick<RunDefinition, 'title'> = {};
+
+const contextOf = ({ settings, fn }: CallableFlow, parameters: unknown): CacheContext => ({
+  task: settings.name,
+  source: Function.prototype.toString.call(fn),
+  inputs: [parameters],
+  flowRunId: '',
+  flowName: settings.name,
+  flowParameters: parameters,
+});
+
+/** A flow called by a flow. Its identity is taken at once, in the order of the calls, unless its parameters are to come. */
+export function callSubflow(parent: FlowScope, flow: CallableFlow, inputs: readonly unknown[]): Future<unknown> {
+  return Future.of<unknown>(parent, ({ resolve, reject }, details) => {
+    if (parent.stopped !== undefined) {
+      reject(parent.stopped);
+      return;
+    }
+    if (!inputs.some((input) => hasFutures(input))) {
+      resolve(enterSubflow(parent, flow, inputs, details));
+      return;
+    }
+    void resolved(`Flow '${flow.settings.name}'`, inputs, []).then((ready) => {
+      if (parent.stopped !== undefined) reject(parent.stopped);
+      else if (ready.type === 'NOT_READY') resolve(notReady(parent, flow, ready, details));
+      else resolve(enterSubflow(parent, flow, ready.inputs, details));
+    });
+  });
 }
 
-function reuseSubflow(
+async function notReady(
+  parent: FlowScope,
+  flow: CallableFlow,
+  { inputs, error }: Extract<Resolved, { type: 'NOT_READY' }>,
+  details: EndDetails,
+): Promise<never> {
+  const { name } = flow.settings;
+  const identity = parent.counter.next(name, inputs);
+  details.runId = identity.run;
+  noteEnd(details, await proposeNotReady(parent, { kind: 'flow', name, identity, error }));
+  throw error;
+}
+
+function enterSubflow(
+  parent: FlowScope,
+  flow: CallableFlow,
+  inputs: readonly unknown[],
+  details: EndDetails,
+): Promise<unknown> {
+  const { run, call } = parent.counter.next(flow.settings.name, inputs);
+  details.runId = run;
+  const ended = parent.recorded?.get(run);
+  if (ended !== undefined) {
+    noteEnd(details, ended.state);
+    if (parent.transactionAround !== undefined) runThroughSubflow(parent, flow, run, inputs);
+    return reuseSubflow(parent, flow, { run, ended });
+  }
+  if (parent.replays) {
+    runThroughSubflow(parent, flow, run, inputs);
+    return Promise.reject(notBegun(`Flow '${flow.settings.name}'`));
+  }
+  return runSubflow(parent, flow, { inputs, run, call, details });
+}
+
+/** What it has completed belongs to the transaction around it. */
+function runThroughSubflow(parent: FlowScope, flow: CallableFlow, run: RunId, inputs: readonly unknown[]): void {
+  const parameters = (): Promise<unknown> => checkedParameters(flow, inputs);
+  runThrough(parent, { run, name: flow.settings.name, parameters, fn: flow.fn });
+}
+
+export function reuseSubflow(
   parent: FlowScope,
   flow: CallableFlow,
   { run, ended }: { run: RunId; ended: Ended },
@@ -96,7 +171,17 @@ function reuseSubflow(
 async function runSubflow(
   parent: FlowScope,
   flow: CallableFlow,
-  { inputs, run, call }: { inputs: readonly unknown[]; run: RunId; call: NonNullable<RunDefinition['call']> },
+  {
+    inputs,
+    run,
+    call,
+    details,
+  }: {
+    inputs: readonly unknown[];
+    run: RunId;
+    call: NonNullable<RunDefinition['call']>;
+    details: EndDetails;
+  },
 ): Promise<unknown> {
   const { client, execution } = parent;
   const parameters = await checkedParameters(flow, inputs);
@@ -107,11 +192,18 @@ async function runSubflow(
     flow,
     run,
     parent,
+    details,
     parameters: () => parameters,
     start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
   });
-  return flowRun.outcome().catch((error: unknown) => {
-    throw error instanceof StartRefused ? error.shown : error;
+  return flowRun.outcome().catch(async (error: unknown) => {
+    if (!(error instanceof StartRefused)) throw error;
+    const { answer } = error;
+    if (answer.code !== 'DIVERGED') throw error.shown;
+    const { name } = flow.settings;
+    const diverged = await divergence(parent, { name, identity: { run }, inputs, answer, place: undefined });
+    parent.fail(diverged);
+    throw diverged;
   });
 }
 
@@ -120,9 +212,11 @@ const RESUME_TRIES = 5;
 
 /** A flow called by a plain script. */
 export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], mayResume: boolean): Promise<unknown> {
+  if (isLoadedByThread()) return NEVER;
   const named = mayResume ? takeNamedRun() : undefined;
   // A run that is named has its parameters already.
   const parameters = named === undefined ? await checkedParameters(flow, inputs) : undefined;
+  flow.settings.redact?.hide(parameters);
   const client = await currentClient();
   client.beginWork();
   try {
@@ -135,7 +229,7 @@ export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], m
     for (let tries = 0; tries < RESUME_TRIES; tries += 1) {
       const found = await findUnfinished(client, wanted);
       if (found === undefined) break;
-      const resumed = await resume(client, flow, found);
+      const resumed = await resume(client, flow, found, parameters);
       if (resumed !== 'LOST') return resumed.value;
       // It moved since it was looked at: somebody else was faster, or it was only then ruled crashed. It is looked at again.
       await client.refresh();
@@ -181,19 +275,21 @@ function newRun(
   };
 }
 
-/** Takes over a run that exists; LOST if somebody else was faster. */
+/** Takes over a run that exists; LOST if somebody else was faster. What was not recorded of its parameters is `given`. */
 async function resume(
   client: Client,
   flow: CallableFlow,
-  { run, version, parameters, mustResume }: Found,
+  { run, version, parameters, mustResume, again }: Found,
+  given?: unknown,
 ): Promise<{ readonly value: unknown } | 'LOST'> {
   const plan: FlowRunPlan = {
     client,
     flow,
     run,
     version,
-    parameters: () => client.read(parameters),
-    start: (basedOn) => claimOf(run, basedOn ?? version),
+    parameters: async () => withOwn(await client.read(parameters), given),
+    // Said once: what has been done again since is not to be done a third time.
+    start: (basedOn) => ({ ...claimOf(run, basedOn ?? version), ...(basedOn === version ? again : {}) }),
     onAttempt: (scope) => {
       if (scope.attempt > 1) logOfRun(scope).info(`resuming run ${run} (attempt ${String(scope.attempt)})`);
     },

@@ -1,11 +1,18 @@
 /** What an attempt of a flow run reports of its end, from what its function gave. */
 import type { AssentError } from '../protocol/errors.ts';
 import type { Client } from './client/client.ts';
-import type { Settings } from './options.ts';
+import type { FinalState } from './final-state.ts';
+import type { Settings } from './settings.ts';
+import { reportOfState } from './task-report.ts';
 import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
 
 /** What the function itself gave: the caller in the same process gets the very value or error. */
 export type Own = { readonly value: unknown } | { readonly error: unknown };
+/**
+ * A state that it returned, or that follows from what it returned, instead. `stands`: whatever has happened since, even if
+ * it was told to stop.
+ */
+export type Gave = Own | { readonly state: FinalState; readonly stands?: true };
 
 type Attempt = {
   readonly client: Client;
@@ -20,8 +27,8 @@ type Attempt = {
 type Made = { readonly report: Report; readonly own: Own };
 
 /** Resolves when what the report names can be read; a result that cannot be stored fails the run. */
-export async function reportOf(attempt: Attempt, own: Own): Promise<Made> {
-  const made = madeOf(attempt, own);
+export async function reportOf(attempt: Attempt, gave: Gave): Promise<Made> {
+  const made = madeOf(attempt, gave);
   try {
     await made.report.stored;
     return made;
@@ -30,16 +37,27 @@ export async function reportOf(attempt: Attempt, own: Own): Promise<Made> {
   }
 }
 
-function madeOf({ client, settings, attempt, whose, cancelled }: Attempt, own: Own): Made {
+function madeOf({ client, settings, attempt, whose, cancelled }: Attempt, own: Gave): Made {
+  const { redact } = settings;
+  if (cancelled !== undefined && 'state' in own && own.stands !== true) {
+    return { report: cancelledWith(client, { result: own.state.value }, redact), own: { error: cancelled } };
+  }
+  if ('state' in own) {
+    try {
+      return reportOfState(client, own.state, { whose, redact }, (error) => isRetriable(error, settings, attempt));
+    } catch (error) {
+      return { report: failedWith(client, error, false), own: { error } };
+    }
+  }
   if (cancelled !== undefined) {
     const evidence = 'value' in own ? { result: own.value } : { error: own.error };
-    return { report: cancelledWith(client, evidence), own: { error: cancelled } };
+    return { report: cancelledWith(client, evidence, redact), own: { error: cancelled } };
   }
   if ('error' in own) {
     return { report: failedWith(client, own.error, isRetriable(own.error, settings, attempt)), own };
   }
   try {
-    return { report: completedWith(client, own.value, whose), own };
+    return { report: completedWith(client, own.value, whose, redact), own };
   } catch (error) {
     return { report: failedWith(client, error, false), own: { error } };
   }

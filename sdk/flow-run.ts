@@ -9,63 +9,24 @@
  * F4 The caller of a subflow hears of its end when it is its turn (handover.ts).
  */
 import { AssentError } from '../protocol/errors.ts';
-import type { RunId } from '../protocol/ids.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
-import { reportOf, type Own } from './flow-report.ts';
+import { gaveOf } from './flow-function.ts';
+import { reportOf, type Gave, type Own } from './flow-report.ts';
+import { noteEnd } from './future.ts';
 import { Turn } from './handover.ts';
-import type { Settings } from './options.ts';
-import { cancelled, errorOf, failedWith, isFence, isStart, refusedError } from './outcomes.ts';
+import { flowHook } from './flow-hooks.ts';
+import { meaningOf, StartRefused, Suspended, type FlowRunPlan, type Ruled } from './flow-plan.ts';
+import { cancelled, failedWith, isFence, isStart, NOBODY_WAITS, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
-import { Execution, FlowScope, scopes, type Call } from './scope.ts';
+import { Execution, FlowScope, type Call } from './scope.ts';
+import { inProcess } from './task-runner.ts';
+import { Suspension } from './waits/suspension.ts';
 
 /** How long a cancelled or failed attempt's functions may take to settle. */
 const GRACE_MS = 10_000;
-
-export type FlowDefinition = {
-  readonly settings: Settings;
-  readonly fn: (parameters: never) => unknown;
-};
-
-export type FlowRunPlan = {
-  readonly client: Client;
-  readonly flow: FlowDefinition;
-  readonly run: RunId;
-  /** The wish to become RUNNING; `basedOn` is absent for the first one if the run is created by it. */
-  readonly start: (basedOn: number | undefined) => Wish;
-  /** Asked for once the run is known to run: a resumed run's are those that it was started with. */
-  readonly parameters: () => unknown;
-  /** The flow that called it. Absent: a flow run of its own. */
-  readonly parent?: FlowScope;
-  /** The version of a run that exists already. */
-  readonly version?: number;
-  /** Hears of each attempt that begins. */
-  readonly onAttempt?: (scope: FlowScope, answer: Answer) => void;
-};
-
-/** What was ruled about an attempt; with what the function gave, in the same process. */
-type Ruled =
-  | {
-      readonly type: 'STATE';
-      readonly state: State;
-      readonly version: number;
-      readonly own?: Own;
-      readonly reason?: string | undefined;
-    }
-  | { readonly type: 'REFUSED'; readonly error: unknown };
-
-/** The wish to start was refused: nothing ran. */
-export class StartRefused extends Error {
-  readonly answer: Answer;
-  readonly shown: AssentError;
-  constructor(answer: Answer, whose: string) {
-    super(answer.why);
-    this.answer = answer;
-    this.shown = refusedError(answer, whose);
-  }
-}
 
 export class FlowRun implements Call {
   readonly #plan: FlowRunPlan;
@@ -82,7 +43,7 @@ export class FlowRun implements Call {
   /** Ends the round at hand with what somebody else has ruled. */
   #overrule: (ruled: Ruled) => void = () => undefined;
   /** Ends the function's part in the attempt at hand. */
-  #giveUp: (outcome: Own) => void = () => undefined;
+  #giveUp: (outcome: Gave) => void = () => undefined;
   #left = false;
   /** The answer to the wish to run is still to come; what is heard of the run may be that very wish's effect. */
   #claiming = false;
@@ -93,6 +54,10 @@ export class FlowRun implements Call {
     this.#client = plan.client;
     this.#turn = new Turn(plan.parent?.execution.handover);
     this.#version = plan.version ?? 0;
+  }
+
+  get scope(): FlowScope | undefined {
+    return this.#scope;
   }
 
   get settled(): Promise<void> {
@@ -108,7 +73,7 @@ export class FlowRun implements Call {
       for (let basedOn = this.#plan.version; ;) {
         const ruled = await this.#round(basedOn);
         if (ruled.type === 'REFUSED') throw ruled.error;
-        if (ruled.state.type !== 'SCHEDULED' || this.#left) return await this.#meaning(ruled);
+        if (ruled.state.type !== 'SCHEDULED' || this.#left) return await this.#ended(ruled);
         basedOn = ruled.version;
         await this.#scope?.quiet(GRACE_MS);
         // Whatever the last attempt has left to say is void; it would only be told that another execution is current.
@@ -129,6 +94,11 @@ export class FlowRun implements Call {
     } else {
       this.#cancel(reason);
     }
+  }
+
+  abandon(reason: AssentError): void {
+    this.#scope?.abandon(reason);
+    this.#end();
   }
 
   #end(): void {
@@ -170,7 +140,8 @@ export class FlowRun implements Call {
     const outcome = await this.#runFunction(scope);
     clearTimeout(this.#grace);
     scope.stop(this.#cancelled ?? cancelled(`${this.#whose()}'s call`, 'the flow function has ended'));
-    if (!isOpen() || scope.mute) return { type: 'REFUSED', error: scope.stopped };
+    await scope.undone();
+    if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);
   }
 
@@ -185,6 +156,7 @@ export class FlowRun implements Call {
 
   #notStarted(answer: Answer): Ruled {
     if (answer.outcome === 'rewritten' && answer.state !== undefined) {
+      this.#announce(answer);
       return { type: 'STATE', state: answer.state, version: answer.version };
     }
     if (isFence(answer)) this.#plan.parent?.execution.fence(answer.why ?? 'another execution is current');
@@ -201,9 +173,8 @@ export class FlowRun implements Call {
   #giveBack(): void {
     const { parent, run } = this.#plan;
     if (parent === undefined || parent.mute) return;
-    const to: State = { type: 'CANCELLED', name: 'Cancelled', message: 'nobody waits for it' };
-    const { number } = parent.execution;
-    this.#client.session.propose({ kind: 'flow', run, to, report: true, execution: number }, () => undefined, parent);
+    const wish = { kind: 'flow', run, to: NOBODY_WAITS, report: true, execution: parent.execution.number } as const;
+    this.#client.session.propose(wish, () => undefined, parent);
   }
 
   async #open(answer: Answer): Promise<FlowScope> {
@@ -211,7 +182,7 @@ export class FlowRun implements Call {
     const execution = parent?.execution ?? this.#handOver(answer.execution ?? 0);
     const attempt = answer.attempt ?? 1;
     // What its parent was told is older than its own last attempt.
-    const again = this.#scope !== undefined || (parent === undefined && attempt > 1);
+    const again = this.#scope !== undefined || (parent === undefined && execution.number > 1);
     const recorded = again ? await endedCalls(this.#client, run, () => this.#left) : parent?.recorded;
     const scope = new FlowScope({
       client: this.#client,
@@ -221,11 +192,18 @@ export class FlowRun implements Call {
       execution,
       ...(parent === undefined ? {} : { parent }),
       ...(recorded === undefined ? {} : { recorded }),
+      runner: flow.settings.runner ?? parent?.runner ?? inProcess,
+      strict: flow.settings.strict,
       fail: (error) => {
         this.#giveUp({ error });
       },
     });
+    scope.redact = flow.settings.redact;
     this.#scope = scope;
+    if (this.#plan.byWorker === true) {
+      const left = this.#suspended.bind(this);
+      execution.suspension = new Suspension({ scope, afterMs: flow.settings.suspendAfterMs, left });
+    }
     // A cancel may have been ordered while the calls were read.
     if (this.#cancelled !== undefined) scope.stop(this.#cancelled);
     return scope;
@@ -252,26 +230,32 @@ export class FlowRun implements Call {
     });
   }
 
-  async #runFunction(scope: FlowScope): Promise<Own> {
-    const givenUp = new Promise<Own>((resolve) => {
+  async #runFunction(scope: FlowScope): Promise<Gave | undefined> {
+    const givenUp = new Promise<Gave>((resolve) => {
       this.#giveUp = resolve;
     });
-    const ran = (async (): Promise<Own> => {
+    const ran = (async (): Promise<Gave> => {
       try {
         const parameters = await this.#plan.parameters();
-        return { value: await scopes.run(scope, () => this.#plan.flow.fn(parameters as never)) };
+        scope.parameters = parameters;
+        scope.follow(
+          flowHook(this.#plan, scope, { type: 'RUNNING', name: scope.attempt === 1 ? 'Running' : 'Retrying' }),
+        );
+        return await gaveOf(scope, this.#plan.flow.fn, parameters);
       } catch (error) {
         return { error };
       }
     })();
-    return Promise.race([ran, givenUp]);
+    const gave = await Promise.race([ran, givenUp]);
+    return this.#plan.conclude === undefined ? gave : this.#plan.conclude(scope, gave);
   }
 
-  async #report(scope: FlowScope, own: Own): Promise<Ruled> {
+  async #report(scope: FlowScope, gave: Gave): Promise<Ruled> {
     const { settings } = this.#plan.flow;
     const { client, attempt } = scope;
+    for (const say of scope.lastWords) say();
     const ending = { client, settings, attempt, whose: this.#whose(), cancelled: this.#cancelled };
-    const { report, own: reported } = await reportOf(ending, own);
+    const { report, own: reported } = await reportOf(ending, gave);
     this.#turn.doubt();
     const answer = await this.#ask(this.#endWish(scope, report.state), ({ state }) => state?.type !== 'SCHEDULED');
     if (isFence(answer)) {
@@ -281,7 +265,7 @@ export class FlowRun implements Call {
     }
     this.#hear(answer.version);
     const { state, version } = answer;
-    if (state !== undefined) this.#announce(scope, state, version);
+    this.#announce(answer);
     if (answer.outcome === 'accepted') return { type: 'STATE', state: report.state, version, own: reported };
     if (state !== undefined && state.type !== 'RUNNING') return this.#standing(state, report.state, answer, reported);
     // A rule refused the end itself. The run must not stay at work for ever.
@@ -290,9 +274,8 @@ export class FlowRun implements Call {
     return { type: 'REFUSED', error };
   }
 
-  #announce(scope: FlowScope, state: State, version: number): void {
-    if (scope.parent !== undefined) return;
-    const { number: execution } = scope.execution;
+  #announce({ state, version, execution = 0 }: Answer): void {
+    if (this.#plan.parent !== undefined || state === undefined) return;
     this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0, index: 0 });
   }
 
@@ -301,15 +284,21 @@ export class FlowRun implements Call {
   }
 
   #endWish(scope: FlowScope, to: State): Wish {
-    return { kind: 'flow', run: this.#plan.run, to, report: true, execution: scope.execution.number };
+    const { kind = 'flow', run } = this.#plan;
+    return { kind, run, to, report: true, execution: scope.execution.number };
   }
 
-  async #meaning(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
-    const { state, own, reason } = ruled;
-    if (own !== undefined && 'value' in own) return own.value;
-    if (state.type === 'COMPLETED') return this.#client.read(state.result);
-    if (own !== undefined) throw own.error;
-    throw await errorOf(this.#client, state, this.#whose(), reason);
+  /** What the end means to the caller, who hears of it when the hooks are done. */
+  async #ended(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
+    const meaning = meaningOf(this.#client, ruled, this.#whose());
+    const scope = this.#scope;
+    if (this.#plan.details !== undefined) noteEnd(this.#plan.details, ruled.state);
+    if (scope !== undefined && isTerminal(ruled.state)) {
+      await scope.undone();
+      await flowHook(this.#plan, scope, ruled.state, meaning);
+      await scope.hooksDone(GRACE_MS);
+    }
+    return meaning;
   }
 
   #hear(version: number): void {
@@ -325,7 +314,10 @@ export class FlowRun implements Call {
     const { state, reason } = order;
     switch (state.type) {
       case 'PAUSED':
-        if (this.#isTaken(order)) this.#fence('it is suspended, and goes on in another process');
+        if (!this.#isTaken(order)) return;
+        // Its own wish, of which the answer is late.
+        if (this.#execution?.suspension?.isAsked === true) this.#suspended(state);
+        else this.#fence('it is suspended, and goes on in another process');
         return;
       case 'CANCELLING':
         this.#cancel(cancelled(this.#whose(), reason ?? state.message));
@@ -361,6 +353,8 @@ export class FlowRun implements Call {
     const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
     this.#scope?.stop(state.type === 'CANCELLED' ? cancelled(this.#whose(), undefined) : timedOut);
     if (state.type !== 'SCHEDULED') this.#scope?.silence();
+    // Whatever its function still does, what it has done is seen to.
+    if (this.#plan.conclude !== undefined) this.#giveUp({ error: this.#scope?.stopped });
     this.#turn.known(state.type !== 'SCHEDULED');
     this.#overrule({ type: 'STATE', state, version, reason });
   }
@@ -387,11 +381,20 @@ export class FlowRun implements Call {
     this.#overrule({ type: 'REFUSED', error });
   }
 
+  /** What waits here waits for ever; the worker is told that the run is not its own any more. */
+  #suspended(state: State): void {
+    if (this.#left) return;
+    this.#execution?.end();
+    this.#left = true;
+    this.#scope?.abandon(this.#fencedError(`it is ${state.name}, and goes on in whichever process is free then`));
+    this.#overrule({ type: 'REFUSED', error: new Suspended(state) });
+  }
+
   #fencedError(why: string): AssentError {
     return new AssentError('FENCED', `${this.#whose()} is not this process’s any more: ${why}.`);
   }
 
   #whose(): string {
-    return `Flow '${this.#plan.flow.settings.name}'`;
+    return `${this.#plan.kind === 'task' ? 'Task' : 'Flow'} '${this.#plan.flow.settings.name}'`;
   }
 }

@@ -1,25 +1,35 @@
 /** Flows: plain functions whose calls are orchestrated. */
 import type { z } from 'zod';
 import { callFlow, callSubflow, type CallableFlow, type ParametersSchema } from './flow-call.ts';
+import type { FinalState } from './final-state.ts';
+import { Future, NO_WATCH } from './future.ts';
 import { checkFlow, type FlowOptions } from './options.ts';
 import { scopes } from './scope.ts';
+import type { AllGiven } from './upstream.ts';
 
 /** A function of nothing, or of one object: the parameters. */
 export type FlowFunction = (parameters: never) => unknown;
 
 /** A flow: called, it runs, and resolves with what its function returns. */
-export type Flow<Call> = Call & {
+export type Flow<Inputs extends readonly unknown[], Result> = ((...parameters: Inputs) => Promise<Result>) & {
   /** The flow's name. */
   readonly name: string;
+  /** Calls it, as calling it does, and gives a {@link Future}, which can be passed to other calls. */
+  submit(...parameters: AllGiven<Inputs>): Future<Result>;
+  /** The same function with some options changed. @throws AssentError BAD_OPTION */
+  with(options: FlowOptions): Flow<Inputs, Result>;
 };
 
+/** What a flow gives to its caller: of states and calls that it returns, their values. */
+export type FlowResult<R> = ResultIn<Awaited<R>>;
+type ResultIn<V> =
+  V extends FinalState<infer T> ? T : V extends readonly (Future<infer T> | FinalState<infer T>)[] ? T[] : V;
+
 /** A function as a flow: its own type, but that it always returns a promise. */
-export type FlowOf<F extends FlowFunction> = Flow<(...parameters: Parameters<F>) => Promise<Awaited<ReturnType<F>>>>;
+export type FlowOf<F extends FlowFunction> = Flow<Parameters<F>, FlowResult<ReturnType<F>>>;
 
 /** With a schema, a flow takes what the schema takes, and its function gets what the schema gives. */
-export type FlowWith<Schema extends ParametersSchema, Result> = Flow<
-  (...parameters: ParametersInput<Schema>) => Promise<Awaited<Result>>
->;
+export type FlowWith<Schema extends ParametersSchema, Result> = Flow<ParametersInput<Schema>, FlowResult<Result>>;
 type ParametersInput<Schema extends ParametersSchema> =
   Record<string, never> extends z.input<Schema> ? [parameters?: z.input<Schema>] : [parameters: z.input<Schema>];
 
@@ -64,7 +74,7 @@ export function flow<Schema extends ParametersSchema, Result>(
 ): FlowWith<Schema, Result>;
 export function flow<F extends FlowFunction>(options: FlowOptions, fn: F & OneObject<F>): FlowOf<F>;
 export function flow(...given: [unknown] | [unknown, unknown]): unknown {
-  const [options, fn] = given.length === 1 ? [{}, given[0]] : given;
+  const [options, fn] = given.length === 1 ? [{}, given[0]] : (given as [object, unknown]);
   const settings = checkFlow(options, fn);
   const { resume, parameters } = options as FlowOptions & { readonly parameters?: ParametersSchema };
   const definition: CallableFlow = {
@@ -73,17 +83,25 @@ export function flow(...given: [unknown] | [unknown, unknown]): unknown {
     schema: parameters,
     resumes: resume !== false,
   };
-  const called = (...inputs: unknown[]): Promise<unknown> => {
+  const { name } = settings;
+  const submit = (...inputs: unknown[]): Future<unknown> => {
     const scope = scopes.getStore();
-    const outcome =
-      scope?.type === 'flow'
-        ? callSubflow(scope, definition, inputs)
-        : callFlow(definition, inputs, scope === undefined);
-    // A failure that nobody awaits stands on the ledger; in a flow, it must not end a process with other runs at work.
-    if (scope?.type === 'flow') outcome.catch(() => undefined);
-    return outcome;
+    if (scope?.type === 'flow') return callSubflow(scope, definition, inputs);
+    return Future.of<unknown>(NO_WATCH, ({ resolve }) => {
+      resolve(callFlow(definition, inputs, scope === undefined));
+    });
   };
-  Object.defineProperty(called, 'name', { value: settings.name, configurable: true });
+  const methods = {
+    submit,
+    with: (changes: FlowOptions) => (flow as (...all: unknown[]) => unknown)({ name, ...options, ...changes }, fn),
+  };
+  const called = Object.assign((...inputs: unknown[]): Promise<unknown> => {
+    const scope = scopes.getStore();
+    return scope?.type === 'flow'
+      ? callSubflow(scope, definition, inputs)
+      : callFlow(definition, inputs, scope === undefined);
+  }, methods);
+  Object.defineProperty(called, 'name', { value: name, configurable: true });
   return Object.defineProperty(called, FLOW, { value: definition });
 }
 

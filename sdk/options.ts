@@ -3,10 +3,17 @@
  * as they are. What is wrong with them is said there and then, with the option named.
  */
 import { z } from 'zod';
-import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { RetryPolicy, RunDefinition, SlotWish } from '../protocol/proposals.ts';
 import { parseDuration, type Duration } from './durations.ts';
+import { CachePolicy, type CacheContext } from './cache-policies.ts';
+import { Future } from './future.ts';
+import { HOOKS } from '../protocol/proposals.ts';
+import type { Hooks } from './hooks.ts';
+import { parsePath } from './redaction.ts';
+import { problemOfTemplate, type RunName } from './run-names.ts';
+import { badOption, settingsOf, type Checked, type Settings } from './settings.ts';
+import type { TaskRunner } from './task-runner.ts';
+import type { CommitHook, RollbackHook } from './transaction-hooks.ts';
 
 /** What tasks and flows have in common. */
 export interface RunOptions {
@@ -36,6 +43,28 @@ export interface RunOptions {
   readonly limits?: readonly string[] | Readonly<Record<string, number | LimitWish>>;
   /** Higher is sooner among those that wait for the same slot. An integer. Default: 0. */
   readonly priority?: number;
+  /**
+   * What people call one run, beside the name of what it is a run of: a text with `{date}`, `{time}`, `{name}`,
+   * `{parameters.customer}` or `{inputs[0].id}` in it, or a function. Cut to 200 characters. Default: none.
+   */
+  readonly runName?: RunName;
+  /**
+   * What of the parameters, inputs, results and log lines is neither recorded nor logged: paths like `card.number`,
+   * `items[*].token`, `[0]`. Of parameters and results, a secret stands in its place that cannot be revealed, also in a
+   * process that goes on with the run, unless that process is given the same parameters again. It counts for what makes
+   * a call the same call, so a digest of the inputs is recorded. Default: nothing.
+   */
+  readonly redact?: readonly string[];
+  /** Called when the run, or a further attempt of it, has begun. */
+  readonly onRunning?: Hooks;
+  /** Called when the run has completed. */
+  readonly onCompletion?: Hooks;
+  /** Called when the run has failed for good. */
+  readonly onFailure?: Hooks;
+  /** Called when the run has been cancelled. */
+  readonly onCancellation?: Hooks;
+  /** Called when the run's process died and nobody goes on with the run: by a worker, or by the script's next start. */
+  readonly onCrashed?: Hooks;
 }
 
 /** What a run asks of a limit; `Args` are the parameters of its function. */
@@ -66,29 +95,45 @@ export interface TaskOptions<Args extends readonly unknown[] = readonly never[]>
   readonly cacheKey?: string | ((...inputs: Args) => string);
   /** How long the result is kept. Default: for ever. */
   readonly cacheExpiration?: Duration;
-  /** `true`: run in any case, and keep the new result. Default: false. */
+  /** `true`: run in any case, and keep the new result. Default: false, or what ASSENT_REFRESH_CACHE=1 says. */
   readonly refreshCache?: boolean;
+  /**
+   * What the cache key is made of, instead of `cacheKey`: {@link INPUTS}, {@link TASK_SOURCE}, {@link FLOW_PARAMETERS},
+   * {@link RUN_ID}, combined with `plus` and `minus`, or a function that says the key. Default: nothing is kept.
+   */
+  readonly cachePolicy?: CachePolicy | ((context: CacheContext) => string | undefined);
+  /**
+   * `'serializable'`: calls with the same cache key are computed one at a time, so a result that is being computed is waited
+   * for. `'read-committed'`: they are computed side by side, and the last result stays. Default: `'serializable'`.
+   */
+  readonly cacheIsolation?: 'serializable' | 'read-committed';
+  /** Where the function runs. Default: what the flow says, else in the flow's own process. */
+  readonly runner?: TaskRunner;
+  /** Called when the outermost transaction in which the call completed is committed. */
+  readonly onCommit?: CommitHook<Args> | readonly CommitHook<Args>[];
+  /** Undoes the call when a transaction in which it completed is rolled back. */
+  readonly onRollback?: RollbackHook<Args> | readonly RollbackHook<Args>[];
+  /** Calls that have to complete before each call of this task begins; their values are not used. */
+  readonly waitFor?: readonly Future<unknown>[];
 }
 
 /** The options of {@link flow} besides `parameters`. */
 export interface FlowOptions extends RunOptions {
   /** `false`: a script that is started again begins anew instead of resuming its unfinished run. Default: true. */
   readonly resume?: boolean;
+  /** Where the functions of its tasks run. Default: that of the flow that called it, else in its own process. */
+  readonly taskRunner?: TaskRunner;
+  /**
+   * `true`: when the run is executed again, a call that was not made before, in the place of one that was, is refused as
+   * DIVERGED, and the run fails. Default: such a call is simply a new one.
+   */
+  readonly strict?: boolean;
+  /**
+   * How long the run must have nothing to do but to sleep, or to wait for a message, before a worker lets go of it; it goes on
+   * in whichever worker is free then. Default: `'10s'`.
+   */
+  readonly suspendAfter?: Duration;
 }
-
-/** Options as they are used: defaults filled in, durations in milliseconds, delays as a list. */
-export type Settings = {
-  readonly name: string;
-  readonly description?: string;
-  readonly retry?: RetryPolicy;
-  readonly retryIf?: (error: unknown, attempt: number) => boolean;
-  readonly timeoutMs?: number;
-  readonly limits?: readonly SlotWish[];
-  readonly tags?: readonly string[];
-  readonly priority?: number;
-  /** What depends on the inputs. */
-  readonly ofInputs?: (inputs: readonly unknown[]) => Pick<RunDefinition, 'limits' | 'cache'>;
-};
 
 const text = z.string().min(1).max(LIMITS.nameMax);
 const duration = z.custom<Duration>(
@@ -101,6 +146,14 @@ const limitWish = z.strictObject({
   slots: z.int().positive().optional(),
   by: z.union([text, called]).optional(),
 });
+
+const hooks = z.union([called, z.array(called)]).optional();
+const runner = z
+  .custom<TaskRunner>(
+    (value) => typeof (value as { run?: unknown } | null)?.run === 'function',
+    'expected a task runner',
+  )
+  .optional();
 
 const runOptions = {
   name: text.optional(),
@@ -115,7 +168,19 @@ const runOptions = {
     .refine((value) => Object.keys(value).length <= LIMITS.limitsOfRunMax, `at most ${String(LIMITS.limitsOfRunMax)}`)
     .optional(),
   tags: z.array(text).max(LIMITS.tagsOfRunMax).optional(),
+  runName: z
+    .union([z.string().min(1).max(LIMITS.textMax), called])
+    .superRefine((value, context) => {
+      const problem = typeof value === 'string' ? problemOfTemplate(value) : undefined;
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional(),
+  redact: z
+    .array(z.string().refine((path) => parsePath(path) !== undefined, "expected a path like 'card.number'"))
+    .max(LIMITS.redactedPathsMax)
+    .optional(),
   priority: z.int().optional(),
+  ...Object.fromEntries(HOOKS.map((hook) => [hook, hooks])),
 };
 
 const taskOptions = z.strictObject({
@@ -125,11 +190,25 @@ const taskOptions = z.strictObject({
   cacheKey: z.union([z.string().min(1).max(LIMITS.cacheKeyMax), called]).optional(),
   cacheExpiration: duration.optional(),
   refreshCache: z.boolean().optional(),
+  cachePolicy: z
+    .custom<CachePolicy>(
+      (value) => value instanceof CachePolicy || typeof value === 'function',
+      'expected a cache policy',
+    )
+    .optional(),
+  cacheIsolation: z.enum(['serializable', 'read-committed']).optional(),
+  runner,
+  onCommit: hooks,
+  onRollback: hooks,
+  waitFor: z.array(z.custom<Future<unknown>>((value) => value instanceof Future, 'expected a future')).optional(),
 });
 
 const flowOptions = z.strictObject({
   ...runOptions,
   resume: z.boolean().optional(),
+  taskRunner: runner,
+  strict: z.boolean().optional(),
+  suspendAfter: duration.optional(),
   parameters: z
     .custom<z.ZodType>(
       (value) => typeof (value as { safeParseAsync?: unknown } | null)?.safeParseAsync === 'function',
@@ -158,100 +237,4 @@ function problemOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${key}: no such option`).join('; ');
   const path = issue.path.map(String).join('.');
   return `${path === '' ? 'options' : path}: ${issue.message}`;
-}
-
-const badOption = (kind: string, name: string | undefined, problem: string): AssentError =>
-  new AssentError(
-    'BAD_OPTION',
-    `A ${kind}${name === undefined || name === '' ? '' : ` '${name}'`} has a bad option: ${problem}.`,
-  );
-
-function settingsOf(kind: 'task' | 'flow', name: string, options: Checked): Settings {
-  const timeoutMs = parseDuration(options.timeout);
-  const limits = slotWishes(options.limits);
-  const isFixed = limits.every(({ by }) => typeof by !== 'function') && options.cacheKey === undefined;
-  const retry = retryPolicy(kind, name, options);
-  return {
-    name,
-    ...(options.description === undefined ? {} : { description: options.description }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(options.retryIf === undefined ? {} : { retryIf: options.retryIf }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(limits.length === 0 || !isFixed ? {} : { limits: limits as readonly SlotWish[] }),
-    ...(isFixed ? {} : { ofInputs: ofInputs(kind, name, limits, options) }),
-    ...(options.tags === undefined || options.tags.length === 0 ? {} : { tags: options.tags }),
-    ...(options.priority === undefined ? {} : { priority: options.priority }),
-  };
-}
-
-type Checked = RunOptions & Pick<TaskOptions, 'cacheKey' | 'cacheExpiration' | 'refreshCache'>;
-type OfInputs = (...inputs: never[]) => unknown;
-type Wish = { readonly limit: string; readonly slots: number; readonly by?: string | OfInputs };
-
-function slotWishes(limits: RunOptions['limits']): readonly Wish[] {
-  if (limits === undefined) return [];
-  if (isList(limits)) return [...new Set(limits)].map((limit) => ({ limit, slots: 1 }));
-  return Object.entries(limits).map(([limit, wish]) => {
-    if (typeof wish === 'number') return { limit, slots: wish };
-    return { limit, slots: wish.slots ?? 1, ...(wish.by === undefined ? {} : { by: wish.by }) };
-  });
-}
-
-/** What the functions among the options say of one call's inputs. */
-function ofInputs(
-  kind: 'task' | 'flow',
-  name: string,
-  wishes: readonly Wish[],
-  { cacheKey, cacheExpiration, refreshCache }: Checked,
-): NonNullable<Settings['ofInputs']> {
-  const ttlMs = parseDuration(cacheExpiration);
-  return (inputs) => {
-    const said = (option: string, by: string | OfInputs, max: number): string => {
-      const key = typeof by === 'string' ? by : by(...(inputs as never[]));
-      if (typeof key === 'string' && key !== '' && key.length <= max) return key;
-      throw badOption(kind, name, `${option}: the function's answer must be a text of 1 to ${String(max)} characters`);
-    };
-    const limits = wishes.map(({ limit, slots, by }) =>
-      by === undefined ? { limit, slots } : { limit, slots, by: said(`limits.${limit}.by`, by, LIMITS.nameMax) },
-    );
-    const key = cacheKey === undefined ? undefined : said('cacheKey', cacheKey, LIMITS.cacheKeyMax);
-    return {
-      ...(limits.length === 0 ? {} : { limits }),
-      ...(key === undefined
-        ? {}
-        : {
-            cache: {
-              key,
-              ...(ttlMs === undefined ? {} : { ttlMs }),
-              ...(refreshCache === true ? { refresh: true as const } : {}),
-            },
-          }),
-    };
-  };
-}
-
-const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
-
-function retryPolicy(kind: 'task' | 'flow', name: string, options: RunOptions): RetryPolicy | undefined {
-  const retriesMax = options.retries ?? 0;
-  if (retriesMax === 0) return undefined;
-  return { retriesMax, delaysMs: delaysOf(kind, name, options, retriesMax), jitter: options.retryJitter ?? 0 };
-}
-
-/** A function's delays are asked for once, here; so they are recorded with the run, and the clock can keep them. */
-function delaysOf(kind: 'task' | 'flow', name: string, { retryDelay }: RunOptions, retriesMax: number): number[] {
-  if (retryDelay === undefined) return [];
-  if (isList(retryDelay)) return retryDelay.slice(0, retriesMax).map((delay) => parseDuration(delay) ?? 0);
-  if (typeof retryDelay !== 'function') return [parseDuration(retryDelay) ?? 0];
-  const delaysMs: number[] = [];
-  for (let attempt = 1; attempt <= Math.min(retriesMax, LIMITS.retryDelaysMax); attempt += 1) {
-    const delayMs = parseDuration(retryDelay(attempt));
-    if (delayMs === undefined) {
-      throw badOption(kind, name, `retryDelay: the function's answer for attempt ${String(attempt)} is no duration`);
-    }
-    delaysMs.push(delayMs);
-  }
-  // The last delay goes on by itself, so an unchanging tail need not be recorded with every run.
-  while (delaysMs.length > 1 && delaysMs.at(-1) === delaysMs.at(-2)) delaysMs.pop();
-  return delaysMs;
 }

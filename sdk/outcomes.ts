@@ -3,23 +3,28 @@
  * means to whoever called.
  */
 import { AssentError } from '../protocol/errors.ts';
-import { LIMITS } from '../protocol/limits.ts';
 import type { Answer } from '../protocol/messages.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
-import { isError, shortText } from './errors-across.ts';
-import type { Settings } from './options.ts';
+import { headline } from './errors-across.ts';
+import type { Redaction } from './redaction.ts';
+import type { Settings } from './settings.ts';
+import { scrubError } from './scrubber.ts';
 import { decodeError, encodeError, encodeText, recorded, type Recorded } from './values.ts';
 
 export const RUNNING: State = { type: 'RUNNING', name: 'Running' };
 /** What a further attempt in the same process is called; the rule rename-reruns would call it so. */
 export const RETRYING: State = { type: 'RUNNING', name: 'Retrying' };
 
+/** A start was granted when nobody waited for it any more. */
+export const NOBODY_WAITS: State = { type: 'CANCELLED', name: 'Cancelled', message: 'nobody waits for it' };
+
 /** A state to be reported, and what must be stored before. */
 export type Report = { readonly state: State; readonly stored: Promise<void> | undefined };
 
 /** @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */
-export function completedWith(client: Client, result: unknown, whose: string): Report {
+export function completedWith(client: Client, given: unknown, whose: string, redact?: Redaction): Report {
+  const result = redact === undefined ? given : redact.of(given);
   if (result === undefined) return { state: { type: 'COMPLETED', name: 'Completed' }, stored: undefined };
   const text = recorded(encodeText(result, `The result of ${whose}`), `The result of ${whose}`);
   return { state: { type: 'COMPLETED', name: 'Completed', result: text.value }, stored: client.store(text) };
@@ -27,6 +32,7 @@ export function completedWith(client: Client, result: unknown, whose: string): R
 
 /** A failure is reported whatever its error is: one that is too large is cut to its message. */
 export function failedWith(client: Client, error: unknown, retriable: boolean): Report {
+  scrubError(error);
   const text = errorText(error);
   const state: State = {
     type: 'FAILED',
@@ -38,15 +44,20 @@ export function failedWith(client: Client, error: unknown, retriable: boolean): 
   return { state, stored: client.store(text) };
 }
 
-export function cancelledWith(client: Client, evidence: { result?: unknown; error?: unknown }): Report {
+export function cancelledWith(
+  client: Client,
+  evidence: { result?: unknown; error?: unknown },
+  redact?: Redaction,
+): Report {
   const state: State = { type: 'CANCELLED', name: 'Cancelled' };
   if (evidence.error !== undefined && !isStop(evidence.error)) {
+    scrubError(evidence.error);
     const text = errorText(evidence.error);
     return { state: { ...state, error: text.value }, stored: client.store(text) };
   }
   if (evidence.result === undefined) return { state, stored: undefined };
   try {
-    const text = recorded(encodeText(evidence.result, 'The result'), 'The result');
+    const text = recorded(encodeText(redact?.of(evidence.result) ?? evidence.result, 'The result'), 'The result');
     return { state: { ...state, result: text.value }, stored: client.store(text) };
   } catch {
     // Evidence that cannot be recorded is none.
@@ -54,18 +65,13 @@ export function cancelledWith(client: Client, evidence: { result?: unknown; erro
   }
 }
 
-function errorText(error: unknown): Recorded {
+/** There is one for every error: what is too large is cut to its message. */
+export function errorText(error: unknown): Recorded {
   try {
     return recorded(encodeError(error), 'The error');
   } catch {
     return recorded(encodeError(new Error(headline(error))), 'The error');
   }
-}
-
-/** One line for people. */
-export function headline(error: unknown): string {
-  const text = isError(error) ? `${error.name}: ${error.message}` : shortText(error);
-  return (text.split('\n', 1)[0] ?? '').slice(0, LIMITS.textMax);
 }
 
 /** Our own word to code that it must stop; it says nothing that the ledger does not know. */
@@ -89,6 +95,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'VALUE_NOT_SERIALIZABLE',
   'BAD_PARAMETERS',
   'BAD_OPTION',
+  'DIVERGED',
 ]);
 
 /** The error that a failed, crashed or cancelled run means to its caller. */
@@ -97,7 +104,7 @@ export async function errorOf(client: Client, state: State, whose: string, reaso
   const because = words === undefined ? '' : `: ${words}`;
   switch (state.type) {
     case 'FAILED':
-      if (state.error !== undefined) return decodeError(await textOf(client, state.error));
+      if (state.error !== undefined) return decodeError(await client.text(state.error));
       if (state.name === 'TimedOut') return new AssentError('TIMED_OUT', `${whose} was not done in time${because}.`);
       return new AssentError('FLOW_FAILED', `${whose} failed${because}.`);
     case 'CANCELLED':
@@ -113,13 +120,11 @@ export async function errorOf(client: Client, state: State, whose: string, reaso
   }
 }
 
-const textOf = async (
-  client: Client,
-  value: { digest: Recorded['value']['digest']; inline?: string },
-): Promise<string> => value.inline ?? (await client.link.getBlob(value.digest));
-
 export const cancelled = (whose: string, reason: string | undefined): AssentError =>
   new AssentError('CANCELLED', `${whose} was cancelled${reason === undefined ? '' : `: ${reason}`}.`);
+
+/** Of what is called where only what is recorded is answered. */
+export const notBegun = (whose: string): AssentError => cancelled(whose, 'what it belongs to has its end already');
 
 /** What a refusal means to whoever asked. */
 export function refusedError(answer: Answer, whose: string): AssentError {
@@ -129,6 +134,7 @@ export function refusedError(answer: Answer, whose: string): AssentError {
   const said = `${whose}${id} was refused: ${code}, ${why}.`;
   if (code === 'FENCED' || code === 'SESSION_EXPIRED') return new AssentError('FENCED', said);
   if (code === 'FLOW_NOT_RUNNING') return new AssentError('CANCELLED', said);
+  if (code === 'RUN_UNKNOWN') return new AssentError('RUN_NOT_FOUND', said);
   return new AssentError('REJECTED', said);
 }
 

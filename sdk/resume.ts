@@ -24,6 +24,8 @@ export type Found = {
   readonly parameters: Value | undefined;
   /** It was named by the caller: there is nothing to fall back on. */
   readonly mustResume: boolean;
+  /** What is said with the first claim. */
+  readonly again?: Again;
 };
 
 /** What a script that is started again recognises its run by; undefined if the parameters have no canonical text. */
@@ -35,26 +37,44 @@ export function identityOf(name: string, input: unknown): Digest | undefined {
   return hash('sha256', JSON.stringify([name, parameters, script]), 'hex') as Digest;
 }
 
-/** The run that ASSENT_RESUME names. It names one; whatever else this process calls begins anew. */
-export function takeNamedRun(): RunId | undefined {
-  const named = process.env['ASSENT_RESUME'];
-  if (named === undefined || named === '') return undefined;
+/** Why a run that has ended goes on, and the call from which on it is done again. */
+export type Again = { readonly redoFrom?: RunId; readonly reason?: string };
+export type Named = { readonly run: RunId; readonly again: Again };
+
+/**
+ * The run that ASSENT_RESUME names; ASSENT_RESUME_FROM and ASSENT_RESUME_REASON say more. It names one; whatever else this
+ * process calls begins anew.
+ */
+export function takeNamedRun(): Named | undefined {
+  const run = process.env['ASSENT_RESUME'];
+  const redoFrom = process.env['ASSENT_RESUME_FROM'];
+  const reason = process.env['ASSENT_RESUME_REASON'];
+  if (run === undefined || run === '') return undefined;
   delete process.env['ASSENT_RESUME'];
-  return named as RunId;
+  delete process.env['ASSENT_RESUME_FROM'];
+  delete process.env['ASSENT_RESUME_REASON'];
+  return {
+    run: run as RunId,
+    again: {
+      ...(redoFrom === undefined || redoFrom === '' ? {} : { redoFrom: redoFrom as RunId }),
+      ...(reason === undefined || reason === '' ? {} : { reason }),
+    },
+  };
 }
 
 /** @throws AssentError RUN_NOT_FOUND, REJECTED if it cannot be claimed. */
-export async function findNamed(client: Client, run: RunId, flow: string): Promise<Found> {
+export async function findNamed(client: Client, { run, again }: Named, flow: string): Promise<Found> {
   const view = await client.runView(run);
   if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${run}.`);
   if (view.name !== flow) throw new AssentError('REJECTED', `Run ${run} is one of flow '${view.name}', not '${flow}'.`);
   const free = await untilNobodys(client, view);
   if (free === undefined)
     throw new AssentError('REJECTED', `Run ${run} is ${view.state.name} in a process that lives.`);
-  if (free.state.type === 'COMPLETED' || free.state.type === 'CANCELLED') {
-    throw new AssentError('REJECTED', `Run ${run} is ${free.state.name}: there is nothing to resume.`);
+  const { type, name } = free.state;
+  if ((type === 'COMPLETED' && again.redoFrom === undefined) || (type === 'CANCELLED' && again.reason === undefined)) {
+    throw new AssentError('REJECTED', `Run ${run} is ${name}: there is nothing to resume.`);
   }
-  return foundIn(free, true);
+  return { ...foundIn(free, true), again };
 }
 
 /** The newest unfinished run of this identity, if no process executes it. */

@@ -3,7 +3,7 @@
  * with that. The rule `reuse-completed-task` would answer the same; here the caller need not wait for it.
  */
 import type { RunId } from '../protocol/ids.ts';
-import type { RunView } from '../protocol/messages.ts';
+import type { Answer, RunView } from '../protocol/messages.ts';
 import type { Position } from '../protocol/rulings.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
@@ -45,15 +45,20 @@ type Reusing = {
   readonly report: (state: State) => Wish;
   /** Whose end, for errors. */
   readonly whose: string;
+  /** The call may be another one than was recorded: its end is used only when the ledger has said that it is not. */
+  readonly diverged?: ((answer: Answer) => void) | undefined;
 };
 
 /** The recorded end, when it is its turn. */
-export function reuse({ flow, ended: { state, at }, start, report, whose }: Reusing): Promise<unknown> {
+export function reuse({ flow, ended: { state, at }, start, report, whose, diverged }: Reusing): Promise<unknown> {
   const { client, execution } = flow;
+  const judged = Promise.withResolvers<boolean>();
   client.session.propose(
     start,
     (answer) => {
+      judged.resolve(answer.code !== 'DIVERGED');
       if (isFence(answer)) execution.fence(answer.why ?? 'another execution is current');
+      else if (answer.code === 'DIVERGED') diverged?.(answer);
       // The rule that reuses is not in force any more, and the run began anew; it has the same outcome.
       else if (isStart(answer) && !flow.mute) {
         const same = state.type === 'FAILED' ? { ...state, retriable: false } : state;
@@ -68,6 +73,11 @@ export function reuse({ flow, ended: { state, at }, start, report, whose }: Reus
   return new Promise((resolve, reject) => {
     const tell = state.type === 'COMPLETED' ? resolve : reject;
     execution.handover.recorded(at, () => {
+      if (diverged !== undefined) {
+        return Promise.all([outcome, judged.promise]).then(([known, isSame]) => {
+          if (isSame) tell(known);
+        }, reject);
+      }
       if (outcome instanceof Promise) return outcome.then(tell, reject);
       tell(outcome);
       return undefined;

@@ -4,7 +4,9 @@
  */
 import { pino, type Logger } from 'pino';
 import { rootOf } from '../protocol/proposals.ts';
+import type { Redaction } from './redaction.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
+import { HIDDEN, scrubbedLine } from './scrubber.ts';
 
 const loggers = new WeakMap<FlowScope | TaskScope, Logger>();
 let outside: Logger | undefined;
@@ -35,13 +37,22 @@ export function logOfRun(scope: FlowScope | TaskScope): Logger {
   if (known !== undefined) return known;
   const flow = scope.type === 'flow' ? scope : scope.flow;
   const root = rootOf(flow.run);
-  const fields = { flowRun: flow.run, ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}) };
-  const made = loggerTo((line) => {
+  const fields = { flowRun: flow.owner.run, ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}) };
+  const hidden = redactionsOf(scope).flatMap((redact) => redact.ofLogs);
+  const write = (line: string): void => {
     flow.client.logs.write(root, line);
     show(line);
-  }, fields);
+  };
+  const made = loggerTo(write, fields, [...new Set(hidden)]);
   loggers.set(scope, made);
   return made;
+}
+
+/** A run's own, and those of the flows that it is called by. */
+function redactionsOf(scope: FlowScope | TaskScope | undefined): readonly Redaction[] {
+  if (scope === undefined) return [];
+  const above = redactionsOf(scope.type === 'task' ? scope.flow : scope.parent);
+  return scope.redact === undefined ? above : [scope.redact, ...above];
 }
 
 const levelOf = (): string => {
@@ -49,8 +60,18 @@ const levelOf = (): string => {
   return level !== undefined && level in pino.levels.values ? level : 'info';
 };
 
-const loggerTo = (write: (line: string) => void, fields: Record<string, string>): Logger =>
-  pino({ level: levelOf(), base: fields }, { write });
+/** `hidden`: paths in pino's notation. */
+function loggerTo(write: (line: string) => void, base: Record<string, string>, hidden: readonly string[] = []): Logger {
+  const redact = hidden.length === 0 ? {} : { redact: { paths: [...hidden], censor: HIDDEN } };
+  return pino(
+    { level: levelOf(), base, ...redact },
+    {
+      write: (line) => {
+        write(scrubbedLine(line));
+      },
+    },
+  );
+}
 
 function show(line: string): void {
   const wanted = process.env['ASSENT_LOG'];

@@ -5,15 +5,19 @@ import { hash } from 'node:crypto';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type EpochMs, type RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { Answer, Order } from '../protocol/messages.ts';
+import type { Answer } from '../protocol/messages.ts';
 import type { OnFull } from '../protocol/proposals.ts';
-import { isTerminal, type State } from '../protocol/states.ts';
+import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
 import type { Wish } from './client/session.ts';
 import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
-import { errorOf, refusedError } from './outcomes.ts';
+import { refusedError } from './outcomes.ts';
+import { AwaitedRun } from './run-handle.ts';
+import { isLoadedByThread, NEVER } from './task-thread.ts';
+import { send } from './waits/mail.ts';
+import { resumeRun } from './waits/resume-run.ts';
 
 /** Where workers look for a run, and what makes two starts the same. */
 export interface StartOptions {
@@ -39,6 +43,14 @@ export interface RunHandle<Result> {
   cancel(reason?: string): Promise<void>;
 }
 
+/** A flow run that somebody else executes. */
+export interface FlowRunHandle<Result> extends RunHandle<Result> {
+  /** As {@link send}, to this run. */
+  send(name: string, data?: unknown): Promise<void>;
+  /** As {@link resumeRun}. */
+  resume(input?: unknown): Promise<void>;
+}
+
 /**
  * Starts a run of a flow that a worker ({@link serve}) executes, and resolves when the ledger has it.
  *
@@ -56,17 +68,18 @@ export function startRun<Parameters extends object, Result>(
   flow: (parameters: Parameters) => Promise<Result>,
   parameters: NoInfer<Parameters>,
   options?: StartOptions,
-): Promise<RunHandle<Result>>;
+): Promise<FlowRunHandle<Result>>;
 export function startRun<Result>(
   flow: () => Promise<Result>,
   parameters?: undefined,
   options?: StartOptions,
-): Promise<RunHandle<Result>>;
+): Promise<FlowRunHandle<Result>>;
 export async function startRun(
   flow: unknown,
   parameters?: unknown,
   options?: StartOptions,
-): Promise<RunHandle<unknown>> {
+): Promise<FlowRunHandle<unknown>> {
+  if (isLoadedByThread()) return NEVER;
   const definition = flowDefinition(flow);
   if (definition === undefined) throw new AssentError('BAD_OPTION', 'startRun needs a flow as its first argument.');
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
@@ -78,9 +91,9 @@ async function start(
   flow: CallableFlow,
   parameters: unknown,
   { pool = 'default', queue = 'default', key, at }: StartOptions,
-): Promise<RunHandle<unknown>> {
+): Promise<FlowRunHandle<unknown>> {
   const run = key === undefined ? newRunId() : runOfKey(flow, key);
-  const handle = new Handle(client, run, `Flow '${flow.settings.name}'`);
+  const handle = new AwaitedRun(client, run, `Flow '${flow.settings.name}'`);
   client.beginWork();
   try {
     const create = await definitionOf(client, flow, parameters, { work: { pool, queue } });
@@ -93,7 +106,13 @@ async function start(
   } finally {
     client.endWork();
   }
-  return { id: run, result: () => handle.result(), cancel: (reason) => cancelRun(run, reason) };
+  return {
+    id: run,
+    result: () => handle.result(),
+    cancel: (reason) => cancelRun(run, reason),
+    send: (name, data) => send(run, name, data),
+    resume: (input) => resumeRun(run, input),
+  };
 }
 
 function instantOf(at: Date | number): EpochMs {
@@ -104,69 +123,6 @@ function instantOf(at: Date | number): EpochMs {
 
 const runOfKey = (flow: CallableFlow, key: string): RunId =>
   idFrom(hash('sha256', JSON.stringify([flow.settings.name, key]), 'buffer')) as RunId;
-
-class Handle {
-  readonly #client: Client;
-  readonly #run: RunId;
-  readonly #whose: string;
-  #end: { readonly state: State; readonly reason: string | undefined } | undefined;
-  #wake: () => void = () => undefined;
-  #waiting = 0;
-
-  constructor(client: Client, run: RunId, whose: string) {
-    this.#client = client;
-    this.#run = run;
-    this.#whose = whose;
-    client.await(run, (order) => {
-      this.#ordered(order);
-    });
-  }
-
-  started(answer: Answer, mayExist: boolean): void {
-    const exists = mayExist && answer.state !== undefined;
-    if (answer.outcome !== 'rejected' || exists) {
-      if (answer.state !== undefined) this.#hear(answer.state, undefined);
-      return;
-    }
-    this.#client.unawait(this.#run);
-    throw refusedError(answer, this.#whose);
-  }
-
-  async result(): Promise<unknown> {
-    if (this.#end === undefined) await this.#ended();
-    const { state, reason } = this.#end ?? { state: { type: 'PENDING', name: 'Pending' }, reason: undefined };
-    if (state.type === 'COMPLETED') return this.#client.read(state.result);
-    if (state.type === 'CRASHED')
-      throw new AssentError('FLOW_FAILED', `${this.#whose} crashed: ${state.message ?? ''}.`);
-    throw await errorOf(this.#client, state, this.#whose, reason);
-  }
-
-  async #ended(): Promise<void> {
-    this.#waiting += 1;
-    if (this.#waiting === 1) this.#client.beginWork();
-    const woken = this.#wake;
-    await new Promise<void>((resolve) => {
-      this.#wake = () => {
-        woken();
-        resolve();
-      };
-    });
-    this.#waiting -= 1;
-    if (this.#waiting === 0) this.#client.endWork();
-  }
-
-  #ordered({ state, reason }: Order): void {
-    this.#hear(state, reason);
-  }
-
-  #hear(state: State, reason: string | undefined): void {
-    // One whose worker died is SCHEDULED for the next; CRASHED is one that no worker will go on with.
-    if (!isTerminal(state) || this.#end !== undefined) return;
-    this.#end = { state, reason };
-    this.#client.unawait(this.#run);
-    this.#wake();
-  }
-}
 
 /**
  * Asks for a run to be cancelled: it gets the time to end by itself, its AbortSignal is aborted. Resolves when that is

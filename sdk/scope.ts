@@ -10,15 +10,23 @@ import type { RunId } from '../protocol/ids.ts';
 import { CallCounter } from './call.ts';
 import type { Client } from './client/client.ts';
 import type { Asker } from './client/session.ts';
+import type { Future, FutureWatch } from './future.ts';
+import { Gate } from './gate.ts';
 import { Handover } from './handover.ts';
+import type { Redaction } from './redaction.ts';
 import type { Ended } from './reuse.ts';
 import { LazySignal } from './signals.ts';
+import type { TaskRunner } from './task-runner.ts';
+import type { TransactionLog } from './transaction-hooks.ts';
+import type { Suspension } from './waits/suspension.ts';
 
 /** One hand-over of a flow run to this process: the fencing token of all that it proposes. */
 export class Execution {
   readonly root: RunId;
   readonly number: number;
   readonly handover = new Handover();
+  /** In a worker: lets go of the flow run while it only waits. */
+  suspension: Suspension | undefined;
   readonly #onFenced: (why: string) => void;
   #over = false;
 
@@ -35,12 +43,13 @@ export class Execution {
 
   end(): void {
     this.#over = true;
+    this.suspension?.end();
   }
 
   /** The run went on elsewhere: everything of it must stop here. */
   fence(why: string): void {
     if (this.#over) return;
-    this.#over = true;
+    this.end();
     this.#onFenced(why);
   }
 }
@@ -51,7 +60,16 @@ export interface Call {
   interrupt(reason: AssentError): void;
   /** Resolves when its function has settled, if it was started. */
   readonly settled: Promise<void>;
+  /** It does nothing but wait, for a time or a message; undefined if it is at work. */
+  readonly waits?: Waiting | undefined;
+  /** Of a flow run: its attempt at hand. */
+  readonly scope?: FlowScope | undefined;
+  /** Its flow run is suspended: nothing of it is done here any more, and nobody is told. */
+  abandon(reason: AssentError): void;
 }
+
+/** What a call waits for, as far as somebody else can tell when it is over. */
+export type Waiting = { readonly untilMs?: number; readonly mailbox?: string };
 
 type FlowScopeOptions = {
   readonly client: Client;
@@ -62,11 +80,13 @@ type FlowScopeOptions = {
   readonly parent?: FlowScope;
   /** How this run's calls ended in earlier executions and attempts. */
   readonly recorded?: ReadonlyMap<RunId, Ended>;
+  readonly runner: TaskRunner;
+  readonly strict?: boolean | undefined;
   /** Ends the attempt with this error. */
   readonly fail: (error: AssentError) => void;
 };
 
-export class FlowScope implements Asker {
+export class FlowScope implements Asker, FutureWatch {
   readonly type = 'flow';
   readonly client: Client;
   readonly run: RunId;
@@ -76,9 +96,21 @@ export class FlowScope implements Asker {
   readonly parent: FlowScope | undefined;
   readonly recorded: ReadonlyMap<RunId, Ended> | undefined;
   readonly counter: CallCounter;
+  /** What the flow function got. */
+  parameters: unknown;
+  /** Where the functions of its tasks run. */
+  readonly runner: TaskRunner;
+  readonly gate: Gate;
+  readonly strict: boolean;
   readonly #aborting = new LazySignal();
   readonly #fail: (error: AssentError) => void;
   readonly #calls = new Set<Call>();
+  readonly #hooks = new Set<Promise<void>>();
+  readonly #hooked = new Set<Promise<void>>();
+  readonly #undoing = new Set<Promise<void>>();
+  #onEmpty: () => void = () => undefined;
+  /** Calls whose outcome nobody looks at, as far as they may still have to be told of. */
+  readonly #unobserved = new Set<Future<unknown>>();
   #stopped: AssentError | undefined;
   #mute = false;
 
@@ -91,6 +123,9 @@ export class FlowScope implements Asker {
     this.parent = options.parent;
     this.recorded = options.recorded;
     this.counter = new CallCounter(options.run);
+    this.runner = options.runner;
+    this.gate = new Gate(this.runner.limit);
+    this.strict = options.strict === true;
     this.#fail = options.fail;
   }
 
@@ -107,12 +142,108 @@ export class FlowScope implements Asker {
     return this.#mute || this.execution.over || this.parent?.mute === true;
   }
 
+  /** What there is to say before its end is reported. */
+  readonly lastWords = new Set<() => void>();
+
+  /** What of its parameters, and of what it logs, nobody shall see. */
+  redact: Redaction | undefined;
+
+  /** Of a transaction's own scope: what has to hear of each completed call. */
+  transaction: TransactionLog | undefined;
+
+  /** The innermost transaction in which it runs. */
+  get transactionAround(): TransactionLog | undefined {
+    return this.transaction ?? this.parent?.transactionAround;
+  }
+
+  /** The flow run whose code runs here: of a transaction, which is a block of it, the one around. */
+  get owner(): FlowScope {
+    return this.transaction === undefined ? this : (this.parent?.owner ?? this);
+  }
+
+  /** Only what is recorded is answered, and nothing begins: its end is decided, or was recorded long ago. */
+  replays = false;
+
+  made(future: Future<unknown>): void {
+    this.#unobserved.add(future);
+  }
+
+  observed(future: Future<unknown>): void {
+    this.#unobserved.delete(future);
+  }
+
+  /** The calls that nobody looks at. */
+  get unobserved(): readonly Future<unknown>[] {
+    return [...this.#unobserved];
+  }
+
+  /** The run ends only after this; undefined is nothing. */
+  follow(hooks: Promise<void> | undefined): void {
+    if (hooks === undefined) return;
+    this.#hooks.add(hooks);
+    void hooks.finally(() => this.#hooks.delete(hooks));
+  }
+
+  /** A call whose hooks are to be called when it has ended: `ended` resolves when they are, or will not be. */
+  expectHooks(ended: Promise<void>): void {
+    this.#hooked.add(ended);
+    void ended.finally(() => this.#hooked.delete(ended));
+  }
+
+  /** What is still at work has `graceMs` to end. */
+  async hooksDone(graceMs: number): Promise<void> {
+    if (this.#hooked.size > 0) await within(graceMs, Promise.all(this.#hooked));
+    while (this.#hooks.size > 0) await Promise.all(this.#hooks);
+  }
+
+  get hasHooks(): boolean {
+    return this.#hooks.size > 0;
+  }
+
+  /** The attempt ends only after this, however long it takes: what was begun in a transaction is being undone. */
+  undo(undone: Promise<void>): void {
+    this.#undoing.add(undone);
+    void undone.finally(() => this.#undoing.delete(undone));
+    this.parent?.undo(undone);
+  }
+
+  async undone(): Promise<void> {
+    while (this.#undoing.size > 0) await Promise.all(this.#undoing);
+  }
+
+  /** Resolves when all its calls have ended, and their callers know, at the latest after `graceMs`. */
+  async emptied(graceMs: number): Promise<void> {
+    if (this.#calls.size === 0) return;
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    await within(graceMs, empty);
+  }
+
+  /** What is at work, or waits. */
+  get calls(): ReadonlySet<Call> {
+    return this.#calls;
+  }
+
   enter(call: Call): void {
     this.#calls.add(call);
+    this.execution.suspension?.changed();
   }
 
   leave(call: Call): void {
     this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#onEmpty();
+    this.execution.suspension?.changed();
+  }
+
+  /** Its flow run is suspended: what it waits for here, it waits for for ever; another process runs it from the top. */
+  abandon(reason: AssentError): void {
+    this.#stopped = reason;
+    this.silence();
+    for (const call of [...this.#calls]) call.abandon(reason);
+    scopes.run(this, () => {
+      this.#aborting.abort(reason);
+    });
   }
 
   /** The first reason stands, but for the fence: that one is heard by all. */
@@ -138,16 +269,21 @@ export class FlowScope implements Asker {
     this.client.session.dropMute();
   }
 
-  /** Resolves when no function that it called runs any more, at the latest after `graceMs`. */
+  /** Resolves when no function that it called runs any more, at the latest after `graceMs`, and all is undone. */
   async quiet(graceMs: number): Promise<void> {
-    if (this.#calls.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([Promise.all([...this.#calls].map((call) => call.settled)), grace]);
-    clearTimeout(timer);
+    if (this.#calls.size > 0) await within(graceMs, Promise.all([...this.#calls].map((call) => call.settled)));
+    await this.undone();
   }
+}
+
+/** Resolves with `what`, or when so much time has passed. */
+export async function within(graceMs: number, what: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const grace = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  await Promise.race([what, grace]);
+  clearTimeout(timer);
 }
 
 /** One attempt of a task run. */
@@ -157,6 +293,8 @@ export class TaskScope {
   readonly run: RunId;
   readonly name: string;
   readonly attempt: number;
+  /** What of its inputs, and of what it logs, nobody shall see, besides what its flow says. */
+  redact: Redaction | undefined;
   readonly #aborting = new LazySignal();
 
   constructor(flow: FlowScope, run: RunId, name: string, attempt: number) {

@@ -11,69 +11,60 @@
  */
 import { AssentError } from '../protocol/errors.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
-import type { State } from '../protocol/states.ts';
-import { isTerminal } from '../protocol/states.ts';
+import { isTerminal, type State } from '../protocol/states.ts';
 import type { RunId } from '../protocol/ids.ts';
 import type { CallIdentity } from './call.ts';
+import { CallEnd, type Caller } from './call-end.ts';
 import type { Wish } from './client/session.ts';
-import type { Settings } from './options.ts';
+import { divergence } from './divergence.ts';
+import type { EndDetails } from './future.ts';
+import type { GatePass } from './gate.ts';
 import {
   cancelled,
-  cancelledWith,
-  completedWith,
   errorOf,
   failedWith,
   isFence,
-  isRetriable,
   isStart,
+  NOBODY_WAITS,
   refusedError,
   RETRYING,
   RUNNING,
   type Report,
 } from './outcomes.ts';
 import { reuse, type Ended } from './reuse.ts';
-import { scopes, TaskScope, type Call, type FlowScope } from './scope.ts';
-import { settingsFor, startOf, type CallSettings } from './task-start.ts';
-
-export type TaskDefinition = {
-  readonly settings: Settings;
-  readonly fn: (...inputs: never[]) => unknown;
-  /** The caller's own key for these inputs. */
-  readonly keyOf: ((inputs: readonly unknown[]) => string) | undefined;
-  /** The result is handed over only when it is ruled on. */
-  readonly awaitsRuling: boolean;
-};
+import { TaskScope, type Call, type FlowScope, type Waiting } from './scope.ts';
+import { inProcess } from './task-runner.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import { outcomeOf, reportedBy, type Own } from './task-report.ts';
+import { isCompared, settingsFor, TaskWishes, type CallSettings } from './task-start.ts';
+import { CallWait } from './waits/call-wait.ts';
 
 const ignore = (): void => undefined;
 
-export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): Promise<unknown> {
-  const promise = new Promise((resolve, reject) => {
-    if (flow.stopped !== undefined) {
-      reject(flow.stopped);
-      return;
-    }
-    const { name } = task.settings;
-    new TaskCall(flow, task, inputs, flow.counter.next(name, inputs, task.keyOf?.(inputs)), {
-      resolve,
-      reject,
-    }).begin();
-  });
-  // A failure that nobody awaits stands on the ledger; it must not end a process in which other runs are at work.
-  promise.catch(ignore);
-  return promise;
-}
-
 /** A start that is not answered: what is ordered meanwhile may be older than the answer, or later. */
 type Asking = { later: Order | undefined };
-type Caller = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
 
-class TaskCall implements Call {
+export type CallParts = {
+  readonly flow: FlowScope;
+  readonly task: TaskDefinition;
+  readonly inputs: readonly unknown[];
+  readonly identity: CallIdentity;
+  readonly caller: Caller;
+  readonly details: EndDetails;
+  /** Where the code calls it, of a call that may turn out to be another one than was recorded. */
+  readonly place: string | undefined;
+};
+
+export class TaskCall implements Call {
   readonly #flow: FlowScope;
   readonly #task: TaskDefinition;
   readonly #inputs: readonly unknown[];
   readonly #settings: CallSettings;
   readonly #identity: CallIdentity;
-  readonly #caller: Caller;
+  /** What it is known by, for the error that says that it is not what was recorded. */
+  readonly #known: Omit<Parameters<typeof divergence>[1], 'answer'>;
+  readonly #ending: CallEnd;
+  readonly #wishes: TaskWishes;
   readonly #heed = (order: Order): void => {
     this.#ordered(order);
   };
@@ -85,34 +76,44 @@ class TaskCall implements Call {
   #version = 0;
   /** Starts that were proposed; what is answered to the report of an earlier attempt is out of date. */
   #starts = 0;
+  #reported = -1;
+  #attempt = 1;
   #asking: Asking | undefined;
-  /** The caller has its outcome; it will have it when it is its turn; and it may have it before it is ruled on. */
+  /** Of a call that does nothing but wait. */
+  readonly #wait: CallWait | undefined;
+  /** The caller has its outcome; and it may have it before it is ruled on. */
   #done = false;
-  #isHanded = false;
   #isEarly = false;
+  #pass: GatePass | undefined;
   /** Why the function was told to stop. */
   #stopped: AssentError | undefined;
   #settle: (() => void) | undefined;
   /** Its end may be ruled at any time, and not as this process says. */
   #endDoubt: (() => void) | undefined;
 
-  constructor(
-    flow: FlowScope,
-    task: TaskDefinition,
-    inputs: readonly unknown[],
-    identity: CallIdentity,
-    caller: Caller,
-  ) {
+  constructor({ flow, task, inputs, identity, caller, details, place }: CallParts) {
+    this.#known = { name: task.settings.name, identity, inputs, place };
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
-    this.#settings = settingsFor(task.settings, inputs);
+    this.#settings = settingsFor(flow, task, inputs);
     this.#identity = identity;
-    this.#caller = caller;
+    this.#wishes = new TaskWishes(flow, identity, this.#settings, task.builtIn);
+    const { builtIn } = task;
+    if (builtIn !== undefined) {
+      const isOver = (): boolean => this.#done;
+      this.#wait = new CallWait({ client: flow.client, run: identity.run, wishes: this.#wishes, builtIn, isOver });
+    }
+    this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
   }
 
   get run(): RunId {
     return this.#identity.run;
+  }
+
+  /** As far as the flow may let go of its process meanwhile. */
+  get waits(): Waiting | undefined {
+    return this.#running === undefined && !this.#storing ? this.#wait?.waiting : undefined;
   }
 
   get settled(): Promise<void> {
@@ -133,7 +134,44 @@ class TaskCall implements Call {
     // A time-out is ruled while this process is silent, so the order may be lost; then it is asked for.
     if (this.#task.settings.timeoutMs === undefined) client.session.follow(this.run, this.#heed);
     else client.watch(this.run, false, this.#heed);
-    this.#proposeStart();
+    if (this.#task.builtIn !== undefined) this.#first();
+    else {
+      this.#pass = this.#flow.gate.enter(() => {
+        this.#first();
+      });
+    }
+  }
+
+  #first(): void {
+    const { recordedInputs } = this.#settings;
+    const stored = recordedInputs === undefined ? undefined : this.#flow.client.store(recordedInputs);
+    const opened = stored ?? this.#wait?.open((wish, settle) => {
+      this.#propose(wish, settle);
+    });
+    const begin = (): void => {
+      if (!this.#done) this.#proposeStart();
+    };
+    if (opened === undefined) begin();
+    else
+      opened.then(begin, (error: unknown) => {
+        this.#fail(error);
+      });
+  }
+
+  /** The caller is about to be told; false if it was told before. */
+  #over(): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#endDoubt?.();
+    this.#pass?.leave();
+    this.#flow.leave(this);
+    if (this.#task.settings.timeoutMs === undefined) this.#flow.client.session.unfollow(this.run, this.#heed);
+    else this.#flow.client.unwatch(this.run, this.#heed);
+    return true;
+  }
+
+  abandon(): void {
+    this.#over();
   }
 
   interrupt(reason: AssentError): void {
@@ -141,32 +179,37 @@ class TaskCall implements Call {
     this.#stopped = reason;
     this.#running?.abort(reason);
     // What runs may still end well; what waits to run has nothing to wait for.
-    if (fenced || (this.#running === undefined && !this.#storing)) {
+    if (fenced || (this.#running === undefined && !this.#storing && this.#reported !== this.#starts)) {
       this.#running = undefined;
-      this.#end(() => {
-        this.#caller.reject(reason);
-      });
+      this.#fail(reason);
     }
   }
 
   #reuse(ended: Ended): void {
-    this.#done = true;
-    const start = startOf(this.#flow, this.#identity, this.#settings);
-    const report = (to: State): Wish => this.#reportWish(to);
-    const { resolve, reject } = this.#caller;
-    reuse({ flow: this.#flow, ended, start, report, whose: this.#whose() }).then(resolve, reject);
+    const report = (to: State): Wish => this.#wishes.report(to);
+    const tell = (how: keyof Caller, known: unknown): void => {
+      this.#ending.now(how, known, ended);
+    };
+    reuse({
+      flow: this.#flow,
+      ended,
+      start: this.#wishes.start(RUNNING),
+      report,
+      whose: this.#whose(),
+      diverged: isCompared(this.#flow, this.#task)
+        ? (answer) => {
+            this.#diverged(answer);
+          }
+        : undefined,
+    }).then(tell.bind(undefined, 'resolve'), tell.bind(undefined, 'reject'));
   }
 
-  #reportWish(to: State): Wish {
-    return { kind: 'task', run: this.run, to, report: true, execution: this.#flow.execution.number };
-  }
-
-  #propose(wish: Wish, settle: (answer: Answer) => void): void {
+  #propose(wish: Wish, settle: (answer: Answer) => void, held?: () => void): void {
     if (this.#flow.mute) {
       this.#fail(this.#flow.stopped ?? cancelled(this.#whose(), 'its flow run has ended'));
       return;
     }
-    this.#flow.client.session.propose(wish, settle, this.#flow);
+    this.#flow.client.session.propose(wish, settle, this.#flow, held);
   }
 
   #proposeStart(): void {
@@ -175,8 +218,7 @@ class TaskCall implements Call {
     this.#starts += 1;
     // It may be granted, and ruled timed out, before this process hears of either.
     if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
-    const to = this.#starts === 1 ? RUNNING : RETRYING;
-    this.#propose(startOf(this.#flow, this.#identity, this.#settings, to), (answer) => {
+    const settle = (answer: Answer): void => {
       this.#asking = undefined;
       if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
       const { later } = asking;
@@ -184,7 +226,8 @@ class TaskCall implements Call {
       const isOver = later !== undefined && later.version > answer.version && later.state.type !== 'CANCELLING';
       if (!isOver) this.#started(answer);
       if (later !== undefined) this.#ordered(later);
-    });
+    };
+    this.#propose(this.#wishes.start(this.#starts === 1 ? RUNNING : RETRYING), settle, this.#wait?.held);
   }
 
   #started(answer: Answer): void {
@@ -195,62 +238,44 @@ class TaskCall implements Call {
     this.#version = answer.version;
     if (isStart(answer)) this.#runFunction(answer.attempt ?? 1);
     else if (answer.outcome === 'rewritten' && answer.state !== undefined) this.#follow(answer.state);
-    else this.#inTurn('reject', refusedError(answer, this.#whose()));
+    else if (answer.code === 'DIVERGED') this.#diverged(answer);
+    else this.#ending.inTurn('reject', refusedError(answer, this.#whose()));
+  }
+
+  /** It is another call than was recorded: nothing of the flow run may go on. */
+  #diverged(answer: Answer): void {
+    void divergence(this.#flow, { ...this.#known, answer }).then((error) => {
+      this.#fail(error);
+      this.#flow.fail(error);
+    });
   }
 
   #giveBack(): void {
-    this.#propose(this.#reportWish({ type: 'CANCELLED', name: 'Cancelled', message: 'nobody waits for it' }), ignore);
+    this.#propose(this.#wishes.report(NOBODY_WAITS), ignore);
   }
 
   #runFunction(attempt: number): void {
     const scope = new TaskScope(this.#flow, this.run, this.#task.settings.name, attempt);
+    scope.redact = this.#task.settings.redact;
     this.#running = scope;
-    let returned: unknown;
-    try {
-      returned = scopes.run(scope, () => this.#task.fn(...(this.#inputs as never[])));
-    } catch (error) {
-      this.#threw(scope, error);
-      return;
-    }
-    if (returned instanceof Promise || typeof (returned as PromiseLike<unknown> | null)?.then === 'function') {
-      (returned as PromiseLike<unknown>).then(
-        (value) => {
-          this.#returned(scope, value);
-        },
-        (error: unknown) => {
-          this.#threw(scope, error);
-        },
-      );
-    } else {
-      this.#returned(scope, returned);
-    }
-  }
-
-  #returned(scope: TaskScope, value: unknown): void {
-    if (!this.#ends(scope)) return;
-    let report: Report;
-    try {
-      report = completedWith(this.#flow.client, value, this.#whose());
-    } catch (error) {
-      this.#report(failedWith(this.#flow.client, error, false), { error });
-      return;
-    }
-    this.#report(report, { value });
-  }
-
-  #threw(scope: TaskScope, error: unknown): void {
-    if (!this.#ends(scope)) return;
-    const { client } = this.#flow;
-    if (this.#stopped !== undefined) this.#report(cancelledWith(client, { error }), { error: this.#stopped });
-    else this.#report(failedWith(client, error, isRetriable(error, this.#task.settings, scope.attempt)), { error });
-  }
-
-  /** False if that attempt was ruled over before its function settled. */
-  #ends(scope: TaskScope): boolean {
-    if (this.#running !== scope) return false;
-    this.#running = undefined;
-    this.#storing = true;
-    return true;
+    this.#attempt = attempt;
+    this.#ending.onRunning(attempt);
+    const runner = this.#task.builtIn === undefined ? (this.#settings.runner ?? this.#flow.runner) : inProcess;
+    outcomeOf(
+      () => runner.run(scope, this.#task, this.#inputs),
+      (outcome) => {
+        // It may have been ruled over before its function settled.
+        if (this.#running !== scope) return;
+        this.#running = undefined;
+        this.#storing = true;
+        const { report, own } = reportedBy(this.#flow.client, outcome, {
+          settings: this.#settings,
+          attempt: scope.attempt,
+          stopped: this.#stopped,
+        });
+        this.#report(report, own);
+      },
+    );
   }
 
   #report({ state, stored }: Report, own: Own): void {
@@ -262,7 +287,7 @@ class TaskCall implements Call {
         },
         (error: unknown) => {
           this.#isOver();
-          this.#inTurn('reject', error);
+          this.#ending.inTurn('reject', error);
         },
       );
     }
@@ -277,7 +302,8 @@ class TaskCall implements Call {
   #proposeEnd(state: State, own: Own): void {
     this.#isOver();
     const start = this.#starts;
-    this.#propose(this.#reportWish(state), (answer) => {
+    this.#reported = start;
+    this.#propose(this.#wishes.end(state), (answer) => {
       this.#ended(answer, state, { ...own, isCurrent: start === this.#starts });
     });
     const { settings, awaitsRuling } = this.#task;
@@ -285,7 +311,7 @@ class TaskCall implements Call {
     const mayBeEarly = client.hello.completesEarly && !awaitsRuling && settings.timeoutMs === undefined;
     if (mayBeEarly && state.type === 'COMPLETED' && this.#stopped === undefined && execution.handover.isCertain) {
       this.#isEarly = true;
-      this.#inTurn('resolve', own.value);
+      this.#ending.inTurn('resolve', own.value, this.#how(state));
     } else if (!this.#done) {
       this.#beInDoubt();
     }
@@ -304,18 +330,18 @@ class TaskCall implements Call {
       return;
     }
     // The engine was faster: the caller has heard, or will hear, of the end that it ruled.
-    if (this.#done || this.#isHanded) return;
+    if (this.#done || this.#ending.isHanded) return;
     if (!own.isCurrent) return;
     this.#version = answer.version;
     if (stands === undefined || stands.type === 'RUNNING') {
       // A rule refused the end itself. The run must not stay at work for ever.
       const refusal = refusedError(answer, `The end of ${this.#whose()}`);
-      this.#propose(this.#reportWish(failedWith(this.#flow.client, refusal, false).state), ignore);
-      this.#inTurn('reject', refusal);
+      this.#propose(this.#wishes.report(failedWith(this.#flow.client, refusal, false).state), ignore);
+      this.#ending.inTurn('reject', refusal);
     } else if (stands.type === 'COMPLETED' && reported.type === 'COMPLETED') {
-      this.#inTurn('resolve', own.value);
+      this.#ending.inTurn('resolve', own.value, this.#how(stands));
     } else if (stands.type === 'FAILED' && reported.type === 'FAILED') {
-      this.#inTurn('reject', own.error);
+      this.#ending.inTurn('reject', own.error, this.#how(stands));
     } else {
       this.#follow(stands);
     }
@@ -323,7 +349,7 @@ class TaskCall implements Call {
 
   #ordered(order: Order): void {
     const { state, version, reason } = order;
-    if (version <= this.#version || this.#done || this.#isHanded) return;
+    if (version <= this.#version || this.#done || this.#ending.isHanded) return;
     if (this.#asking !== undefined) {
       if (version > (this.#asking.later?.version ?? 0)) this.#asking.later = order;
       return;
@@ -347,11 +373,16 @@ class TaskCall implements Call {
   #follow(state: State, reason?: string): void {
     if (state.type === 'SCHEDULED') {
       if (this.#stopped === undefined) this.#proposeStart();
-      else this.#inTurn('reject', this.#stopped);
+      else this.#ending.inTurn('reject', this.#stopped);
       return;
     }
-    if (state.type === 'COMPLETED') this.#inTurn('resolve', this.#flow.client.read(state.result));
-    else this.#inTurn('reject', errorOf(this.#flow.client, state, this.#whose(), reason));
+    const { client } = this.#flow;
+    if (state.type === 'COMPLETED') this.#ending.inTurn('resolve', client.read(state.result), this.#how(state));
+    else this.#ending.inTurn('reject', errorOf(client, state, this.#whose(), reason), this.#how(state));
+  }
+
+  #how(state: State): { state: State; attempt: number } {
+    return { state, attempt: this.#attempt };
   }
 
   #beInDoubt(): void {
@@ -359,42 +390,11 @@ class TaskCall implements Call {
     this.#endDoubt = this.#flow.execution.handover.doubt();
   }
 
-  /** T5. What has to be fetched keeps those after it waiting. */
-  #inTurn(how: keyof Caller, known: unknown): void {
-    this.#isHanded = true;
-    const tell = (as: keyof Caller, what: unknown): void => {
-      this.#end(() => {
-        this.#caller[as](what);
-      });
-    };
-    if (known instanceof Promise) known.catch(ignore);
-    this.#flow.execution.handover.live(() => {
-      if (known instanceof Promise) return known.then(tell.bind(undefined, how), tell.bind(undefined, 'reject'));
-      tell(how, known);
-      return undefined;
-    });
-  }
-
   #fail(error: unknown): void {
-    this.#end(() => {
-      this.#caller.reject(error);
-    });
-  }
-
-  #end(tell: () => void): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#endDoubt?.();
-    this.#flow.leave(this);
-    if (this.#task.settings.timeoutMs === undefined) this.#flow.client.session.unfollow(this.run, this.#heed);
-    else this.#flow.client.unwatch(this.run, this.#heed);
-    tell();
+    this.#ending.now('reject', error);
   }
 
   #whose(): string {
     return `Task '${this.#task.settings.name}'`;
   }
 }
-
-/** What the function itself gave: the caller in the same process gets the very value or error. */
-type Own = { readonly value?: unknown; readonly error?: unknown };

@@ -1,35 +1,134 @@
 /** The wish with which a call of a task begins: what the task run is, should it not exist. */
+import type { EpochMs, RunId } from '../protocol/ids.ts';
+import type { RunDefinition } from '../protocol/proposals.ts';
+import type { State } from '../protocol/states.ts';
+import type { Value } from '../protocol/values.ts';
+import type { CacheContext } from './cache-policies.ts';
 import type { CallIdentity } from './call.ts';
 import type { Wish } from './client/session.ts';
-import type { Settings } from './options.ts';
-import type { RunDefinition } from '../protocol/proposals.ts';
-import { RUNNING } from './outcomes.ts';
 import type { FlowScope } from './scope.ts';
+import type { Settings } from './settings.ts';
+import type { BuiltIn, TaskDefinition } from './task-definition.ts';
+import { encodeText, recorded, type Recorded } from './values.ts';
 
-/** Settings, with what depends on the inputs. */
-export type CallSettings = Settings & Pick<RunDefinition, 'cache'>;
+/** Settings, with what depends on the call. */
+export type CallSettings = Settings &
+  Pick<RunDefinition, 'cache' | 'title'> & {
+    /** The inputs, where they are recorded: of a call with a key of its own, and of a strict flow run. */
+    readonly recordedInputs?: Recorded;
+  };
 
-export const settingsFor = (settings: Settings, inputs: readonly unknown[]): CallSettings =>
-  settings.ofInputs === undefined ? settings : { ...settings, ...settings.ofInputs(inputs) };
+/** Whether it may turn out to be another call than the one that was recorded in its place. */
+export const isCompared = (flow: FlowScope, task: TaskDefinition): boolean =>
+  (flow.strict || task.keyOf !== undefined) && task.builtIn === undefined;
 
-export function startOf(flow: FlowScope, { run, call }: CallIdentity, settings: CallSettings, to = RUNNING): Wish {
-  const { name, retry, timeoutMs, limits, tags, cache, priority } = settings;
+export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): CallSettings {
+  const { settings } = task;
+  settings.redact?.hide(...inputs);
+  const recordedInputs = isCompared(flow, task) ? inputsOf(settings, inputs) : undefined;
+  if (settings.ofCall === undefined && recordedInputs === undefined) return settings;
+  const { cache, ...ofCall } = settings.ofCall?.(contextOf(flow, task, inputs)) ?? {};
+  return {
+    ...settings,
+    ...ofCall,
+    ...(cache === undefined || mayBeUndone(flow, task) ? {} : { cache }),
+    ...(recordedInputs === undefined ? {} : { recordedInputs }),
+  };
+}
+
+/** What may be undone is neither kept for others, nor is theirs of any use: it has to be done here. */
+const mayBeUndone = (flow: FlowScope, { transaction }: TaskDefinition): boolean =>
+  (transaction?.onRollback.length ?? 0) > 0 && flow.transactionAround !== undefined;
+
+/** What cannot be recorded cannot be compared either. */
+function inputsOf({ name, redact }: Settings, inputs: readonly unknown[]): Recorded | undefined {
+  try {
+    const whose = `The inputs of task '${name}'`;
+    return recorded(encodeText(redact === undefined ? inputs : redact.ofInputs(inputs), whose), whose);
+  } catch {
+    return undefined;
+  }
+}
+
+const contextOf = (flow: FlowScope, { settings, fn }: TaskDefinition, inputs: readonly unknown[]): CacheContext => ({
+  task: settings.name,
+  source: Function.prototype.toString.call(fn),
+  inputs,
+  flowRunId: flow.owner.run,
+  flowName: flow.owner.name,
+  flowParameters: flow.owner.parameters,
+});
+
+/** What one call proposes. */
+export class TaskWishes {
+  readonly #flow: FlowScope;
+  readonly #identity: CallIdentity;
+  readonly #settings: CallSettings;
+  readonly #builtIn: BuiltIn | undefined;
+  #untilMs: EpochMs | undefined;
+
+  constructor(flow: FlowScope, identity: CallIdentity, settings: CallSettings, builtIn?: BuiltIn) {
+    this.#flow = flow;
+    this.#identity = identity;
+    this.#settings = settings;
+    this.#builtIn = builtIn;
+  }
+
+  /** To begin, or to enter the state in which it waits to. */
+  start(to: State): TaskWish {
+    const { run, call } = this.#identity;
+    const create = definitionOf(this.#flow, call, this.#settings, this.#receiving());
+    return { kind: 'task', run, to, execution: this.#flow.execution.number, create };
+  }
+
+  /** To be in the state in which it waits; `until` is when that is over, and recorded as its parameters. */
+  open(to: State, untilMs: EpochMs, until: Value): TaskWish {
+    this.#untilMs = untilMs;
+    const wish = this.start(to);
+    return wish.create === undefined ? wish : { ...wish, create: { ...wish.create, parameters: until } };
+  }
+
+  #receiving(): BuiltIn | undefined {
+    const { receives } = this.#builtIn ?? {};
+    if (receives === undefined || this.#untilMs === undefined) return this.#builtIn;
+    return { ...this.#builtIn, receives: { ...receives, untilMs: this.#untilMs } };
+  }
+
+  report(to: State): TaskWish {
+    return { kind: 'task', run: this.#identity.run, to, report: true, execution: this.#flow.execution.number };
+  }
+
+  /** The report of its end, with what that brings along. */
+  end(to: State): TaskWish {
+    const carries = to.type === 'COMPLETED' ? this.#builtIn?.carries?.() : undefined;
+    return carries === undefined ? this.report(to) : { ...this.report(to), carries };
+  }
+}
+
+type TaskWish = Exclude<Wish, { readonly kind: 'workspace' }>;
+
+function definitionOf(
+  flow: FlowScope,
+  call: CallIdentity['call'],
+  settings: CallSettings,
+  builtIn: BuiltIn | undefined,
+): RunDefinition {
+  const { name, retry, timeoutMs, limits, tags, cache, priority, title, recordedInputs, runner } = settings;
+  const kept = (runner ?? flow.runner).ownsAttempts === true && builtIn === undefined;
   return {
     kind: 'task',
-    run,
-    to,
-    execution: flow.execution.number,
-    create: {
-      kind: 'task',
-      name,
-      parent: flow.run,
-      call,
-      ...(retry === undefined ? {} : { retry }),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(limits === undefined ? {} : { limits }),
-      ...(tags === undefined ? {} : { tags }),
-      ...(cache === undefined ? {} : { cache }),
-      ...(priority === undefined ? {} : { priority }),
-    },
+    name,
+    parent: flow.run,
+    call,
+    ...(recordedInputs === undefined ? {} : { parameters: recordedInputs.value }),
+    ...(retry === undefined || kept ? {} : { retry }),
+    ...(timeoutMs === undefined || kept ? {} : { timeoutMs }),
+    ...(limits === undefined || kept ? {} : { limits }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(cache === undefined ? {} : { cache }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(title === undefined ? {} : { title }),
+    ...(builtIn?.receives === undefined ? {} : { receives: builtIn.receives }),
+    ...(builtIn?.cleanup === undefined ? {} : { cleanup: builtIn.cleanup }),
   };
 }

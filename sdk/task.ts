@@ -2,16 +2,59 @@
 import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { checkTask, type TaskOptions } from './options.ts';
+import { moduleOfCaller } from './call-site.ts';
+import { noteOrigin } from './task-origins.ts';
+import { placeOf } from './runners/workers.ts';
+import { delayTask } from './background-start.ts';
+import type { RunHandle } from './runs.ts';
 import { scopes } from './scope.ts';
-import { callTask, type TaskDefinition } from './task-call.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import { hasFutures, resolved, type AllGiven } from './upstream.ts';
+import { callTask } from './call-task.ts';
+import type { FinalState } from './final-state.ts';
+import { Future, NO_WATCH, type FutureList } from './future.ts';
+import { mapped, type MapInputs } from './map.ts';
 
 /** Any function; its parameters are the inputs. */
 export type TaskFunction = (...inputs: never[]) => unknown;
 
-/** A function as a task: its own type, but that it always returns a promise. */
-export type Task<F extends TaskFunction> = F extends (...inputs: never[]) => Promise<unknown>
-  ? F
-  : (...inputs: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+/** What a function gives to its caller: of a state that it returns, the value in it. */
+export type Gives<F extends TaskFunction> = ValueOf<Awaited<ReturnType<F>>>;
+type ValueOf<V> = V extends FinalState<infer T> ? T : V;
+
+/** A function as a task: its own type, but that it always returns a promise; and inputs may be futures. */
+export type Task<F extends TaskFunction> = Called<F> & TaskMethods<F>;
+
+type Called<F extends TaskFunction> = F extends (...inputs: never[]) => Promise<infer V>
+  ? Extract<V, FinalState> extends never
+    ? F & WithFutures<F>
+    : Awaiting<F>
+  : Awaiting<F>;
+type Awaiting<F extends TaskFunction> = ((...inputs: Parameters<F>) => Promise<Gives<F>>) & WithFutures<F>;
+type WithFutures<F extends TaskFunction> = (...inputs: AllGiven<Parameters<F>>) => Promise<Gives<F>>;
+
+/** What a task can do besides being called. */
+export interface TaskMethods<F extends TaskFunction> {
+  /** The task's name. */
+  readonly name: string;
+  /** Calls it, as calling it does, and gives a {@link Future}, which can be passed to other calls. */
+  submit(...inputs: AllGiven<Parameters<F>>): Future<Gives<F>>;
+  /**
+   * Calls it once for each element of the lists among the inputs, which must be of one length; what is no list, or is
+   * {@link unmapped}, is the same for all calls.
+   * @throws AssentError BAD_OPTION if there is no list, or lists are of different lengths.
+   */
+  map(...lists: MapInputs<Parameters<F>>): FutureList<Gives<F>>;
+  /** The same function with some options changed. @throws AssentError BAD_OPTION */
+  with(options: TaskOptions<Parameters<F>>): Task<F>;
+  /**
+   * Starts it in the background, for whatever worker is free ({@link serve}, or `assent worker FILE`), and resolves when the
+   * ledger has it. Whoever waits for it does so with the handle. Started by a flow, it is started once, however often the
+   * flow is executed; it outlives the flow. The queue is that of the task's own {@link workers}, else `default`.
+   * @throws AssentError VALUE_NOT_SERIALIZABLE, VALUE_TOO_LARGE; REJECTED if a rule refused.
+   */
+  delay(...inputs: Parameters<F>): Promise<RunHandle<Gives<F>>>;
+}
 
 /**
  * Makes a task of a function. Called by a flow that runs, it is orchestrated: the call asks to start, its outcome is
@@ -42,27 +85,68 @@ export function task<F extends TaskFunction>(fn: F): Task<F>;
 export function task<F extends TaskFunction>(options: TaskOptions<Parameters<F>>, fn: F): Task<F>;
 export function task<F extends TaskFunction>(...given: [F] | [TaskOptions<Parameters<F>>, F]): Task<F> {
   const [options, fn] = given.length === 1 ? [{}, given[0]] : given;
+  const definition = definitionOf(options, fn);
+  const { name } = definition.settings;
+  const submit = (...inputs: unknown[]): Future<unknown> => {
+    const scope = scopes.getStore();
+    return scope?.type === 'flow' ? callTask(scope, definition, inputs) : plainCall(definition, inputs);
+  };
+  const methods = {
+    submit,
+    map: (...lists: unknown[]) => mapped(`Task '${name}'`, lists, (inputs) => submit(...inputs)),
+    with: (changes: TaskOptions<Parameters<F>>) => task({ name, ...options, ...changes }, fn),
+    delay: (...inputs: unknown[]) => delayTask(definition, inputs, placeOf(definition.settings.runner)),
+  };
+  const called = Object.assign((...inputs: unknown[]): unknown => submit(...inputs), methods);
+  Object.defineProperty(called, 'name', { value: name, configurable: true });
+  return Object.defineProperty(called, TASK, { value: definition }) as unknown as Task<F>;
+}
+
+/** Where a callable task keeps what it is; for workers. */
+export const TASK: unique symbol = Symbol.for('assent.task') as never;
+
+/** What a callable task is made of; undefined if the value is none. */
+export const taskDefinition = (value: unknown): TaskDefinition | undefined =>
+  typeof value === 'function' ? (value as { [TASK]?: TaskDefinition })[TASK] : undefined;
+
+function definitionOf<F extends TaskFunction>(options: TaskOptions<Parameters<F>>, fn: F): TaskDefinition {
   const settings = checkTask(options, fn);
-  const { key, await: awaits } = options as TaskOptions;
-  const definition: TaskDefinition = {
+  const { key, await: awaits, waitFor, onCommit, onRollback } = options as TaskOptions;
+  const isUndone = onCommit !== undefined || onRollback !== undefined;
+  const module = moduleOfCaller();
+  noteOrigin(settings.name, fn, module);
+  return {
     settings,
     fn,
     keyOf: key === undefined ? undefined : typeof key === 'string' ? () => key : checkedKey(settings.name, key),
     awaitsRuling: awaits === 'ruling',
+    ...(waitFor === undefined ? {} : { waitFor }),
+    ...(isUndone ? { transaction: { onCommit: listOf(onCommit), onRollback: listOf(onRollback) } } : {}),
+    ...(module === undefined ? {} : { module }),
   };
-  const called = (...inputs: unknown[]): unknown => {
-    const scope = scopes.getStore();
-    if (scope?.type === 'flow') return callTask(scope, definition, inputs);
-    return plainCall(fn, inputs);
-  };
-  return Object.defineProperty(called, 'name', { value: settings.name, configurable: true }) as unknown as Task<F>;
 }
 
-/** Always a promise, as in a flow. */
-const plainCall = (fn: TaskFunction, inputs: readonly unknown[]): Promise<unknown> =>
-  new Promise((resolve) => {
-    resolve(fn(...(inputs as never[])));
+const listOf = <T>(given: T | readonly T[] | undefined): readonly T[] =>
+  given === undefined ? [] : Array.isArray(given) ? (given as readonly T[]) : [given as T];
+
+/** Outside of a flow it is the function, always with a promise; futures among its inputs are waited for as in a flow. */
+function plainCall({ fn, settings, waitFor }: TaskDefinition, inputs: readonly unknown[]): Future<unknown> {
+  return Future.of<unknown>(NO_WATCH, ({ resolve, reject }) => {
+    if (waitFor === undefined && !inputs.some((input) => hasFutures(input))) {
+      resolve(fn(...(inputs as never[])));
+      return;
+    }
+    void resolved(`Task '${settings.name}'`, inputs, waitFor ?? []).then((ready) => {
+      if (ready.type === 'NOT_READY') reject(ready.error);
+      else
+        resolve(
+          new Promise((settle) => {
+            settle(fn(...(ready.inputs as never[])));
+          }),
+        );
+    });
   });
+}
 
 /** A key that is no text would make every call the same one. */
 function checkedKey(name: string, key: (...inputs: never[]) => unknown): (inputs: readonly unknown[]) => string {

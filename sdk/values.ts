@@ -1,7 +1,10 @@
 /**
- * Values that cross the ledger, as text: the notation of devalue, with two words of our own, `Error` (an ErrorRecord)
- * and `Buffer` (a Uint8Array). Dates, maps, sets, big integers, URLs, regular expressions, typed arrays and cycles
- * survive; functions, symbols and instances of classes do not, and say so with their path.
+ * Values that cross the ledger, as text: the notation of devalue, with three words of our own, `Error` (an ErrorRecord),
+ * `Buffer` (a Uint8Array) and `Secret` (a reference), and those of the user's own classes (serializers.ts). Dates, maps,
+ * sets, big integers, URLs, regular expressions, typed arrays and cycles survive; functions, symbols and instances of
+ * other classes do not, and say so with their path.
+ *
+ * R1 What is recorded holds no secret that was revealed in this process.
  */
 import { parse, stringify } from 'devalue';
 import { AssentError } from '../protocol/errors.ts';
@@ -9,15 +12,30 @@ import { LIMITS } from '../protocol/limits.ts';
 import { sha256 } from '../protocol/segment.ts';
 import type { ErrorRecord, Value } from '../protocol/values.ts';
 import { errorRecord, isError, revivedError, shortText } from './errors-across.ts';
+import { scrubbedErrorRecord, scrubbedRecord } from './scrubber.ts';
+import { Secret, secretOf, type SecretReference } from './secrets.ts';
+import { ownReducers, ownRevivers, unknownSerializer } from './serializers.ts';
 
 /** How deep errors may be nested in each other's causes by way of other values. */
 const NESTED_ERRORS_MAX = 8;
 let nestedErrors = 0;
 
-const reducers = {
+const builtIn = {
+  Secret: (value: unknown) => value instanceof Secret && value.reference,
   Error: (value: unknown) => isError(value) && reduceError(value),
   Buffer: (value: unknown) => Buffer.isBuffer(value) && new Uint8Array(value),
 };
+
+/** The user's own come first: one may be an error. They may be registered at any time. */
+function reducers(): Record<string, (value: unknown) => unknown> {
+  if (madeOf !== ownReducers) {
+    madeOf = ownReducers;
+    made = { ...ownReducers, ...builtIn };
+  }
+  return made;
+}
+let madeOf = ownReducers;
+let made: Record<string, (value: unknown) => unknown> = builtIn;
 
 /** The cause is tried by itself first: one that cannot be recorded must not take its error with it. */
 function reduceError(error: unknown): ErrorRecord {
@@ -26,7 +44,7 @@ function reduceError(error: unknown): ErrorRecord {
   nestedErrors += 1;
   try {
     if (nestedErrors > NESTED_ERRORS_MAX) return { ...record, cause: shortText(record.cause) };
-    stringify(record.cause, reducers, options);
+    stringify(record.cause, reducers(), options);
     return record;
   } catch {
     return { ...record, cause: shortText(record.cause) };
@@ -53,6 +71,7 @@ const options = {
 };
 
 const revivers = {
+  Secret: (reference: SecretReference) => secretOf(reference),
   Error: (record: ErrorRecord) => revivedError(record),
   Buffer: (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
 };
@@ -63,7 +82,7 @@ const revivers = {
  */
 export function encodeText(value: unknown, what: string): string {
   try {
-    return stringify(value, reducers, options);
+    return stringify(value, reducers(), options);
   } catch (error) {
     const { path, message } = error as { path?: string; message: string };
     const place = path === undefined || path === '' ? '' : ` at ${path}`;
@@ -73,19 +92,26 @@ export function encodeText(value: unknown, what: string): string {
   }
 }
 
-export const decodeText = (text: string): unknown => parse(text, revivers) as unknown;
+/** @throws AssentError SERIALIZER_UNKNOWN */
+export function decodeText(text: string): unknown {
+  try {
+    return parse(text, { ...ownRevivers, ...revivers }) as unknown;
+  } catch (error) {
+    throw unknownSerializer(error) ?? error;
+  }
+}
 
 /** The text of whatever was thrown; there is always one. Read it with {@link decodeError}. */
 export function encodeError(thrown: unknown): string {
   const record = reduceError(thrown);
-  const text = stringify(record, reducers, options);
+  const text = scrubbedErrorRecord(stringify(record, reducers(), options));
   if (record.cause === undefined) return text;
   try {
     // A cause that leads back to its error can be written, but not read.
     decodeText(text);
     return text;
   } catch {
-    return stringify({ ...record, cause: shortText(record.cause) }, reducers, options);
+    return scrubbedErrorRecord(stringify({ ...record, cause: shortText(record.cause) }, reducers(), options));
   }
 }
 
@@ -95,7 +121,8 @@ export const decodeError = (text: string): unknown => revivedError(decodeText(te
 export type Recorded = { readonly value: Value; readonly text: string; readonly inline: boolean };
 
 /** @throws AssentError VALUE_TOO_LARGE */
-export function recorded(text: string, what: string): Recorded {
+export function recorded(encoded: string, what: string): Recorded {
+  const text = scrubbedRecord(encoded);
   const size = Buffer.byteLength(text);
   if (size > LIMITS.valueBytesMax) {
     const limit = `${String(LIMITS.valueBytesMax / 1024 / 1024)} MiB`;

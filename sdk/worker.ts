@@ -1,9 +1,10 @@
 /**
- * A worker: a process that executes flow runs which were started elsewhere.
+ * A worker: a process that executes runs of flows and tasks which were started elsewhere.
  *
  * W1 A message of the queue is a hint; what makes a run this worker's is the ruling on its claim. A hint whose claim is
  *    refused is out of date, and forgotten.
- * W2 A hint is acknowledged when its claim is ruled on: a worker that dies before leaves it to another.
+ * W2 A hint is acknowledged when its claim is ruled on: a worker that dies before leaves it to another. A hint of a hook
+ *    is acknowledged when the hook has been called.
  */
 import {
   AckPolicy,
@@ -20,10 +21,17 @@ import { streams, subjects } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
+import { backgroundPlan } from './background.ts';
 import { claimOf, executed, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
-import { StartRefused } from './flow-run.ts';
+import { StartRefused, type FlowRunPlan } from './flow-plan.ts';
+import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
+import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
+import { isLoadedByThread, NEVER } from './task-thread.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import type { Settings } from './settings.ts';
+import { taskDefinition } from './task.ts';
 
 /** What a worker takes. */
 export interface ServeOptions {
@@ -33,6 +41,20 @@ export interface ServeOptions {
   readonly queue?: string;
   /** Runs at once. Default: 100. */
   readonly slots?: number;
+  /** Hears of each run that it begins and ends; for whoever shows what it does. */
+  readonly onRun?: (run: ServedRun) => void;
+}
+
+/** What a worker says of a run. */
+export interface ServedRun {
+  readonly type: 'BEGUN' | 'DONE' | 'FAILED' | 'HOOK';
+  readonly kind: 'flow' | 'task';
+  readonly name: string;
+  readonly runId: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** Of one that failed, or whose hook was called: what it threw, or the name of the hook. */
+  readonly detail?: string;
 }
 
 /** A worker that serves. */
@@ -41,52 +63,70 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** A hint whose claim is not ruled on for so long goes to another worker too; the claims decide. */
+/** A hint that nobody says anything of for so long goes to another worker; the claims decide. */
 const CLAIM_WAIT_MS = 5000;
-const UNKNOWN_FLOW_WAIT_MS = 5000;
+const UNKNOWN_WAIT_MS = 5000;
 /** Short, so that a pull that was lost with its connection is noticed soon. */
 const PULL = { expires: 5000, idle_heartbeat: 1000 } as const;
 const TRY_AGAIN_MS = 500;
 const PULL_MAX = 500;
 
 /**
- * Executes runs of these flows that were started with {@link startRun}, here and now, until `stop` is called.
+ * Executes runs of these flows and tasks, here and now, until `stop` is called: flow runs that were started with
+ * {@link startRun}, task runs that were started with `delay`, and calls of flows whose tasks run in {@link workers}.
  *
- * @throws AssentError BAD_OPTION if one of them is no flow or two have one name; NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
+ * @throws AssentError BAD_OPTION if one of them is neither flow nor task, or two flows or tasks have one name;
+ *   NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
  * @example
- * import { flow, serve } from 'assent';
+ * import { serve, task } from 'assent';
  *
- * const square = flow({ name: 'square' }, ({ n }: { n: number }) => n * n);
+ * const square = task({ name: 'square' }, (n: number) => n * n);
  * const worker = await serve([square], { slots: 10 });
+ * const run = await square.delay(7);
+ * console.log(await run.result()); // 49
  * await worker.stop();
  */
-export async function serve(flows: readonly unknown[], options: ServeOptions = {}): Promise<Worker> {
-  const known = byName(flows);
+export async function serve(
+  flowsAndTasks: readonly ((...inputs: never[]) => unknown)[],
+  options: ServeOptions = {},
+): Promise<Worker> {
+  if (isLoadedByThread()) return NEVER;
+  const known = byName(flowsAndTasks);
   const client = await currentClient();
   const link = natsLinkOf(client);
   if (link === undefined) throw new AssentError('NATS_UNREACHABLE', 'A worker needs a connection to NATS.');
-  const { pool = 'default', queue = 'default', slots = 100 } = options;
-  const serving = new Serving({ client, link, known, pool, queue, slots });
+  const { pool = 'default', queue = 'default', slots = 100, onRun = () => undefined } = options;
+  const serving = new Serving({ client, link, known, pool, queue, slots, onRun });
   await serving.begin();
   return { stop: () => serving.stop() };
 }
 
-function byName(flows: readonly unknown[]): ReadonlyMap<string, CallableFlow> {
-  const known = new Map<string, CallableFlow>();
-  for (const one of flows) {
-    const definition = flowDefinition(one);
-    if (definition === undefined) throw new AssentError('BAD_OPTION', 'serve needs a list of flows.');
-    const { name } = definition.settings;
-    if (known.has(name)) throw new AssentError('BAD_OPTION', `Two flows are called '${name}'.`);
-    known.set(name, definition);
+/** What a hint names: flows and tasks have names of their own. */
+type Known = {
+  readonly flows: ReadonlyMap<string, CallableFlow>;
+  readonly tasks: ReadonlyMap<string, TaskDefinition>;
+};
+
+function byName(flowsAndTasks: readonly unknown[]): Known {
+  const flows = new Map<string, CallableFlow>();
+  const tasks = new Map<string, TaskDefinition>();
+  for (const one of flowsAndTasks) {
+    const [flow, task] = [flowDefinition(one), taskDefinition(one)];
+    const { name } = (flow ?? task)?.settings ?? {};
+    if (name === undefined) throw new AssentError('BAD_OPTION', 'serve needs a list of flows and tasks.');
+    if ((flow === undefined ? tasks : flows).has(name)) {
+      throw new AssentError('BAD_OPTION', `Two ${flow === undefined ? 'tasks' : 'flows'} are called '${name}'.`);
+    }
+    if (flow !== undefined) flows.set(name, flow);
+    else if (task !== undefined) tasks.set(name, task);
   }
-  return known;
+  return { flows, tasks };
 }
 
 type Parts = Required<ServeOptions> & {
   readonly client: Client;
   readonly link: NatsLink;
-  readonly known: ReadonlyMap<string, CallableFlow>;
+  readonly known: Known;
 };
 
 class Serving {
@@ -175,43 +215,101 @@ class Serving {
       message.term('no hint of work');
       return;
     }
-    const flow = this.#parts.known.get(hint.name);
-    if (flow === undefined) {
-      message.nak(UNKNOWN_FLOW_WAIT_MS);
+    const work = this.#workOf(hint, message);
+    if (work === undefined) {
+      message.nak(UNKNOWN_WAIT_MS);
       return;
     }
     this.#running += 1;
-    void this.#execute(flow, hint, message).finally(() => {
+    const { client } = this.#parts;
+    client.beginWork();
+    void work().finally(() => {
+      client.endWork();
       this.#running -= 1;
       this.#roomAgain();
     });
   }
 
-  async #execute(flow: CallableFlow, { run, version, parameters }: WorkHint, message: JsMsg): Promise<void> {
-    const { client } = this.#parts;
-    client.beginWork();
+  /** What is to be done about a hint; undefined if another worker has to. */
+  #workOf(hint: WorkHint, message: JsMsg): (() => Promise<void>) | undefined {
+    const { client, known } = this.#parts;
+    const { name, kind = 'flow', run, version } = hint;
+    const flow = kind === 'flow' ? known.flows.get(name) : undefined;
+    const task = kind === 'task' ? known.tasks.get(name) : undefined;
+    const settings = (flow ?? task)?.settings;
+    if (settings === undefined) return undefined;
+    if (isHookHint(hint)) return () => this.#callHooks(settings, hint, message);
+    if (task !== undefined) return () => this.#execute(() => backgroundPlan(client, task, hint), hint, message);
+    if (flow === undefined) return undefined;
+    const plan = (): FlowRunPlan => ({
+      client,
+      flow,
+      run,
+      version,
+      parameters: () => client.read(hint.parameters),
+      start: (basedOn) => claimOf(run, basedOn ?? version),
+    });
+    return () => this.#execute(plan, hint, message);
+  }
+
+  async #execute(planOf: () => FlowRunPlan, hint: WorkHint, message: JsMsg): Promise<void> {
+    const { client, onRun } = this.#parts;
+    const { run } = hint;
+    const about = aboutRun(hint);
+    let attempt = 0;
+    // A claim may wait for a slot for long; while it does, no other worker need ask too.
+    const claiming = keepingHint(message);
     try {
       await client.refresh();
       await executed({
-        client,
-        flow,
-        run,
-        version,
-        parameters: () => client.read(parameters),
-        start: (basedOn) => claimOf(run, basedOn ?? version),
+        ...planOf(),
         onAttempt: (scope) => {
+          clearInterval(claiming);
           message.ack();
-          if (scope.attempt > 1) logOfRun(scope).info(`resuming run ${run} (attempt ${String(scope.attempt)})`);
+          attempt = scope.attempt;
+          onRun({ ...about, type: 'BEGUN', attempt });
+          if (attempt > 1) logOfRun(scope).info(`resuming run ${run} (attempt ${String(attempt)})`);
         },
       });
+      if (attempt === 0) message.ack();
+      else onRun({ ...about, type: 'DONE', attempt });
     } catch (error) {
-      // The flow's own failure stands on the ledger; whoever waits for the run hears of it there.
+      // The run's own failure stands on the ledger; whoever waits for the run hears of it there.
       if (error instanceof StartRefused) message.ack();
+      else if (attempt > 0) onRun({ ...about, type: 'FAILED', attempt, detail: headline(error) });
     } finally {
-      client.endWork();
+      clearInterval(claiming);
+    }
+  }
+
+  async #callHooks(settings: Settings, hint: HookHint, message: JsMsg): Promise<void> {
+    const { client, onRun } = this.#parts;
+    const working = keepingHint(message);
+    try {
+      await client.refresh();
+      await runHooksOf(client, settings, hint);
+      message.ack();
+      onRun({ ...aboutRun(hint), type: 'HOOK', attempt: 0, detail: hint.hook.hook });
+    } catch {
+      // What it needs to know cannot be had now: the hint comes again.
+      message.nak(UNKNOWN_WAIT_MS);
+    } finally {
+      clearInterval(working);
     }
   }
 }
+
+const aboutRun = ({ kind, name, run }: WorkHint): Pick<ServedRun, 'kind' | 'name' | 'runId'> => ({
+  kind: kind ?? 'flow',
+  name,
+  runId: run,
+});
+
+/** The server gives a hint to another worker when it hears nothing of it: it is told that somebody is at it. */
+const keepingHint = (message: JsMsg): NodeJS.Timeout =>
+  setInterval(() => {
+    message.working();
+  }, CLAIM_WAIT_MS / 2);
 
 /** The queue may hold what a stranger or a later version has put there. */
 function hintIn(message: JsMsg): WorkHint | undefined {

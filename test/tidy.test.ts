@@ -43,9 +43,13 @@ const ALSO: Readonly<Record<string, readonly RegExp[]>> = {
   'engine/declared/source.ts': [/^(smol-toml|yaml)$/],
   'engine/metrics/families.ts': [/^prom-client$/],
   'engine/metrics/server.ts': [/^prom-client$/],
-  // `assent run` executes a user's flows: there, the command line is a client like any other.
+  // `assent run` and `assent worker` execute a user's flows: there, the command line is a client like any other.
   'engine/cli/run.ts': [/^sdk\//],
+  'engine/cli/worker.ts': [/^sdk\//],
   'engine/cli/run-file.ts': [/^sdk\//],
+  'sdk/runners/threads.ts': [/^piscina$/],
+  // What a pause asks for is a schema of the user's.
+  'engine/cli/pause-input.ts': [/^zod$/],
 };
 /** Helpers of rules, which are no rules themselves. */
 const NO_RULES = [

@@ -18,7 +18,7 @@ import { Workspace } from '../fold/workspace.ts';
 import type { Log, StoredMessage } from '../log/port.ts';
 import { Counters } from './counters.ts';
 import { readBatch } from './door.ts';
-import { dispatchOf } from './effects.ts';
+import { undone } from './effects.ts';
 import { epochOf, notTaken } from './epoch.ts';
 import { Incarnation } from './incarnation.ts';
 import { LedgerClock } from './ledger-clock.ts';
@@ -308,7 +308,8 @@ export class Arbiter {
       ended(reason);
     });
     this.#incarnation = incarnation;
-    this.#redo(begin.seq);
+    // Effects above the recorded mark may not have happened: hints to workers are given again.
+    for (const [seq, dispatch] of [...undone(this.workspace, begin.seq)]) incarnation.dispatch(dispatch, seq);
     const stopBeats = every(scheduler, BEAT_MS, () => {
       outbox.beat({ epoch, writer: this.#writer });
       this.#listen(epoch);
@@ -372,15 +373,6 @@ export class Arbiter {
       },
       ended,
     });
-  }
-
-  /** Effects above the recorded mark may not have happened: hints to workers are given again. */
-  #redo(below: number): void {
-    const { effects } = this.workspace.meta;
-    for (const [, run] of this.workspace.runs.entries()) {
-      const dispatch = run.last.seq > effects && run.last.seq < below ? dispatchOf(run) : undefined;
-      if (dispatch !== undefined) void this.#parts.outbox.dispatch(dispatch).catch(() => undefined);
-    }
   }
 
   /** Its own beats come back late or not at all, because the server or the network has stopped: so would anybody's. */

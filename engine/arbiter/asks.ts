@@ -3,7 +3,7 @@
  * it proposes.
  */
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { Ask, Hello, Outcomes, PolicyReport, RuleTimes, RunView } from '../../protocol/messages.ts';
+import type { Ask, Hello, Outcomes, PolicyReport, RuleTimes, RunView, VariableView } from '../../protocol/messages.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
 import type { PolicySets } from '../policy/loaded-policy.ts';
@@ -31,7 +31,7 @@ export async function answerAsk(
   arbiter: Arbiter,
   ask: Ask,
   about: About,
-): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport)) | undefined> {
+): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport | VariableView)) | undefined> {
   switch (ask.type) {
     case 'HELLO': {
       const { policy, completesEarly, heartbeatLimitMs } = about;
@@ -51,6 +51,12 @@ export async function answerAsk(
       return { v: 1, ...outcomes(arbiter, ask.run, ask.after) };
     case 'POLICY':
       return { v: 1, ...policyReport(arbiter.workspace, arbiter.incarnation?.settledSeq ?? 0, about.sets) };
+    case 'VARIABLE': {
+      if (!(await isUpToDate(arbiter, about))) return undefined;
+      const { value } = arbiter.workspace.variables.get(ask.name) ?? {};
+      if (!(await isSettledUntilNow(arbiter, about))) return undefined;
+      return { v: 1, ...(value === undefined ? {} : { value }) };
+    }
     case 'RULE_TIMES':
       return { v: 1, rules: [...arbiter.counters.times.rules].map(([rule, time]) => ({ rule, ...time })) };
   }
@@ -64,6 +70,20 @@ async function isUpToDate(arbiter: Arbiter, about: About): Promise<boolean> {
   const last = await incarnation.ledgerEnd();
   while (arbiter.incarnation === incarnation && about.monotonicMs() <= untilMs) {
     if (incarnation.settledSeq >= last) return true;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return false;
+}
+
+/** Once everything is settled that was ruled until it was called. */
+async function isSettledUntilNow(arbiter: Arbiter, about: About): Promise<boolean> {
+  const { incarnation } = arbiter;
+  if (incarnation === undefined) return false;
+  // What is ruled and not sent yet stands in the next segment.
+  const next = Math.max(arbiter.workspace.meta.head.seq, incarnation.settledSeq) + 1;
+  const untilMs = about.monotonicMs() + SETTLE_LIMIT_MS;
+  while (arbiter.incarnation === incarnation && about.monotonicMs() <= untilMs) {
+    if (incarnation.isQuiet || incarnation.settledSeq >= next) return true;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
   return false;
@@ -95,6 +115,8 @@ function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
     version: run.version,
     attempt: run.attempt,
     execution: root.execution,
+    ...(run.generation === undefined ? {} : { generation: run.generation }),
+    ...(run.call === undefined ? {} : { call: run.call }),
     ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
     ...(root.session === undefined
       ? {}
@@ -131,8 +153,9 @@ function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcom
   return { ended: views, ...(next === undefined ? {} : { next }) };
 }
 
-/** As the rule reuse-completed-task has it; a flow run that failed begins its next round when it is run again. */
+/** As the rule reuse-completed-task has it: what is to be done again is not final; a flow run that failed begins its next round when it is run again. */
 function isFinal({ state, parent, ran }: Run, workspace: Workspace): boolean {
+  if (ran?.redo === true) return false;
   if (state.type === 'COMPLETED') return true;
   const flow = parent === undefined ? undefined : workspace.runs.get(parent);
   return state.type === 'FAILED' && flow !== undefined && flow.state.type !== 'FAILED' && flow.round === ran?.round;

@@ -6,11 +6,23 @@
  *    arbiter as the rule, so that it stands on the ledger like any other.
  */
 import { freeze } from 'immer';
-import { parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import {
+  mailboxOf,
+  mailboxParts,
+  parentId,
+  rootOf,
+  sessionOf,
+  type Proposal,
+  type Receives,
+  type TransitionProposal,
+  type WorkspaceEvent,
+} from '../../protocol/proposals.ts';
 import type { Position, RejectCode, Ruling, Selection } from '../../protocol/rulings.ts';
-import type { State } from '../../protocol/states.ts';
+import { isTerminal, type State } from '../../protocol/states.ts';
 import { judge, type Court, type Verdict } from '../../rules/judge.ts';
 import type { RunKind, Transition } from '../../rules/rule.ts';
+import { isOver } from '../fold/mailboxes.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
 import { gather, type Circumstances } from './facts.ts';
 
@@ -68,7 +80,7 @@ function judged(workspace: Workspace, proposal: TransitionProposal, context: Con
 
 /** What the rules are asked about. */
 export function transitionOf(
-  { to, report, claim, by, onBehalfOf, reason, force }: TransitionProposal,
+  { to, report, claim, by, onBehalfOf, reason, force, redoFrom }: TransitionProposal,
   from: State | undefined,
   kind: RunKind,
 ): Transition {
@@ -82,6 +94,7 @@ export function transitionOf(
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(reason === undefined ? {} : { reason }),
     ...(force === undefined ? {} : { forced: force }),
+    ...(redoFrom === undefined ? {} : { redo: true as const }),
   };
 }
 
@@ -164,10 +177,58 @@ function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context,
   if (session !== undefined && session.user !== proposal.by) {
     return { code: 'MALFORMED', why: `its session belongs to ${session.user}` };
   }
+  const isFull = variableProblem(workspace, proposal.kind === 'workspace' ? proposal.event : proposal.carries);
+  if (isFull !== undefined) return isFull;
   if (proposal.kind === 'workspace') {
-    return proposal.event.type === 'UNREADABLE' ? { code: 'MALFORMED', why: proposal.event.problem } : undefined;
+    if (proposal.event.type === 'UNREADABLE') return { code: 'MALFORMED', why: proposal.event.problem };
+    return messageProblem(workspace, proposal.event);
   }
-  return familyProblem(workspace, proposal);
+  return familyProblem(workspace, proposal) ?? redoProblem(workspace, proposal) ?? carriedProblem(workspace, proposal);
+}
+
+/** A run that has ended is begun again from one of its calls on. What is out of date, the rules say. */
+function redoProblem(
+  workspace: Workspace,
+  { run: id, to, redoFrom, basedOn }: TransitionProposal,
+): Refusal | undefined {
+  const run = workspace.runs.get(id);
+  if (redoFrom === undefined || run === undefined || (basedOn !== undefined && basedOn !== run.version))
+    return undefined;
+  if (!isTerminal(run.state) || run.kind !== 'flow' || (to.type !== 'SCHEDULED' && to.type !== 'RUNNING')) {
+    return { code: 'MALFORMED', why: 'only a flow run that has ended goes on from one of its calls' };
+  }
+  const isCall = redoFrom.startsWith(`${id}.`) && workspace.runs.get(redoFrom) !== undefined;
+  return isCall ? undefined : { code: 'RUN_UNKNOWN', why: `it has made no call ${redoFrom}` };
+}
+
+/** Of a run that has ended, its end is what has to be said. */
+function carriedProblem(workspace: Workspace, { carries, run, to }: TransitionProposal): Refusal | undefined {
+  if (carries === undefined || isTerminal(workspace.runs.get(run)?.state)) return undefined;
+  if (!isTerminal(to)) return { code: 'MALFORMED', why: 'only an end carries something, because it happens once' };
+  return messageProblem(workspace, carries);
+}
+
+/** Whoever is to get a message is there, and its mailbox has room. */
+function messageProblem(workspace: Workspace, event: WorkspaceEvent): Refusal | undefined {
+  if (event.type !== 'MESSAGE_SENT') return undefined;
+  const { to, name } = event;
+  const run = workspace.runs.get(to);
+  if (run === undefined) return { code: 'RUN_UNKNOWN', why: `there is no run ${to} to receive it` };
+  if (run.kind === 'task') return { code: 'MALFORMED', why: `${to} is a task run, which receives nothing` };
+  const over = [run, workspace.runs.get(rootOf(to)) ?? run].find(({ state }) => isOver(state));
+  if (over !== undefined) {
+    return { code: 'ALREADY_ENDED', why: `the flow run ${over.id} is ${over.state.type}, and receives nothing more` };
+  }
+  const waiting = workspace.mailboxes.get(mailboxOf(to, name))?.length ?? 0;
+  if (waiting < LIMITS.mailboxMessagesMax) return undefined;
+  return { code: 'MAILBOX_FULL', why: `the run has ${String(waiting)} messages '${name}' that it has not received` };
+}
+
+/** They are all in memory, and nobody removes them but who set them. */
+function variableProblem({ variables }: Workspace, event: WorkspaceEvent | undefined): Refusal | undefined {
+  if (event?.type !== 'VARIABLE_SET' || variables.size < LIMITS.variablesMax) return undefined;
+  if (variables.get(event.name) !== undefined) return undefined;
+  return { code: 'VARIABLES_FULL', why: `the workspace has ${String(LIMITS.variablesMax)} variables already` };
 }
 
 /** A run must be known, or the proposal must say what it is, in words that agree with its id. */
@@ -184,9 +245,19 @@ function familyProblem(workspace: Workspace, proposal: TransitionProposal): Refu
   if (kind === 'task' && parent === '' && create.work === undefined) {
     return { code: 'MALFORMED', why: 'a task run of its own is found by workers: it needs a pool and a queue' };
   }
+  if (create.receives !== undefined && !mayReceive(create.receives, proposal)) {
+    return { code: 'MALFORMED', why: 'only a call of a flow run receives, and only what is sent to that flow run' };
+  }
   if (parent === '') return undefined;
   const flow = workspace.runs.get(parent);
   if (flow === undefined) return { code: 'RUN_UNKNOWN', why: `its flow run ${parent} is unknown` };
   // A task's end has no consequences for others: what it called would stay behind for ever.
   return flow.kind === 'flow' ? undefined : { code: 'MALFORMED', why: `${parent} is a task run, which calls nothing` };
 }
+
+/** A mailbox goes with the flow run at the top that it belongs to. */
+const mayReceive = (receives: Receives, { kind, run }: TransitionProposal): boolean =>
+  kind === 'task' &&
+  parentId(run) !== '' &&
+  (receives.type === 'EVENT' ||
+    (mailboxParts(receives.mailbox).kind !== 'event' && rootOf(mailboxParts(receives.mailbox).run) === rootOf(run)));

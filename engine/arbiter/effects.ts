@@ -2,26 +2,30 @@
  * What follows from a ruling outside the ledger, as data. Pure; carried out only when the ruling is settled.
  */
 import type { RunId } from '../../protocol/ids.ts';
-import type { Answer, Order } from '../../protocol/messages.ts';
+import type { Answer, Order, WorkHint } from '../../protocol/messages.ts';
 import { rootOf, sessionOf } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
-import type { Run, Workspace } from '../fold/workspace.ts';
+import { owedKey } from '../fold/hooks-owed.ts';
+import type { OwedHook, Run, Workspace } from '../fold/workspace.ts';
 
 export type Effect =
   | { readonly type: 'ANSWER'; readonly session: string; readonly answer: Answer }
   | { readonly type: 'ORDER'; readonly session: string; readonly order: Order }
   | { readonly type: 'DISPATCH'; readonly dispatch: Dispatch };
 
-/** A hint to workers that a flow run is ready; the claim that follows it is what counts. */
+/** A hint to workers that a run is ready, or that its hook is to be called; the claim that follows it is what counts. */
 export type Dispatch = {
   readonly run: RunId;
   readonly version: number;
   readonly name: string;
   readonly pool: string;
   readonly queue: string;
+  readonly kind?: 'task';
   readonly parameters?: Value;
+  readonly startedBy?: RunId;
+  readonly hook?: NonNullable<WorkHint['hook']>;
 };
 
 /** `before` is the run as it was, `workspace` the state after the ruling. */
@@ -45,16 +49,52 @@ export function effectsOf(
     if (session !== asker?.session)
       effects.push({ type: 'ORDER', session, order: orderOf(workspace, now, ruling, at) });
   }
-  const dispatch = dispatchOf(now);
+  const dispatch = dispatchOf(now) ?? hookDispatchOf(workspace, workspace.hooksOwed.get(owedKey(now)));
   if (dispatch !== undefined) effects.push({ type: 'DISPATCH', dispatch });
   return effects;
 }
 
-export function dispatchOf(run: Run): Dispatch | undefined {
-  if (run.work === undefined || run.state.type !== 'PENDING') return undefined;
-  const { id, version, name, work, parameters } = run;
-  return { run: id, version, name, ...work, ...(parameters === undefined ? {} : { parameters }) };
+function dispatchOf(run: Run): Dispatch | undefined {
+  return run.work === undefined || run.state.type !== 'PENDING' ? undefined : hintOf(run, run.work, run.version);
 }
+
+function hookDispatchOf(workspace: Workspace, owed: OwedHook | undefined): Dispatch | undefined {
+  const run = owed === undefined ? undefined : workspace.runs.get(owed.run);
+  if (owed === undefined || run?.work === undefined) return undefined;
+  const { hook, state, version } = owed;
+  return { ...hintOf(run, run.work, version), hook: { hook, state } };
+}
+
+const hintOf = (
+  { id, name, kind, parameters, startedBy }: Run,
+  work: NonNullable<Run['work']>,
+  version: number,
+): Dispatch => ({
+  run: id,
+  version,
+  name,
+  ...work,
+  ...(kind === 'task' ? { kind } : {}),
+  ...(parameters === undefined ? {} : { parameters }),
+  ...(startedBy === undefined ? {} : { startedBy }),
+});
+
+/** What the ledger does not say is done, of the segments before `below`: each hint with the segment of its ruling. */
+export function* undone(workspace: Workspace, below: number): Generator<readonly [seq: number, Dispatch]> {
+  const { effects } = workspace.meta;
+  for (const [, run] of workspace.runs.entries()) {
+    const dispatch = run.last.seq > effects && run.last.seq < below ? dispatchOf(run) : undefined;
+    if (dispatch !== undefined) yield [run.last.seq, dispatch];
+  }
+  for (const [, owed] of workspace.hooksOwed.entries()) {
+    const dispatch = hookDispatchOf(workspace, owed);
+    if (dispatch !== undefined) yield [owed.seq, dispatch];
+  }
+}
+
+/** The server drops a hint that it has stored under this id already. Calls' ids end in names, so no two kinds are alike. */
+export const hintId = ({ run, version, hook }: Dispatch): string =>
+  `${run}.${String(version)}${hook === undefined ? '' : '.hook'}`;
 
 /** The process that executes the run, the one that did until now, and whoever waits for its end. */
 function sessionsToTell(workspace: Workspace, before: Run | undefined, now: Run): ReadonlySet<string> {

@@ -4,15 +4,20 @@
  */
 import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import {
+  CACHE_KEY_LIMIT,
   parentId,
   rootOf,
+  type Receives,
   type RetryPolicy,
+  type RunDefinition,
   type SlotWish,
   type TransitionProposal,
 } from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
+import { firstOwed } from '../fold/calls.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
+import { mailboxFor } from '../fold/mailboxes.ts';
 import { limitKey, type Run, type Workspace } from '../fold/workspace.ts';
 
 export type Circumstances = {
@@ -54,6 +59,22 @@ const gatherers: Gatherers = {
     return { type, round: parent.round };
   },
   ran: ({ run }) => run?.ran,
+  cleanup: ({ proposal, run }) => (run ?? proposal.create)?.cleanup,
+  call: (asked) => callFact(asked),
+  message: ({ workspace, proposal, run }) => {
+    const receives = receivesOf(proposal, run);
+    if (receives === undefined) return undefined;
+    const mailbox = mailboxFor(proposal.run, receives);
+    const first = workspace.mailboxes.get(mailbox)?.[0];
+    return {
+      mailbox,
+      ...(receives.type === 'EVENT' ? { topic: receives.topic } : {}),
+      ...(receives.untilMs === undefined ? {} : { untilMs: receives.untilMs }),
+      ...(first === undefined
+        ? {}
+        : { first: { id: first.id, ...(first.value === undefined ? {} : { value: first.value }) } }),
+    };
+  },
   attempt: ({ run }) => run?.attempt ?? 0,
   retry: ({ proposal, run }) => ({
     used: run?.retriesUsed ?? 0,
@@ -95,9 +116,35 @@ export function gather(asked: Asked, needs: readonly Need[], known: Record<strin
   return { ...known, nowMs: asked.circumstances.nowMs } as Facts;
 }
 
+/** What is called again after it failed, because its flow run began anew, waits anew: for as long as it now says. */
+function receivesOf({ create }: TransitionProposal, run: Run | undefined): Receives | undefined {
+  const known = (run ?? create)?.receives;
+  return run?.state.type === 'FAILED' && known !== undefined ? (create?.receives ?? known) : known;
+}
+
 function parentOf(workspace: Workspace, proposal: TransitionProposal, run: Run | undefined): Run | undefined {
   const parent = (run ?? proposal.create)?.parent;
   return parent === undefined ? undefined : workspace.runs.get(parent);
+}
+
+/**
+ * A key of the caller's own differs from the task's name. What undoes something is called for by how an execution ends, so
+ * it is never called in place of something else.
+ */
+function callFact({ workspace, proposal, run }: Asked): Fact<'call'> {
+  const { call, parent, cleanup } = proposal.create ?? {};
+  if (call === undefined || parent === undefined) return undefined;
+  const { key, inputs } = call;
+  const asked = { key, ...(inputs === undefined ? {} : { inputs }) };
+  if (run !== undefined) {
+    if (run.call === undefined || key === run.name || run.ran?.redo === true) return undefined;
+    const { inputs: before } = run.call;
+    return { ...asked, recorded: before === undefined ? {} : { inputs: before } };
+  }
+  const isCurrent = proposal.execution === workspace.runs.get(rootOf(proposal.run))?.execution;
+  const expected = isCurrent && cleanup !== true ? firstOwed(workspace, parent, proposal.run) : undefined;
+  if (expected === undefined) return undefined;
+  return { ...asked, expected: { run: expected.id, key: expected.call?.key ?? expected.name } };
 }
 
 /** The run at the top, whose process it is. */
@@ -115,10 +162,11 @@ export const tagLimit = (tag: string): string => `tag:${tag}`;
 function slotFacts(asked: Asked): readonly SlotFact[] {
   const definition = asked.run ?? asked.proposal.create;
   if (definition === undefined) return NO_SLOTS;
-  const { limits, tags, deployment } = definition;
-  if (limits === undefined && tags === undefined && deployment === undefined) return NO_SLOTS;
+  const { limits, tags, deployment, cache } = definition;
+  if (limits === undefined && tags === undefined && deployment === undefined && cache?.once === undefined)
+    return NO_SLOTS;
   const sums = new Map<string, SlotWish>();
-  for (const wish of [...(limits ?? []), ...tagWishes(asked, tags ?? [])]) {
+  for (const wish of [...(limits ?? []), ...tagWishes(asked, tags ?? []), ...onceWishes(definition)]) {
     const key = limitKey(wish);
     sums.set(key, { ...wish, slots: (sums.get(key)?.slots ?? 0) + wish.slots });
   }
@@ -140,6 +188,12 @@ function tagWishes({ workspace, run, proposal }: Asked, tags: readonly string[])
   return [...new Set(tags)]
     .map((tag) => ({ limit: tagLimit(tag), slots: 1 }))
     .filter(({ limit }) => workspace.limits.get(limit) !== undefined);
+}
+
+/** Whoever computes the result of a key holds its one slot; who asks for a fresh result waits for nobody's. */
+function onceWishes({ kind, cache }: Pick<RunDefinition, 'kind' | 'cache'>): readonly SlotWish[] {
+  if (kind !== 'task' || cache?.once !== true || cache.refresh === true) return [];
+  return [{ limit: CACHE_KEY_LIMIT, slots: 1, by: cache.key }];
 }
 
 function slotFact(asked: Asked, wish: SlotWish, from: SlotFact['from']): SlotFact {

@@ -21,7 +21,7 @@ import { decide, type Context } from './decide.ts';
 import { crashesOf } from './deaths.ts';
 import { Docket, type Matter } from './docket.ts';
 import { readBatch } from './door.ts';
-import { effectsOf, recordedAnswerOf, type Effect } from './effects.ts';
+import { effectsOf, recordedAnswerOf, type Dispatch, type Effect } from './effects.ts';
 import type { LedgerClock } from './ledger-clock.ts';
 import type { Liveness } from './liveness.ts';
 import type { Counters } from './counters.ts';
@@ -344,7 +344,7 @@ export class Incarnation {
     for (const effect of effects) {
       if (effect.type === 'ANSWER') of(effect.session).answers.push(effect.answer);
       else if (effect.type === 'ORDER') of(effect.session).orders.push(effect.order);
-      else this.#dispatch(effect, seq);
+      else this.dispatch(effect.dispatch, seq);
     }
     for (const [session, message] of told) outbox.answer(session, { v: 1, epoch, ...message });
     entries.forEach((entry, index) => {
@@ -352,7 +352,8 @@ export class Incarnation {
     });
   }
 
-  #dispatch({ dispatch }: Extract<Effect, { type: 'DISPATCH' }>, seq: number): void {
+  /** `seq` is the segment of the ruling that it follows from: its effects are not done before the hint is stored. */
+  dispatch(dispatch: Dispatch, seq: number): void {
     this.#dispatching.set(seq, (this.#dispatching.get(seq) ?? 0) + 1);
     void this.#options.outbox.dispatch(dispatch).then(
       () => {
@@ -360,7 +361,7 @@ export class Incarnation {
         if (left === 0) this.#dispatching.delete(seq);
         else this.#dispatching.set(seq, left);
       },
-      () => undefined, // It stays above `effects`; the claim timer dispatches the run again.
+      () => undefined, // It stays above `effects`; the claim timer dispatches a run again, a successor all else.
     );
   }
 

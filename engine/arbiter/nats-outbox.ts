@@ -3,7 +3,7 @@ import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { rootOf } from '../../protocol/proposals.ts';
 import { subjects } from '../../protocol/subjects.ts';
-import type { Dispatch } from './effects.ts';
+import { hintId, type Dispatch } from './effects.ts';
 import type { Outbox } from './ports.ts';
 
 const DISPATCH_TIMEOUT_MS = 2000;
@@ -15,9 +15,10 @@ export function natsOutbox(connection: NatsConnection, workspace: string): Outbo
     answer: (session, message) => {
       connection.publish(subjects.answer(workspace, session), JSON.stringify(message));
     },
-    dispatch: async ({ pool, queue, ...hint }: Dispatch) => {
-      // The id lets the server drop a hint that was stored before; a second delivery would only end STALE.
-      const msgID = `${hint.run}.${String(hint.version)}`;
+    dispatch: async (dispatch: Dispatch) => {
+      const { pool, queue, ...hint } = dispatch;
+      // A second delivery of a run would only end STALE.
+      const msgID = hintId(dispatch);
       const body = JSON.stringify({ v: 1, ...hint });
       const options = { msgID, timeout: DISPATCH_TIMEOUT_MS, retries: DISPATCH_TRIES };
       await js.publish(subjects.work(workspace, pool, queue), body, options);

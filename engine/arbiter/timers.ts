@@ -12,6 +12,9 @@ import { neverResumed } from '../../rules/resume-paused-flow.ts';
 
 type Entry = { readonly dueAtMs: EpochMs; readonly key: string };
 
+/** What a suspended run is until a worker goes on with it. */
+export const RESUMING = 'Resuming';
+
 export class TimerWatch {
   #heap = new TinyQueue<Entry>([], (a, b) => a.dueAtMs - b.dueAtMs);
 
@@ -67,7 +70,7 @@ export function clockProposal(timer: Timer, epoch: number, workspace: Workspace)
   };
 }
 
-function stateOf({ timer }: Timer, { state, timeoutMs = 0 }: Run): State | undefined {
+function stateOf({ timer, dueAtMs }: Timer, { state, timeoutMs = 0 }: Run): State | undefined {
   switch (timer) {
     case 'timeout':
       return {
@@ -79,6 +82,8 @@ function stateOf({ timer }: Timer, { state, timeoutMs = 0 }: Run): State | undef
       return { type: 'CANCELLED', name: 'Cancelled', message: 'it did not end by itself within its grace' };
     case 'pause':
       return neverResumed(state.type === 'PAUSED' && state.suspended === true);
+    case 'wake':
+      return { type: 'SCHEDULED', name: RESUMING, dueAtMs };
     case 'late': {
       const message = 'it has not been started in time';
       return state.type === 'SCHEDULED' ? { ...state, name: LATE, message } : undefined;

@@ -3,6 +3,7 @@
  *
  * K1 After the fold, a free slot and a held proposal that is first in all its queues and fits never coexist.
  * K2 Nor does one stay first that can never fit: it is woken to be refused, because those behind it wait for nothing else.
+ * K3 Nor does a message lie in a mailbox while a held proposal waits for one.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
@@ -11,21 +12,27 @@ import { slotsOfAncestors, slotsStuck } from './facts.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
 export function wakeable(workspace: Workspace): readonly ProposalId[] {
-  const { limits, flows } = workspace.touched;
+  const { limits, flows, mailboxes } = workspace.touched;
   const free: ProposalId[] = [];
   for (const limit of limits) {
     const first = workspace.queues.get(limit)?.[0];
     if (first !== undefined && isReady(workspace, first)) free.push(first);
   }
   for (const flow of flows) free.push(...heldByState(workspace, flow));
+  for (const mailbox of mailboxes) {
+    const first = workspace.mailboxes.get(mailbox) === undefined ? undefined : workspace.waiting.get(mailbox)?.[0];
+    if (first !== undefined) free.push(first);
+  }
   limits.clear();
   flows.clear();
+  mailboxes.clear();
   return free;
 }
 
 /** For a new incarnation, which cannot know what its predecessor, or an undo, left to be woken. */
 export function touchAll(workspace: Workspace): void {
   for (const [limit] of workspace.queues.entries()) workspace.touched.limits.add(limit);
+  for (const [mailbox] of workspace.waiting.entries()) workspace.touched.mailboxes.add(mailbox);
   for (const [, { proposal, waits }] of workspace.held.entries()) {
     const flow = parentId(proposal.run);
     if (flow !== '') workspace.touched.flows.add(flow as RunId);

@@ -2,7 +2,8 @@
 import { statfs } from 'node:fs/promises';
 import { AssentError } from '../../protocol/errors.ts';
 import type { Hello } from '../../protocol/messages.ts';
-import type { AnswerTo, Status } from '../../protocol/query.ts';
+import type { AnswerTo } from '../../protocol/query.ts';
+import type { Status } from '../../protocol/query-status.ts';
 import { withoutSecrets } from '../connect.ts';
 import { VERSION } from '../version.ts';
 import { Client } from './client.ts';

@@ -31,6 +31,8 @@ const KINDS: Readonly<Partial<Record<ErrorKind, number>>> = {
   RUN_NOT_FOUND: EXIT.notFound,
   FLOW_NOT_FOUND: EXIT.notFound,
   LIMIT_NOT_FOUND: EXIT.notFound,
+  ARTIFACT_NOT_FOUND: EXIT.notFound,
+  VARIABLE_NOT_FOUND: EXIT.notFound,
   REJECTED: EXIT.rejected,
   FLOW_FAILED: EXIT.failed,
   CANCELLED: EXIT.cancelled,

@@ -6,6 +6,10 @@ import { enableCompileCache } from 'node:module';
 import { VERSION } from '../version.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
+  // Whoever reads has seen enough: `assent runs ls | head` is no failure.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    process.exit(code === 'EPIPE' ? 0 : 1);
+  });
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
     process.stdout.write(`${VERSION}\n`);
     return;

@@ -1,26 +1,14 @@
 /** The commands of `assent policy`: their options and examples, and who carries them out. */
 import type { Command } from 'commander';
-import type { Client } from './client.ts';
-import type { Output } from './output.ts';
-import type { Place } from './place.ts';
+import type { Lent } from './lent.ts';
 
-/** What the program lends to a group of commands. */
-export type Program = {
-  /** Describes a command and says at the end of its help how it is used. */
-  readonly command: (parent: Command, usage: string, description: string, examples: readonly string[]) => Command;
-  readonly act: (act: (output: Output, place: Place) => Promise<number>) => Promise<void>;
-  /** As `act`, with a connection to the workspace. */
-  readonly connected: (act: (client: Client, output: Output) => Promise<number>) => Promise<void>;
-  readonly natural: (text: string) => number;
-};
-
-export function policyCommands(root: Command, program: Program): void {
+export function policyCommands(root: Command, program: Lent): void {
   const policy = root.command('policy').description('The rules in force, and those that are tried out beside them.');
   shownCommands(policy, program);
   shadowCommands(policy, program);
 }
 
-function shownCommands(policy: Command, { command, act, connected }: Program): void {
+function shownCommands(policy: Command, { command, act, connected }: Lent): void {
   command(policy, 'show', 'Show the rules in force, in the order in which they are asked.', [
     'policy show',
     'policy show --flow nightly',
@@ -41,7 +29,7 @@ function shownCommands(policy: Command, { command, act, connected }: Program): v
   );
 }
 
-function shadowCommands(policy: Command, { command, act, connected, natural }: Program): void {
+function shadowCommands(policy: Command, { command, act, connected, natural }: Lent): void {
   type Shadow = { rule?: string; since?: string; limit: number };
   command(policy, 'shadow', 'Show what the shadow rules would have done, and what would have come out otherwise.', [
     'policy shadow',

@@ -1,14 +1,20 @@
 /** What `assent` understands: commands, their options and examples, and who carries them out. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { ON_FULL, type OnFull } from '../../protocol/proposals.ts';
 import type { RuleRow } from '../../protocol/query.ts';
 import { VERSION } from '../version.ts';
+import { artifactsCommands } from './artifacts-commands.ts';
 import type { Client } from './client.ts';
+import { eventsCommands } from './events-commands.ts';
 import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import type { Lent } from './lent.ts';
+import { limitsCommands } from './limits-commands.ts';
 import type { Output } from './output.ts';
 import { placeOf, workspaceOf, type Place } from './place.ts';
 import { policyCommands } from './policy-commands.ts';
 import { report } from './report.ts';
+import { runsCommands } from './runs-commands.ts';
+import { variablesCommands } from './variables-commands.ts';
+import { workerCommand } from './worker-command.ts';
 
 type Globals = { readonly output: 'text' | 'json'; readonly data?: string };
 /** What a command does once it knows where; the answer is the exit code. */
@@ -41,18 +47,23 @@ class Program {
       .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
       .option('--data <folder>', 'the data folder (default: ASSENT_DATA, or .assent in the project)')
       .addHelpText('after', ROOT_HELP);
-    this.#server();
-    this.#run();
-    this.#runs();
-    this.#explain();
-    this.#limits();
-    this.#audit();
-    policyCommands(this.root, {
+    const lent: Lent = {
       command: (...of) => this.#command(...of),
       act: (act) => this.#act(act),
       connected: (act) => this.#connected(act),
       natural,
-    });
+    };
+    this.#server();
+    this.#run();
+    workerCommand(this.root, lent);
+    runsCommands(this.root, lent);
+    eventsCommands(this.root, lent);
+    this.#explain();
+    limitsCommands(this.root, lent);
+    artifactsCommands(this.root, lent);
+    variablesCommands(this.root, lent);
+    this.#audit();
+    policyCommands(this.root, lent);
   }
 
   get isJson(): boolean {
@@ -122,20 +133,23 @@ class Program {
   }
 
   #run(): void {
-    type Options = { param: string[]; params?: string; resume?: string };
+    type Options = { param: string[]; params?: string; resume?: string; from?: string; reason?: string };
     const collect = (value: string, before: string[]): string[] => [...before, value];
     this.#command(this.root, 'run <file>', 'Run a flow of a file: FILE, or FILE:flow where it exports several.', [
       'run examples/01-github-stars.ts --param repository=nodejs/node',
       `run flows.ts:nightly --params '{"day":"2026-11-22"}'`,
       'run flows.ts:nightly --resume k3v9x2',
+      'run flows.ts:nightly --resume k3v9x2 --from charge',
     ])
       .option('--param <name=value>', 'a parameter; JSON where it is JSON, else text', collect, [])
       .option('--params <json>', 'all parameters as one JSON object')
-      .option('--resume <run>', 'go on with a run that crashed or was left')
-      .action((target: string, { param, params, resume }: Options) =>
+      .option('--resume <run>', 'go on with a run that crashed, failed or was left; what it has finished is kept')
+      .option('--from <task>', 'with --resume: do this call again, and all that began after it')
+      .option('--reason <text>', 'with --resume: why (needed after a completion or a cancel)')
+      .action((target: string, { param, params, ...again }: Options) =>
         this.#act(async (output, place) => {
           const { runFlow } = await import('./run.ts');
-          const options = { target, param, params, resume };
+          const options = { target, param, params, ...again };
           const code = await runFlow(output, place, options).catch((error: unknown) => report(error, output.isJson));
           // What the file left open (a server, a timer) must not keep the command from ending.
           await new Promise((resolve) => process.stdout.write('', resolve));
@@ -144,99 +158,7 @@ class Program {
       );
   }
 
-  #runs(): void {
-    const runs = this.root.command('runs').description('Look at runs, and cancel them.');
-    this.#command(runs, 'ls', 'List the newest flow runs.', [
-      'runs ls --state failed,crashed --limit 50',
-      "runs ls --name 'nightly*'",
-    ])
-      .alias('list')
-      .option('--state <types...>', 'only these types of state')
-      .option('--name <flow>', 'only this flow; * stands for anything')
-      .option('--limit <number>', 'at most so many', natural, 20)
-      .action((options: { state?: string[]; name?: string; limit: number }) =>
-        this.#connected(async (client, output) => (await import('./runs-ls.ts')).listRuns(client, output, options)),
-      );
-    this.#command(runs, 'inspect <run>', 'Show a run, its parameters and result, and what it called.', [
-      'runs inspect k3v9x2',
-    ])
-      .option('--limit <number>', 'at most so many calls', natural, 100)
-      .action((run: string, { limit }: { limit: number }) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-inspect.ts')).inspectRun(client, output, { run, limit }),
-        ),
-      );
-    this.#command(runs, 'cancel <run>', 'Ask for a run to be cancelled; it gets the time to end by itself.', [
-      "runs cancel k3v9x2 --reason 'wrong input'",
-    ])
-      .requiredOption('--reason <text>', 'why; it stands on the ledger')
-      .action((run: string, { reason }: { reason: string }) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-cancel.ts')).cancelRun(client, output, { run, reason }),
-        ),
-      );
-    this.#states(runs);
-    this.#command(runs, 'watch <run>', 'Show what is ruled about a run as it happens, until it ends.', [
-      'runs watch k3v9x2',
-    ]).action((run: string) =>
-      this.#connected(async (client, output) => (await import('./runs-watch.ts')).watchRun(client, output, { run })),
-    );
-    this.#command(runs, 'logs <run>', 'Show what a run logged.', ['runs logs k3v9x2 --follow'])
-      .option('-f, --follow', 'go on until the run ends', false)
-      .action((run: string, { follow }: { follow: boolean }) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-logs.ts')).showLogs(client, output, { run, follow }),
-        ),
-      );
-  }
-
-  #states(runs: Command): void {
-    type Asked = { readonly reason?: string };
-    this.#command(runs, 'pause <run>', 'Pause a flow run: what runs goes on, what it calls from now on waits.', [
-      "runs pause k3v9x2 --reason 'the API is down' --timeout 2h",
-    ])
-      .option('--reason <text>', 'why; it stands on the ledger')
-      .option('--timeout <time>', 'the run fails if nobody resumes it within this (default: it waits)')
-      .action((run: string, options: Asked & { timeout?: string }) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-set-state.ts')).pauseRun(client, output, {
-            run,
-            ...options,
-          }),
-        ),
-      );
-    this.#command(runs, 'resume <run>', 'Let a paused flow run go on.', ['runs resume k3v9x2'])
-      .option('--reason <text>', 'why; it stands on the ledger')
-      .action((run: string, asked: Asked) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-set-state.ts')).resumeRun(client, output, { run, ...asked }),
-        ),
-      );
-    this.#command(runs, 'set-state <run> <state>', 'Ask for any state of a run; the rules say whether it comes true.', [
-      "runs set-state k3v9x2 failed --reason 'its data was wrong'",
-      "runs set-state k3v9x2 completed --force --reason 'done by hand'",
-    ])
-      .requiredOption('--reason <text>', 'why; it stands on the ledger')
-      .option('--name <name>', "the state's name (default: the type's own)")
-      .option('--force', 'override the rules; what they would have said is recorded', false)
-      .action((run: string, state: string, options: Required<Asked> & { name?: string; force: boolean }) =>
-        this.#connected(async (client, output) =>
-          (await import('./runs-set-state.ts')).setState(client, output, { run, state, ...options }),
-        ),
-      );
-  }
-
   #explain(): void {
-    this.#command(this.root, 'events <run>', 'Show every ruling on a run and what it called, refusals as well.', [
-      'events k3v9x2',
-      'events k3v9x2 -o json',
-    ])
-      .option('--limit <number>', 'only the first so many', natural)
-      .action((run: string, { limit }: { limit?: number }) =>
-        this.#connected(async (client, output) =>
-          (await import('./events.ts')).showEvents(client, output, { run, ...(limit === undefined ? {} : { limit }) }),
-        ),
-      );
     this.#command(
       this.root,
       'why <run>',
@@ -247,6 +169,22 @@ class Program {
       .action((run: string, { limit }: { limit: number }) =>
         this.#connected(async (client, output) =>
           (await import('./why.ts')).explainRun(client, output, { run, limit }),
+        ),
+      );
+    this.#command(
+      this.root,
+      'diff <run> [other]',
+      'Show which calls the last two executions of a run made, or two runs: in both, with other inputs, only before, only now.',
+      ['diff k3v9x2', 'diff k3v9x2 p0c4mm -o json'],
+    )
+      .option('--limit <number>', 'at most so many calls of each sort', natural, 40)
+      .action((run: string, other: string | undefined, { limit }: { limit: number }) =>
+        this.#connected(async (client, output) =>
+          (await import('./diff.ts')).showDifference(client, output, {
+            run,
+            limit,
+            ...(other === undefined ? {} : { other }),
+          }),
         ),
       );
     this.#command(this.root, 'rules', 'Show how often each rule was asked, what it said, and how long it took.', [
@@ -267,43 +205,6 @@ class Program {
       );
     this.#command(this.root, 'doctor', 'Look whether everything is well; starts nothing.', ['doctor']).action(() =>
       this.#act(async (output, place) => (await import('./doctor.ts')).examine(output, place)),
-    );
-  }
-
-  #limits(): void {
-    const limits = this.root.command('limits').description('Named limits: how many runs may do a thing at once.');
-    this.#command(limits, 'ls', 'List the limits, and who holds their slots.', ['limits ls'])
-      .alias('list')
-      .action(() =>
-        this.#connected(async (client, output) => (await import('./limits.ts')).listLimits(client, output)),
-      );
-    this.#command(
-      limits,
-      'set <name> <slots>',
-      'Set how many slots a limit has; 0 stops everything that asks for it.',
-      [
-        'limits set github-api 4',
-        'limits set emails 10 --per-second 5',
-        'limits set deployment:nightly 1 --on-full cancel-new',
-      ],
-    )
-      .option('--per-second <number>', 'a rate limit: so many slots come back in a second, whoever took them')
-      .addOption(
-        new Option(
-          '--on-full <what>',
-          'what becomes of a run that finds it full: it waits, it is cancelled, or those that run are',
-        )
-          .choices(ON_FULL)
-          .default('enqueue'),
-      )
-      .action((name: string, slots: string, { perSecond, onFull }: { perSecond?: string; onFull: OnFull }) =>
-        this.#connected(async (client, output) =>
-          (await import('./limits.ts')).setLimit(client, output, { name, slots, perSecond, onFull }),
-        ),
-      );
-    this.#command(limits, 'rm <name>', 'Remove a limit: it bounds nothing any more.', ['limits rm github-api']).action(
-      (name: string) =>
-        this.#connected(async (client, output) => (await import('./limits.ts')).removeLimit(client, output, { name })),
     );
   }
 

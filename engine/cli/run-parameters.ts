@@ -31,7 +31,8 @@ function objectOf(text: string): object {
   throw new AssentError('USAGE', `--params is a JSON object, not ${text}.`);
 }
 
-function valueOf(text: string): unknown {
+/** JSON where it is JSON, else the text. */
+export function valueOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,7 +1,10 @@
 /** Runs, their states and what they wait for, in words. Without colours: whoever prints gives them theirs. */
+import { CACHE_KEY_LIMIT, TRANSACTION_LIMIT, type SlotWish } from '../../protocol/proposals.ts';
 import type { RunRow } from '../../protocol/query.ts';
 import type { Waits } from '../../protocol/rulings.ts';
 import type { Value } from '../../protocol/values.ts';
+import { mailText } from './mail-text.ts';
+import { oneLine } from './style.ts';
 import { decodeValue } from './values.ts';
 import { bytesOf, clockOf, spanOf } from './times.ts';
 
@@ -19,14 +22,27 @@ export function waitText(waits: Waits): string {
     case 'FLOW':
       return 'for its flow run, which is paused';
     case 'SLOTS':
-      return `for ${waits.limits.map(({ limit, slots, by }) => `${slotsText(slots)} of '${limit}'${by === undefined ? '' : ` for '${by}'`}`).join(' and ')}`;
+      return `for ${waits.limits.map(wishText).join(' and ')}`;
+    case 'MESSAGE':
+      return `for ${mailText(waits)}`;
   }
+}
+
+/** What it needs of a limit; of the engine's own, what that means. */
+export function wishText({ limit, slots, by }: SlotWish): string {
+  if (limit === CACHE_KEY_LIMIT) return 'the same result, which another run is computing';
+  if (limit === TRANSACTION_LIMIT) return `the transaction '${by ?? ''}', which another run is in`;
+  return `${slotsText(slots)} of '${limit}'${by === undefined ? '' : ` for '${by}'`}`;
 }
 
 export const slotsText = (slots: number): string => (slots === 1 ? 'a slot' : `${String(slots)} slots`);
 
 export const count = (many: number, one: string, more = `${one}s`): string =>
   `${String(many)} ${many === 1 ? one : more}`;
+
+/** What it is a run of, and what people call it. */
+export const nameText = ({ name, title }: Pick<RunRow, 'name' | 'title'>): string =>
+  title === undefined ? oneLine(name) : `${oneLine(name)} “${oneLine(title)}”`;
 
 /** How long it has run, or ran. */
 export function durationOf({ startedMs, endedMs }: RunRow, nowMs: number): string {

@@ -5,11 +5,11 @@
  * R2 Standard output has the flow's result, and what the user's own code writes there; with `-o json` it has one document,
  *    and what the code writes goes to standard error.
  */
-import { spawn } from 'node:child_process';
 import { inspect } from 'node:util';
 import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import type { RunDetail } from '../../protocol/query.ts';
+import { isTerminal } from '../../protocol/states.ts';
 import type { CallableFlow } from '../../sdk/flow-call.ts';
 import { Client } from './client.ts';
 import { EXIT, exitCodeOf, exitCodeOfState } from './exit-codes.ts';
@@ -17,25 +17,30 @@ import { findRun } from './find-run.ts';
 import { tailRun, type Tail } from './live-tail.ts';
 import type { Output } from './output.ts';
 import type { Place } from './place.ts';
-import { findFlow, loadSdk, targetOf, type Sdk, type Target } from './run-file.ts';
+import { findFlow, loadSdk, targetOf, type Sdk } from './run-file.ts';
 import { parametersOf } from './run-parameters.ts';
 import { Progress } from './run-progress.ts';
 import { stateText } from './run-text.ts';
 import { proposeCancel } from './runs-cancel.ts';
+import { retryOf } from './runs-retry.ts';
 import { inkOfNotes } from './style.ts';
 import { decodeValue } from './values.ts';
+import { needsOtherNode, runWithTypes } from './with-types.ts';
 
 export type RunOptions = {
   readonly target: string;
   readonly param: readonly string[];
   readonly params: string | undefined;
-  readonly resume: string | undefined;
+  readonly resume?: string;
+  /** With `resume`: the call from which on it is done again, and why. */
+  readonly from?: string;
+  readonly reason?: string;
 };
 
 export async function runFlow(output: Output, place: Place, options: RunOptions): Promise<number> {
   const target = targetOf(options.target);
   const parameters = parametersOf(options.param, options.params);
-  if (needsOtherNode(target)) return runWithTypes();
+  if (needsOtherNode([target.path])) return runWithTypes();
   // The SDK goes by the same rule, but does not know what the command line said.
   if (place.type === 'FOLDER') process.env['ASSENT_DATA'] = place.dataDir;
   const client = await Client.open(output, place);
@@ -46,7 +51,10 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
     process.argv[1] = target.path;
     const attempt = new Attempt({ output, client, sdk, target: options.target });
     const resumed = options.resume === undefined ? undefined : await findRun(client, options.resume);
-    if (resumed !== undefined) return await attempt.run(asResumed(flow, resumed), recordedParameters(resumed));
+    if (resumed !== undefined) {
+      await nameRun(client, resumed, options);
+      return await attempt.run(asResumed(flow, resumed), recordedParameters(resumed));
+    }
     return await attempt.run(flow, parameters);
   } finally {
     await sdk.disconnect();
@@ -54,20 +62,13 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
   }
 }
 
-/** Node strips the types of .ts files by itself, or when it is told to. */
-const needsOtherNode = ({ path }: Target): boolean => /\.[cm]?ts$/.test(path) && process.features.typescript === false;
-
-function runWithTypes(): Promise<number> {
-  const flags = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'];
-  const child = spawn(process.execPath, [...flags, ...process.argv.slice(1)], { stdio: 'inherit' });
-  // Ctrl-C reaches the child as well; this process waits for what it makes of it.
-  process.on('SIGINT', () => undefined);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      resolve(code ?? EXIT.interrupted);
-    });
-  });
+/** What the SDK is to say when it takes the run over; of one that was left there is nothing to say. */
+async function nameRun(client: Client, run: RunDetail, { from, reason }: RunOptions): Promise<void> {
+  if (from === undefined && !isTerminal(run.state)) return;
+  const asked = { ...(from === undefined ? {} : { from }), ...(reason === undefined ? {} : { reason }) };
+  const { redoFrom, reason: why } = await retryOf(client, run, asked);
+  process.env['ASSENT_RESUME_REASON'] = why;
+  if (redoFrom !== undefined) process.env['ASSENT_RESUME_FROM'] = redoFrom;
 }
 
 /** The run that ASSENT_RESUME names has its parameters, which were checked when it began. */

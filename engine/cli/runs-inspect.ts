@@ -1,11 +1,13 @@
 /** `assent runs inspect RUN`: a run and what it called. */
-import type { AnswerTo, RunDetail, RunRow } from '../../protocol/query.ts';
+import type { AnswerTo, Mail, RunDetail, RunRow } from '../../protocol/query.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
+import { leftBy, leftJson, leftLines } from './left-behind.ts';
+import { mailText, sendText } from './mail-text.ts';
 import type { Output } from './output.ts';
-import { count, durationOf, shortId, stateText, valueText } from './run-text.ts';
+import { count, durationOf, nameText, shortId, stateText, valueText } from './run-text.ts';
 import { cut, formatOfState, ink, oneLine, tableOf } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
 import { errorLines, openValue } from './values.ts';
@@ -20,7 +22,13 @@ export async function inspectRun(
 ): Promise<number> {
   const run = await findRun(client, start);
   const calls = run.kind === 'flow' ? await callsOf(client, run, limit) : [];
-  output.document(jsonOf(run, calls), () => linesOf(run, calls));
+  const left = await leftBy(client, run);
+  output.document({ ...jsonOf(run, calls), ...leftJson(left) }, () => [
+    ...linesOf(run, calls),
+    ...leftLines(left),
+    '',
+    ink('dim', `assent why ${run.run}   says what the rules did, and why`),
+  ]);
   return EXIT.ok;
 }
 
@@ -56,25 +64,25 @@ function linesOf(run: RunDetail, calls: readonly RunRow[]): string[] {
   const nowMs = Date.now();
   const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
   return [
-    `${ink('bold', run.run)}  ${oneLine(run.name)}  ${ink(formatOfState(run.state?.type), stateText(run))}`,
+    `${ink('bold', run.run)}  ${nameText(run)}  ${ink(formatOfState(run.state?.type), stateText(run))}`,
     ...tableOf(factsOf(run, what, nowMs).map(([name, text]) => [`  ${ink('dim', name)}`, text])),
     ...valueLines('parameters', run.parameters),
     ...valueLines('result', run.result),
     ...errorBlock(run.error),
     ...callLines(run, calls, nowMs),
-    '',
-    ink('dim', `assent why ${run.run}   says what the rules did, and why`),
   ];
 }
 
 function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][] {
-  const { state, attempt, retriesUsed, retriesMax, resumes, parent } = run;
+  const { state, attempt, retriesUsed, retriesMax, resumes, parent, startedBy } = run;
   const facts: [string, string | undefined][] = [
     ['kind', what],
     ['parent', parent],
+    ['started by', startedBy],
     ['message', state?.message === undefined ? undefined : oneLine(state.message)],
     ['due', state?.dueAtMs === undefined ? undefined : clockOf(state.dueAtMs)],
     ['asked for by', run.by],
+    ...mailFacts(run),
     ['created', clockOf(run.createdMs)],
     ['started', run.startedMs === undefined ? undefined : clockOf(run.startedMs)],
     ['ended', run.endedMs === undefined ? undefined : clockOf(run.endedMs)],
@@ -96,6 +104,20 @@ function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][
     ['rulings', `${String(run.rulings)}${run.rejected === 0 ? '' : `, ${String(run.rejected)} of them rejections`}`],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
+}
+
+/** What it, or a call of it, waits for that comes from outside, and how to send it. */
+function mailFacts({ run, waits, awaits, state }: RunDetail): [string, string][] {
+  const held = waits === undefined ? awaits : { ...waits, run };
+  const mail: readonly Mail[] = held?.waits.type === 'MESSAGE' ? [held.waits] : (state?.wakeOn ?? []);
+  const since = held === undefined ? '' : `, since ${clockOf(held.sinceMs)}`;
+  const untilMs = held?.waits.type === 'MESSAGE' ? held.waits.untilMs : undefined;
+  const until = untilMs === undefined ? '' : `, until ${clockOf(untilMs)}`;
+  return [
+    ...mail.map((one): [string, string] => ['waits for', `${mailText(one)}${since}${until}: ${sendText(one)}`]),
+    ...(state?.wakeAtMs === undefined ? [] : [['goes on', clockOf(state.wakeAtMs)] as [string, string]]),
+    ...(state?.input?.inline === undefined ? [] : [['asks for', valueText(state.input)] as [string, string]]),
+  ];
 }
 
 /** How long it was running in all its attempts, where that is not how long it took. */
@@ -133,7 +155,7 @@ function callLines(run: RunDetail, calls: readonly RunRow[], nowMs: number): str
     ([type, many]) => `${String(many)} ${type === 'NONE' ? 'never started' : type.toLowerCase()}`,
   );
   const rows = calls.map((call) => [
-    `  ${cut(oneLine(call.name), 30)}`,
+    `  ${cut(nameText(call), 30)}`,
     ink('dim', shortId(call.run)),
     ink(formatOfState(call.state?.type), stateText(call)),
     call.attempt > 1 ? `attempt ${String(call.attempt)}` : '',

@@ -5,9 +5,9 @@ import { STATE_TYPES, type StateType } from '../../protocol/states.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
-import { durationOf, stateText } from './run-text.ts';
+import { durationOf, nameText, stateText, waitText } from './run-text.ts';
 import { cut, formatOfState, ink, oneLine, tableOf } from './style.ts';
-import { agoOf } from './times.ts';
+import { agoOf, clockOf } from './times.ts';
 
 export type ListOptions = { readonly state?: readonly string[]; readonly name?: string; readonly limit: number };
 
@@ -40,14 +40,18 @@ function linesOf(runs: readonly RunRow[]): string[] {
   const head = ['RUN', 'FLOW', 'STATE', 'STARTED', 'TOOK', ''].map((cell) => ink('bold', cell));
   const rows = runs.map((run) => [
     run.run,
-    cut(oneLine(run.name), NAME_COLUMNS),
+    cut(nameText(run), NAME_COLUMNS),
     ink(formatOfState(run.state?.type), stateText(run)),
     agoOf(run.createdMs, nowMs),
     durationOf(run, nowMs),
-    ink('dim', cut(oneLine(run.state?.message ?? ''), MESSAGE_COLUMNS)),
+    ink('dim', cut(oneLine(run.state?.message ?? awaitsText(run)), MESSAGE_COLUMNS)),
   ]);
   return tableOf([head, ...rows]);
 }
+
+/** A run that waits for somebody looks like one that works. */
+const awaitsText = ({ awaits }: RunRow): string =>
+  awaits === undefined ? '' : `a call waits ${waitText(awaits.waits)} since ${clockOf(awaits.sinceMs)}`;
 
 export function stateTypeOf(text: string): StateType {
   const type = STATE_TYPES.find((known) => known === text.toUpperCase());

@@ -6,9 +6,11 @@ import { AssentError } from '../../protocol/errors.ts';
 import type { EpochMs } from '../../protocol/ids.ts';
 import type { RunDetail } from '../../protocol/query.ts';
 import { DEFAULT_NAMES, STATE_TYPES, type State, type StateType } from '../../protocol/states.ts';
+import type { Value } from '../../protocol/values.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
+import { inputOf } from './pause-input.ts';
 import type { Output } from './output.ts';
 import { ink } from './style.ts';
 import { parseSpan } from './times.ts';
@@ -30,17 +32,23 @@ export async function pauseRun(
   return propose(client, output, run, { ...asked, to: { type: 'PAUSED', name: 'Paused', ...timeoutAtMs } });
 }
 
-export async function resumeRun(client: Client, output: Output, asked: Asked): Promise<number> {
+/** `input`: what the pause asked for, as JSON. */
+export async function resumeRun(
+  client: Client,
+  output: Output,
+  { input: text, ...asked }: Asked & { readonly input?: string },
+): Promise<number> {
   const run = await findRun(client, asked.run);
   if (run.state?.type !== 'PAUSED') {
     throw new AssentError('USAGE', `${run.run} is not paused, it is ${run.state?.name ?? 'not started'}.`);
   }
+  const input = inputOf(run.state, text);
   const suspended = run.state.suspended === true;
   const dueAtMs = Date.now() as EpochMs;
   const to: State = suspended
     ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs }
     : { type: 'RUNNING', name: DEFAULT_NAMES.RUNNING };
-  return propose(client, output, run, { ...asked, to });
+  return propose(client, output, run, { ...asked, to, ...(input === undefined ? {} : { input }) });
 }
 
 /** `force` asks for an override: only the policy `forced` is asked, and what the others would have said is recorded. */
@@ -71,7 +79,7 @@ async function propose(
   client: Client,
   output: Output,
   { run, name, kind }: RunDetail,
-  { to, reason, force }: { readonly to: State; readonly reason?: string; readonly force?: true },
+  { to, reason, force, input }: { to: State; reason?: string; force?: true; input?: Value },
 ): Promise<number> {
   const answer = await client.propose({
     kind: kind === 'task' ? 'task' : 'flow',
@@ -79,6 +87,7 @@ async function propose(
     to,
     ...(reason === undefined ? {} : { reason }),
     ...(force === undefined ? {} : { force }),
+    ...(input === undefined ? {} : { input }),
   });
   const { outcome, code, why, state, seq, index } = answer;
   output.document({ run, outcome, code, why, state, seq, index }, () => [

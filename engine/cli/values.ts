@@ -2,18 +2,42 @@
  * Recorded values as plain data, for people and for JSON: their text is in the notation of devalue, with two words of the
  * SDK's own (sdk/values.ts). What JSON does not know is shown in words.
  */
-import { parse } from 'devalue';
+import { parse, stringify } from 'devalue';
+import { AssentError } from '../../protocol/errors.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { sha256 } from '../../protocol/segment.ts';
 import type { ErrorRecord, Value } from '../../protocol/values.ts';
 
-const revivers = { Error: (record: unknown) => record, Buffer: (bytes: unknown) => bytes };
+const revivers = { Error: (record: unknown) => record, Buffer: (bytes: unknown) => bytes, Secret: () => '***' };
 
 /** Plain data; the text itself if it cannot be read. */
 export function decodeValue(text: string): unknown {
   try {
-    return plain(parse(text, revivers), new Set());
+    return plain(parse(text, { ...revivers, ...ownWords(text) }), new Set());
   } catch {
     return text;
   }
+}
+
+/** Words that devalue does not know are classes of the program's own; what they hold is shown under their name. */
+function ownWords(text: string): Record<string, (held: unknown) => unknown> {
+  const parts: unknown = JSON.parse(text);
+  if (!Array.isArray(parts)) return {};
+  const words = parts.map((part: unknown) => (Array.isArray(part) ? (part[0] as unknown) : undefined));
+  const own = words.filter((word) => typeof word === 'string').filter((word) => !KNOWN_WORDS.test(word));
+  return Object.fromEntries(own.map((word) => [word, (held: unknown) => ({ [word]: held })]));
+}
+
+const KNOWN_WORDS =
+  /^(Date|Set|Map|RegExp|Object|BigInt|null|ArrayBuffer|DataView|\w+Array|URL|URLSearchParams|Temporal\..+|Error|Buffer|Secret)$/;
+
+/** A plain value as it is recorded. @throws AssentError VALUE_TOO_LARGE: only the SDK puts values into the object store. */
+export function inlineValue(value: unknown): Value {
+  const inline = stringify(value);
+  const size = Buffer.byteLength(inline);
+  if (size <= LIMITS.inlineBytesMax) return { digest: sha256(inline), size, inline };
+  const limit = String(LIMITS.inlineBytesMax);
+  throw new AssentError('VALUE_TOO_LARGE', `It has ${String(size)} bytes, from the command line at most ${limit}.`);
 }
 
 /** A value as it stands in a JSON answer: with its contents, where they stand in the ledger. */

@@ -3,7 +3,8 @@
  * for and who could end the wait (why-waiting.ts), and, here, what the rules did to it and to each of its calls.
  */
 import type { Explained, Explanation, RunDetail } from '../../protocol/query.ts';
-import { count, durationOf, shortId, stateText } from './run-text.ts';
+import { leftLines } from './left-behind.ts';
+import { count, durationOf, nameText, shortId, stateText } from './run-text.ts';
 import { formatOfState, ink, oneLine } from './style.ts';
 import { sinceOf, spanOf } from './times.ts';
 import { stateSentences } from './why-state.ts';
@@ -20,6 +21,7 @@ export function whyLines(explanation: Explanation, shown: Shown): string[] {
     [headline(run, shown), ...stateSentences(explanation, shown.nowMs).map((line) => `  ${line}`)],
     waitingBlock(explanation, shown.nowMs),
     rulesBlock(explanation, shown),
+    leftLines(explanation).slice(1),
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ['', ...block]));
 }
@@ -28,7 +30,7 @@ function headline(run: RunDetail, { nowMs }: Shown): string {
   const took = durationOf(run, nowMs);
   const how = took === '' ? '' : run.endedMs === undefined ? `, for ${took} now` : ` after ${took}`;
   const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
-  return `${what} ${ink('bold', run.run)} (${oneLine(run.name)}): ${ink(formatOfState(run.state?.type), stateText(run))}${how}`;
+  return `${what} ${ink('bold', run.run)} (${nameText(run)}): ${ink(formatOfState(run.state?.type), stateText(run))}${how}`;
 }
 
 /** What the rules did, run by run, in the order in which it began. */

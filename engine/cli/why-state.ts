@@ -1,5 +1,6 @@
 /** Why a run is in its state: who put it there, which rule, with what reason; and what was refused that was asked of it. */
-import type { Explained, Explanation, RunDetail } from '../../protocol/query.ts';
+import type { Explained, Explanation, RunDetail, RunState } from '../../protocol/query.ts';
+import { mailText, sendText } from './mail-text.ts';
 import { count } from './run-text.ts';
 import { oneLine } from './style.ts';
 import { clockOf, sinceOf, spanOf } from './times.ts';
@@ -10,10 +11,16 @@ const REFUSALS_SHOWN = 3;
 
 export const stateSentences = (explanation: Explanation, nowMs: number): string[] => [
   ...stateOf(explanation, nowMs),
+  ...startedBy(explanation),
   ...correctionsOf(explanation, nowMs),
   ...interruptions(explanation),
+  ...resumptionOf(explanation),
+  ...divergenceOf(explanation),
   ...refusedCancels(explanation, nowMs),
 ];
+
+const startedBy = ({ run }: Explanation): string[] =>
+  run.startedBy === undefined ? [] : [`It was started by run ${run.startedBy}.`];
 
 function stateOf(explanation: Explanation, nowMs: number): string[] {
   const { run, path, notable } = explanation;
@@ -128,11 +135,28 @@ function pausedSentences(run: RunDetail, last: Explained, nowMs: number): string
       : timeoutAtMs > nowMs
         ? `if nobody does by ${clockOf(timeoutAtMs, nowMs)}, in ${spanOf(timeoutAtMs - nowMs)}, it fails`
         : 'its time-out is over';
+  const own = suspended === true ? wakeText(run.state, nowMs) : [];
+  const resumes = `assent runs resume ${run.run}${run.state?.input === undefined ? '' : ' --input JSON'}`;
   return [
     sentence(
       `It was paused${at} by ${askerOf(last)} at ${clockOf(last.atMs, nowMs)}${quoted(message)}${reasonText(last)}`,
     ),
-    `${process} somebody resumes it (assent runs resume ${run.run}); ${until}.`,
+    ...(own.length === 0
+      ? [`${process} somebody resumes it (${resumes}); ${until}.`]
+      : [
+          'Its process has ended; a worker goes on with it:',
+          ...own,
+          `  or when somebody resumes it (${resumes}); ${until}.`,
+        ]),
+  ];
+}
+
+/** What it goes on for by itself. */
+function wakeText({ wakeAtMs, wakeOn = [] }: Partial<RunState> = {}, nowMs: number): string[] {
+  const inTime = (atMs: number): string => (atMs > nowMs ? `, in ${spanOf(atMs - nowMs)}` : '');
+  return [
+    ...(wakeAtMs === undefined ? [] : [`  at ${clockOf(wakeAtMs, nowMs)}${inTime(wakeAtMs)}`]),
+    ...wakeOn.map((mail) => `  when ${mailText(mail)} comes (${sendText(mail)})`),
   ];
 }
 
@@ -180,6 +204,26 @@ function interruptions({ run, path }: Explanation): string[] {
       sentence(`It crashed at ${when}${quoted(moved.message)}, and went on ${spanOf(next.atMs - moved.atMs)} later`),
     ];
   });
+}
+
+/** What the record spared it, when it was begun anew. */
+function resumptionOf({ run, resumed }: Explanation): string[] {
+  if (resumed === undefined) return [];
+  const { atMs, reused, fresh } = resumed;
+  const answered = `${count(reused, 'call')} ${reused === 1 ? 'was' : 'were'} answered from the record`;
+  return [
+    `Begun anew at ${sinceOf(atMs, run.beganMs)}: ${answered}, ${String(fresh)} ${fresh === 1 ? 'is' : 'are'} new.`,
+  ];
+}
+
+/** Which call was expected, and which was made. */
+function divergenceOf({ run, notable }: Explanation): string[] {
+  const refusal = notable.findLast(({ code }) => code === 'DIVERGED');
+  if (refusal === undefined) return [];
+  return [
+    sentence(`It diverged from what it did before: ${oneLine(refusal.why ?? '')}`),
+    ...(run.kind === 'flow' ? [`What both executions called: assent diff ${run.run}`] : []),
+  ];
 }
 
 const isCancel = ({ asked }: Explained): boolean => asked === 'Cancelling' || asked === 'Cancelled';

@@ -1,6 +1,8 @@
 /** What a run and its calls wait for now, which rule holds them, who could end the wait, and when they are judged again. */
+import { CACHE_KEY_LIMIT, ownLimitSlots } from '../../protocol/proposals.ts';
 import type { Explanation, LimitRow, Waiting } from '../../protocol/query.ts';
-import { count, shortId, slotsText } from './run-text.ts';
+import { mailText, sendText } from './mail-text.ts';
+import { count, shortId, slotsText, wishText } from './run-text.ts';
 import { ink, oneLine } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
 import { sentence } from './why-words.ts';
@@ -50,7 +52,9 @@ function goalText({ waits }: Waiting, nowMs: number): string {
     case 'FLOW':
       return ' for its flow run to run';
     case 'SLOTS':
-      return ` for ${waits.limits.map(({ limit, slots, by }) => `${slotsText(slots)} of ${limitName(limit, by)}`).join(' and ')}`;
+      return ` for ${waits.limits.map(wishText).join(' and ')}`;
+    case 'MESSAGE':
+      return ` for ${mailText(waits)}${waits.untilMs === undefined ? '' : ` until ${clockOf(waits.untilMs, nowMs)}`}`;
   }
 }
 
@@ -65,7 +69,7 @@ function placeText(group: readonly Waiting[]): string {
       const places = queue.map(({ place }) => place);
       const [first, last] = [Math.min(...places), Math.max(...places)];
       const range = first === last ? ordinal(first) : `${ordinal(first)} to ${ordinal(last)}`;
-      return `, ${range} of ${String(queue[0]?.length ?? 0)} in the queue of '${limit}'`;
+      return `, ${range} of ${String(queue[0]?.length ?? 0)} ${isOwn(limit) ? 'that wait for it' : `in the queue of '${limit}'`}`;
     })
     .join('');
 }
@@ -84,11 +88,14 @@ function againText({ again }: Waiting, nowMs: number): string {
       return `at ${clockOf(again.atMs, nowMs)}${inMs > 0 ? `, in ${spanOf(inMs)}` : ''}`;
     }
     case 'WHEN_FREE': {
+      if (again.limits.every(isOwn)) return 'when it is the first that waits, and that run has ended or awaits a retry';
       const limits = again.limits.map((limit) => `'${limit}'`).join(' and ');
       return `when it is first in the queue of ${limits} and a slot is given back, or the limit is changed`;
     }
     case 'WHEN_MOVED':
       return `when flow run ${again.run} runs again, or ends`;
+    case 'WHEN_SENT':
+      return `when ${mailText(again)} comes${again.untilMs === undefined ? '' : `, or at ${clockOf(again.untilMs, nowMs)}, when its time is over`} (${sendText(again)})`;
   }
 }
 
@@ -102,11 +109,15 @@ function evictionLines({ waits }: Waiting): string[] {
   ];
 }
 
+/** A queue is named by its limit and key. */
+const isOwn = (queue: string): boolean => ownLimitSlots(queue.split('[', 1)[0] ?? '') !== undefined;
+
 const limitName = (limit: string, by: string | undefined): string =>
   by === undefined ? `'${limit}'` : `'${limit}' for '${by}'`;
 
 function limitLines(row: LimitRow, nowMs: number): string[] {
   const { limit, by, slotsMax, slotsPerSecond, onFull, used, waiting, holders } = row;
+  if (ownLimitSlots(limit) !== undefined) return ownLimitLines(row, nowMs);
   const verb = (slotsMax ?? used) === 1 ? 'is' : 'are';
   const of = slotsMax === undefined ? count(used, 'slot') : `${String(used)} of ${count(slotsMax, 'slot')}`;
   const rate = slotsPerSecond === undefined ? '' : `, ${rateText(slotsPerSecond)} of them come back`;
@@ -119,6 +130,14 @@ function limitLines(row: LimitRow, nowMs: number): string[] {
   const more = holders.length > HOLDERS_SHOWN ? [`  and by ${String(holders.length - HOLDERS_SHOWN)} more`] : [];
   return [`Limit ${limitName(limit, by)}: ${of} ${verb} taken${rate}${full}; ${waits}.`, ...shown, ...more];
 }
+
+/** Who has the one slot of one of the engine's own limits. */
+const ownLimitLines = ({ limit, by, waiting, holders }: LimitRow, nowMs: number): string[] =>
+  holders.map(({ run, name, sinceMs }) => {
+    const does = limit === CACHE_KEY_LIMIT ? 'is computing the same result' : `is in the transaction '${by ?? ''}'`;
+    const more = waiting > 1 ? `; ${count(waiting, 'run')} wait for it` : '';
+    return `Run ${run} of ${oneLine(name)} ${does}, since ${clockOf(sinceMs, nowMs)}${more}.`;
+  });
 
 /** `5 a second`, `6 a minute`. */
 export function rateText(slotsPerSecond: number): string {

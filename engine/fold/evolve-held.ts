@@ -2,11 +2,14 @@
  * Held proposals in the fold: parking them, finding who comes first, and withdrawing those whose asker is gone.
  *
  * H1 A queue is ordered by priority, then by the place of the ruling that held the proposal.
- * H2 A held proposal stands in the queue of every limit that it waits for, or has one timer, or waits for its flow run.
+ * H2 A held proposal stands in the queue of every limit or of the mailbox that it waits for, or has one timer, or waits
+ *    for its flow run.
  */
-import type { ProposalId, RunId } from '../../protocol/ids.ts';
+import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Ruling, Waits } from '../../protocol/rulings.ts';
+import { listen } from './mailboxes.ts';
+import type { Table } from './table.ts';
 import { limitKey, type Held, type Workspace } from './workspace.ts';
 
 export function parkHeld(
@@ -20,24 +23,37 @@ export function parkHeld(
   // A proposal that is held again keeps its first place in the queue.
   const first = ruling.heldAt ?? at;
   const priority = priorityOf(workspace, proposal);
-  workspace.held.set(id, { proposal, at: first, sinceMs: ruling.atMs, waits, priority });
+  const held: Held = { proposal, at: first, sinceMs: ruling.atMs, waits, priority };
+  workspace.held.set(id, held);
   workspace.heldUnder.add(rootOf(run), id);
   switch (waits.type) {
     case 'TIME':
       workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.dueAtMs, run, timer: 'held', version: 0, proposal: id });
       break;
     case 'SLOTS':
-      for (const wish of waits.limits) enqueue(workspace, limitKey(wish), id, { priority, at: first });
+      for (const wish of waits.limits) {
+        const index = enqueue(workspace, workspace.queues, limitKey(wish), held);
+        // It has just been judged: as long as it is first, there is nobody to wake.
+        if (index === 0) workspace.touched.limits.delete(limitKey(wish));
+      }
       for (const evicted of waits.evict ?? []) {
         if ((workspace.runs.get(evicted)?.slots.length ?? 0) > 0) workspace.evictions.set(evicted, true);
       }
-      if (waits.untilMs !== undefined) {
-        workspace.setTimer(timerOfHeld(id), { dueAtMs: waits.untilMs, run, timer: 'held', version: 0, proposal: id });
-      }
+      setUntil(workspace, held, waits.untilMs);
+      break;
+    case 'MESSAGE':
+      enqueue(workspace, workspace.waiting, waits.mailbox, held);
+      setUntil(workspace, held, waits.untilMs);
+      if (waits.topic !== undefined) listen(workspace, run, waits.topic);
       break;
     case 'FLOW':
       break;
   }
+}
+
+function setUntil(workspace: Workspace, { proposal: { id, run } }: Held, untilMs: EpochMs | undefined): void {
+  if (untilMs === undefined) return;
+  workspace.setTimer(timerOfHeld(id), { dueAtMs: untilMs, run, timer: 'held', version: 0, proposal: id });
 }
 
 const timerOfHeld = (id: ProposalId): string => `held ${id}`;
@@ -47,12 +63,12 @@ type Place = Pick<Held, 'priority' | 'at'>;
 const priorityOf = (workspace: Workspace, { run, create }: TransitionProposal): number =>
   (workspace.runs.get(run) ?? create)?.priority ?? 0;
 
-function enqueue(workspace: Workspace, limit: string, id: ProposalId, place: Place): void {
-  const queue = workspace.queues.get(limit) ?? [];
-  const index = indexOf(workspace, queue, place);
-  workspace.queues.set(limit, [...queue.slice(0, index), id, ...queue.slice(index)]);
-  // It has just been judged: as long as it is first, there is nobody to wake.
-  if (index === 0) workspace.touched.limits.delete(limit);
+/** Its place in the queue. */
+function enqueue(workspace: Workspace, queues: Table<readonly ProposalId[]>, key: string, held: Held): number {
+  const queue = queues.get(key) ?? [];
+  const index = indexOf(workspace, queue, held);
+  queues.set(key, [...queue.slice(0, index), held.proposal.id, ...queue.slice(index)]);
+  return index;
 }
 
 /** Where in a queue a proposal of this place belongs. */
@@ -103,7 +119,15 @@ export function forgetHeld(workspace: Workspace, id: ProposalId): void {
       workspace.timers.delete(timerOfHeld(id));
       break;
     case 'SLOTS':
-      for (const wish of held.waits.limits) leaveQueue(workspace, limitKey(wish), id);
+      for (const wish of held.waits.limits) {
+        leaveQueue(workspace.queues, limitKey(wish), id);
+        workspace.touched.limits.add(limitKey(wish));
+      }
+      if (held.waits.untilMs !== undefined) workspace.timers.delete(timerOfHeld(id));
+      break;
+    case 'MESSAGE':
+      leaveQueue(workspace.waiting, held.waits.mailbox, id);
+      workspace.touched.mailboxes.add(held.waits.mailbox);
       if (held.waits.untilMs !== undefined) workspace.timers.delete(timerOfHeld(id));
       break;
     case 'FLOW':
@@ -111,11 +135,10 @@ export function forgetHeld(workspace: Workspace, id: ProposalId): void {
   }
 }
 
-function leaveQueue(workspace: Workspace, limit: string, id: ProposalId): void {
-  const rest = (workspace.queues.get(limit) ?? []).filter((other) => other !== id);
-  if (rest.length === 0) workspace.queues.delete(limit);
-  else workspace.queues.set(limit, rest);
-  workspace.touched.limits.add(limit);
+function leaveQueue(queues: Table<readonly ProposalId[]>, key: string, id: ProposalId): void {
+  const rest = (queues.get(key) ?? []).filter((other) => other !== id);
+  if (rest.length === 0) queues.delete(key);
+  else queues.set(key, rest);
 }
 
 /** Nobody waits for these answers any more: their execution is fenced, or their flow run has ended. */

@@ -2,11 +2,31 @@
  * A run that moves: the part of the fold in which a ruling takes effect on a run and on all that hangs on it.
  */
 import { later, type Digest, type EpochMs, type RunId } from '../../protocol/ids.ts';
-import { ENGINE, rootOf, sessionOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
+import {
+  ENGINE,
+  ownLimitSlots,
+  rootOf,
+  sessionOf,
+  type SlotWish,
+  type TransitionProposal,
+} from '../../protocol/proposals.ts';
 import type { Position, Ruling } from '../../protocol/rulings.ts';
 import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts';
+import { markRedone, noteOwed } from './calls.ts';
 import { isStartHeld, withdrawHeld } from './evolve-held.ts';
-import { limitKey, type Run, type Workspace } from './workspace.ts';
+import { oweHook } from './hooks-owed.ts';
+import {
+  deliverInput,
+  followCall,
+  forgetMail,
+  hasReceived,
+  isOver,
+  isWord,
+  occasionOf,
+  takeMessages,
+  wakeIfServed,
+} from './mailboxes.ts';
+import { limitKey, timerKey, type Run, type Workspace } from './workspace.ts';
 
 type Move = {
   readonly ruling: Ruling;
@@ -26,10 +46,19 @@ export function moveRun(workspace: Workspace, move: Move): void {
   giveAndTake(workspace, before.slots, slots);
   const moved = advance(workspace, before, move, slots);
   workspace.runs.set(moved.id, moved);
+  if (proposal.redoFrom !== undefined && isReopened(was) && !isTerminal(state)) {
+    markRedone(workspace, moved.id, proposal.redoFrom);
+  }
+  noteOwed(workspace, moved);
   if (!holdsSlots(state)) workspace.evictions.delete(moved.id);
   takeTimers(workspace, moved, ruling);
+  takeMessages(workspace, ruling);
+  deliverInput(workspace, before, { state, proposal, occasion: occasionOf(ruling, move.at) });
+  // Before what its calls wait for is withdrawn.
+  wakeIfServed(workspace, moved, ruling.atMs);
   keepResult(workspace, moved, ruling);
   followFamily(workspace, was, moved);
+  oweHook(workspace, was, moved, move.at);
 }
 
 /** The record of a run that the ruling creates, before it enters its first state. */
@@ -52,6 +81,7 @@ function created(workspace: Workspace, { proposal, ruling, state, hash, at }: Mo
     line: hash,
     last: at,
     createdMs: ruling.atMs,
+    created: at,
     expectedMs: state.type === 'SCHEDULED' ? state.dueAtMs : ruling.atMs,
     runMs: 0,
     ...(asker === undefined || definition.parent !== undefined ? {} : { creator: asker.session }),
@@ -91,7 +121,7 @@ function giveAndTake(workspace: Workspace, given: readonly SlotWish[], taken: re
 
 function changeUsed(workspace: Workspace, wish: SlotWish, by: number): void {
   const name = limitKey(wish);
-  const isSet = workspace.limits.get(wish.limit) !== undefined;
+  const isSet = ownLimitSlots(wish.limit) !== undefined || workspace.limits.get(wish.limit) !== undefined;
   const limit = workspace.limits.get(name) ?? (isSet ? { used: 0 } : undefined);
   if (limit === undefined) return;
   const used = limit.used + by;
@@ -117,8 +147,8 @@ function advance(workspace: Workspace, before: Run, move: Move, slots: readonly 
   // A reuse: the run stays as it ended, and when it did.
   if (isReuse(before, move)) return { ...base, sinceMs: before.sinceMs };
   if (state.type === 'RUNNING') return entered(workspace, base, before, ruling, proposal);
-  if (isTerminal(state)) return ended(base, before, move);
-  return paused(waiting(base, before, move), before, state);
+  if (isTerminal(state)) return { ...ended(base, before, move), ...receivedIn(workspace, before, move) };
+  return paused(waiting(base, before, move), before, move);
 }
 
 /** A rule answered with the end that the run has. */
@@ -127,7 +157,15 @@ const isReuse = (before: Run, { ruling, state, proposal }: Move): boolean =>
   proposal.to.type === 'RUNNING' &&
   before.endedMs !== undefined &&
   state.type === before.state.type &&
-  state.name === before.state.name;
+  state.name === before.state.name &&
+  !hasReceived(ruling);
+
+/** Of a call that waits and never runs: where it was answered is where it ran. */
+function receivedIn(workspace: Workspace, { id, parent }: Run, { ruling }: Move): Pick<Run, 'ran'> {
+  const flow = parent === undefined || !hasReceived(ruling) ? undefined : workspace.runs.get(parent);
+  const execution = workspace.runs.get(rootOf(id))?.execution ?? 0;
+  return flow === undefined ? {} : { ran: { execution, round: flow.round } };
+}
 
 function ended(base: Run, before: Run, { ruling, state, proposal, at }: Move): Run {
   const { resuming: _, ...over } = base;
@@ -154,25 +192,47 @@ function waiting(base: Run, before: Run, { ruling, proposal, state }: Move): Run
     ...(session === undefined || fenced ? {} : { session }),
     ...(keepsPauses ? { pauses } : {}),
     ...(isTerminal(before.state) && before.kind === 'task' ? anew(before) : {}),
+    ...waitsAnew(before, proposal),
     ...(resumes ? { resumes: before.resumes + 1 } : {}),
     ...(retries ? { retriesUsed: before.retriesUsed + 1, round: before.round + 1 } : {}),
     ...(fenced ? { execution: before.execution + 1 } : {}),
   };
 }
 
+/** A call that has ended and is asked to wait again (for a time, for a message) waits for what it now says. */
+function waitsAnew(before: Run, { create }: TransitionProposal): Pick<Run, 'receives' | 'parameters'> {
+  if (create === undefined || before.kind !== 'task' || before.parent === undefined || !hasOutcome(before)) return {};
+  const { receives, parameters } = create;
+  return {
+    ...(before.receives === undefined || receives === undefined ? {} : { receives }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
+}
+
 /** A task run that goes on after an end has all its retries again. */
-const anew = (before: Run): Pick<Run, 'retriesUsed' | 'attemptsBefore'> => ({
+const anew = (before: Run): Pick<Run, 'retriesUsed' | 'attemptsBefore' | 'generation'> => ({
   retriesUsed: 0,
   attemptsBefore: before.attempt,
+  ...(hasOutcome(before) ? { generation: (before.generation ?? 0) + 1 } : {}),
 });
 
-function paused(run: Run, before: Run, state: State): Run {
+const hasOutcome = ({ state }: Run): boolean => state.type === 'COMPLETED' || state.type === 'FAILED';
+
+function paused(run: Run, before: Run, { state, proposal }: Move): Run {
   if (state.type === 'PAUSED') {
     const { pauses = [] } = run;
     const { key } = state;
     return key === undefined || pauses.includes(key) ? run : { ...run, pauses: [...pauses, key] };
   }
-  return before.state.type === 'PAUSED' && state.type !== 'CANCELLING' ? { ...run, resuming: true } : run;
+  if (before.state.type !== 'PAUSED' || state.type === 'CANCELLING') return run;
+  const pauses = firedPauses(before, proposal);
+  return { ...run, ...(pauses === undefined || run.pauses === undefined ? {} : { pauses }), resuming: true };
+}
+
+/** Without the word of somebody the pause that it was in is still to come. */
+function firedPauses({ state, pauses }: Run, proposal: TransitionProposal): readonly string[] | undefined {
+  if (state.type !== 'PAUSED' || isWord(proposal)) return pauses;
+  return pauses?.filter((fired) => fired !== state.key);
 }
 
 const isUnderWay = ({ state }: Run): boolean => state.type === 'RUNNING' || state.type === 'PAUSED';
@@ -190,7 +250,8 @@ const fences = (before: Run, { to, by }: TransitionProposal, state: State): bool
     (isTerminal(before.state) && !isTerminal(state)));
 
 function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, proposal: TransitionProposal): Run {
-  const { endedMs: _, end: __, resuming, pauses, ...open } = base;
+  const { endedMs: _, end: __, resuming, pauses: ___, ...open } = base;
+  const pauses = firedPauses(before, proposal);
   const parent = before.parent === undefined ? undefined : workspace.runs.get(before.parent);
   const execution = workspace.runs.get(rootOf(before.id))?.execution ?? 0;
   const asker = sessionOf(proposal.id);
@@ -205,6 +266,8 @@ function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, p
     ...(pauses === undefined || wasEnded ? {} : { pauses }),
     startedMs: before.startedMs ?? ruling.atMs,
     ...(parent === undefined ? {} : { ran: { execution, round: parent.round } }),
+    // What was recorded of it is not used again, and that goes for its inputs: its key may stand for others now.
+    ...(before.ran?.redo === true && proposal.create?.call !== undefined ? { call: proposal.create.call } : {}),
     ...(ruling.execution === undefined ? {} : { execution: ruling.execution }),
     ...(ruling.execution === undefined || asker === undefined ? {} : { session: asker.session }),
   };
@@ -225,8 +288,6 @@ function keepResult(workspace: Workspace, run: Run, ruling: Ruling): void {
   }
 }
 
-export const timerKey = (run: RunId, timer: string): string => `${timer} ${run}`;
-
 /** A dispatched run that no worker claimed for this long is dispatched again under a new version. */
 const CLAIM_WITHIN_MS = 60_000;
 
@@ -236,7 +297,9 @@ const LATE_AFTER_MS = 15_000;
 function dropTimers(workspace: Workspace, run: Run): void {
   if (run.timeoutMs !== undefined) workspace.timers.delete(timerKey(run.id, 'timeout'));
   if (run.state.type === 'CANCELLING') workspace.timers.delete(timerKey(run.id, 'grace'));
-  if (run.state.type === 'PAUSED') workspace.timers.delete(timerKey(run.id, 'pause'));
+  if (run.state.type === 'PAUSED') {
+    for (const timer of ['pause', 'wake']) workspace.timers.delete(timerKey(run.id, timer));
+  }
   if (run.work === undefined) return;
   for (const timer of ['start', 'late', 'claim']) workspace.timers.delete(timerKey(run.id, timer));
 }
@@ -267,6 +330,7 @@ function takeTimers(workspace: Workspace, run: Run, ruling: Ruling): void {
 /** What its flow run, its calls and its held proposals have to do with it. */
 function followFamily(workspace: Workspace, was: Run | undefined, now: Run): void {
   const ended = isTerminal(now.state);
+  followCall(workspace, now);
   if (now.parent !== undefined) {
     if (ended) workspace.open.remove(now.parent, now.id);
     else workspace.open.add(now.parent, now.id);
@@ -281,6 +345,7 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id);
   if (ended) {
     withdrawHeld(workspace, now.id, ({ run }) => run === now.id || run.startsWith(`${now.id}.`));
+    if (isOver(now.state)) forgetMail(workspace, now.id);
     if (workspace.open.of(now.id).size > 0) workspace.cascades.set(now.id, true);
     return;
   }

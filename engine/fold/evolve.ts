@@ -6,8 +6,16 @@
  *    asker's record. There is no clean-up elsewhere.
  */
 import { sha256, type Segment } from '../../protocol/segment.ts';
-import { later, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
-import { ENGINE, proposalId, sessionOf, type PolicySet, type WorkspaceEvent } from '../../protocol/proposals.ts';
+import { later, type Digest, type ProposalId, type RunId } from '../../protocol/ids.ts';
+import {
+  ENGINE,
+  mailboxOf,
+  proposalId,
+  sessionOf,
+  type PolicySet,
+  type VariableSet,
+  type WorkspaceEvent,
+} from '../../protocol/proposals.ts';
 import {
   decidingEntry,
   stateAfter,
@@ -17,10 +25,13 @@ import {
   type RejectCode,
   type Ruling,
 } from '../../protocol/rulings.ts';
+import { noteMade } from './calls.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
-import { moveRun, timerKey } from './evolve-run.ts';
+import { moveRun } from './evolve-run.ts';
+import { forgetOwed } from './hooks-owed.ts';
 import { limitsAfter } from './limits.ts';
-import type { Session, Workspace } from './workspace.ts';
+import { deliver, emit, occasionOf, type Occasion } from './mailboxes.ts';
+import { timerKey, type Session, type Variable, type Workspace } from './workspace.ts';
 
 const EPOCHS_REMEMBERED = 2;
 
@@ -40,6 +51,7 @@ export function sealSegment(
 ): void {
   const { epoch, writer, position, effects } = header;
   workspace.meta = { ...workspace.meta, epoch, writer, position, effects, head };
+  forgetOwed(workspace, effects);
 }
 
 /** Applies one entry; `line` are its stored bytes, `at` its place. */
@@ -65,8 +77,6 @@ function evolveEpoch(workspace: Workspace, entry: EpochEntry, at: Position): voi
   const event: PolicySet = set ?? { type: 'POLICY_SET', policy, core: true };
   if (set !== undefined || !meta.isSet) setPolicy(workspace, event, { by: ENGINE, atMs, at });
 }
-
-type Occasion = { readonly by: string; readonly atMs: EpochMs; readonly at: Position };
 
 /** Whatever is ruled after it is ruled by it. */
 function setPolicy(workspace: Workspace, { policy, core, from }: PolicySet, { by, atMs, at }: Occasion): void {
@@ -94,18 +104,22 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   }
   if (ruling.heldAt !== undefined) forgetHeld(workspace, proposal.id);
   if (proposal.kind === 'workspace') {
-    const by = proposal.onBehalfOf ?? proposal.by;
-    if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event, { by, atMs: ruling.atMs, at });
+    if (ruling.outcome !== 'rejected') evolveEvent(workspace, proposal.event, occasionOf(ruling, at));
     return;
   }
   const hash = sha256(line);
   const state = stateAfter(ruling);
   if (state !== undefined) {
     moveRun(workspace, { ruling, proposal, state, hash, at });
+    noteMade(workspace, { proposal, trail: ruling.trail });
+    const { carries } = proposal;
+    // A rule that made something else of it took what it carries with it.
+    if (carries !== undefined && ruling.outcome === 'accepted') evolveEvent(workspace, carries, occasionOf(ruling, at));
     return;
   }
   const run = workspace.runs.get(proposal.run);
   if (run !== undefined) workspace.runs.set(run.id, { ...run, line: hash, last: at });
+  noteMade(workspace, { proposal, trail: ruling.trail });
   if (ruling.outcome === 'held' && ruling.waits !== undefined) parkHeld(workspace, proposal, ruling, ruling.waits, at);
 }
 
@@ -195,10 +209,32 @@ function evolveEvent(workspace: Workspace, event: WorkspaceEvent, occasion: Occa
     case 'POLICY_SET':
       setPolicy(workspace, event, occasion);
       break;
+    case 'MESSAGE_SENT':
+      deliver(workspace, mailboxOf(event.to, event.name), event, occasion);
+      break;
+    case 'EVENT_EMITTED':
+      emit(workspace, event, occasion);
+      break;
+    case 'VARIABLE_SET':
+      workspace.variables.set(event.name, variableOf(event, occasion));
+      break;
+    case 'VARIABLE_REMOVED':
+      workspace.variables.delete(event.name);
+      break;
+    // What people look at afterwards is kept by the views alone.
+    case 'ARTIFACT_MADE':
+    case 'HOOK_RAN':
     case 'UNREADABLE':
       break;
   }
 }
+
+const variableOf = ({ value, tags }: VariableSet, { by, atMs }: Pick<Occasion, 'by' | 'atMs'>): Variable => ({
+  value,
+  ...(tags === undefined || tags.length === 0 ? {} : { tags }),
+  by,
+  atMs,
+});
 
 /** What changes a limit changes it for all its keys. */
 function touchLimit(workspace: Workspace, limit: string): void {

@@ -7,7 +7,9 @@
 import { sha256 } from '../../protocol/segment.ts';
 import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import {
+  ownLimitSlots,
   rootOf,
+  type Hook,
   type OnFull,
   type RunDefinition,
   type SlotWish,
@@ -19,7 +21,7 @@ import type { Value } from '../../protocol/values.ts';
 import { Pairs, Recorder, Table } from './table.ts';
 
 /** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
-export const FOLD_VERSION = 3;
+export const FOLD_VERSION = 4;
 
 export type Run = Pick<
   RunDefinition,
@@ -37,6 +39,12 @@ export type Run = Pick<
   | 'tags'
   | 'cache'
   | 'deployment'
+  | 'title'
+  | 'startedBy'
+  | 'hooks'
+  | 'cleanup'
+  | 'strict'
+  | 'receives'
 > & {
   readonly id: RunId;
   /** Rulings that moved it. */
@@ -47,6 +55,8 @@ export type Run = Pick<
   readonly attempt: number;
   /** Of a task run that was called again after its end: the attempts until then. Those since are Prefect's run count. */
   readonly attemptsBefore?: number;
+  /** Of a task run: how often it was called again after it had completed or failed. What broke off goes on instead. */
+  readonly generation?: number;
   /** Since it was last called after an end: a task run that is called again has all its retries again. */
   readonly retriesUsed: number;
   /** Keys of the pauses that fired in this attempt. */
@@ -58,7 +68,13 @@ export type Run = Pick<
   /** Attempts of it that failed: what a flow run called in vain is called again in a later round. */
   readonly round: number;
   /** The execution and the round of its flow run in which it last entered RUNNING. */
-  readonly ran?: { readonly execution: number; readonly round: number };
+  readonly ran?: { readonly execution: number; readonly round: number; readonly redo?: true };
+  /** Of a call of a strict flow run: the execution and the round of it in which it was last made. */
+  readonly made?: { readonly execution: number; readonly round: number };
+  /** Of a strict flow run: calls of this round that this execution has not made again. */
+  readonly owed?: number;
+  /** Of a strict flow run: calls that it made in this round and that have no run, because they were held or refused. */
+  readonly unbegun?: { readonly round: number; readonly calls: readonly RunId[] };
   /** Of a flow run of its own: the execution that is current. */
   readonly execution: number;
   /** Of a flow run of its own: the session that executes it. */
@@ -71,6 +87,8 @@ export type Run = Pick<
   readonly line: Digest;
   readonly last: Position;
   readonly createdMs: EpochMs;
+  /** Where the ruling stands that created it. */
+  readonly created: Position;
   /** When it was first meant to start. */
   readonly expectedMs: EpochMs;
   /** Time that it was RUNNING, without the time since it last became so. */
@@ -106,6 +124,34 @@ export type CacheEntry = {
   readonly result?: Value;
   readonly atMs: EpochMs;
   readonly expiresAtMs?: EpochMs;
+};
+
+/** A message that nobody has received. Its id is where the ruling stands that sent it. */
+export type Message = {
+  readonly id: string;
+  readonly value?: Value;
+  readonly from?: RunId;
+  readonly by: string;
+  readonly atMs: EpochMs;
+};
+
+/** A variable of the workspace. */
+export type Variable = {
+  readonly value: Value;
+  readonly tags?: readonly string[];
+  readonly by: string;
+  readonly atMs: EpochMs;
+};
+
+export const timerKey = (run: RunId, timer: string): string => `${timer} ${run}`;
+
+/** The hook of a run that ended in nobody's hands, from the ruling in segment `seq` on. */
+export type OwedHook = {
+  readonly run: RunId;
+  readonly version: number;
+  readonly hook: Hook;
+  readonly state: State;
+  readonly seq: number;
 };
 
 /** The row of a limit; each key of a limit has its own. */
@@ -174,6 +220,8 @@ export type PolicyRow = {
 export type Touched = {
   readonly limits: Set<string>;
   readonly flows: Set<RunId>;
+  /** Mailboxes that got a message. */
+  readonly mailboxes: Set<string>;
   /** Keys of timers that were set. */
   readonly timers: Set<string>;
 };
@@ -249,7 +297,17 @@ export class Workspace {
   /** The policies ever in force, by the place from which on they were. */
   readonly policies = new Table<PolicyRow>('policies', this.recorder);
   readonly #meta = new Table<Meta>('meta', this.recorder);
-  readonly touched: Touched = { limits: new Set(), flows: new Set(), timers: new Set() };
+  /** Mailbox to the messages in it, the oldest first. Of a call that waits for an event, its own id is the mailbox. */
+  readonly mailboxes = new Table<readonly Message[]>('mailboxes', this.recorder);
+  /** Flow run of its own to the mailboxes of it and of all under it. */
+  readonly mailboxesUnder = new Pairs('mailboxesUnder', this.recorder);
+  /** Mailbox to the held proposals that wait for it; topic to the calls that listen to it. */
+  readonly waiting = new Table<readonly ProposalId[]>('waiting', this.recorder);
+  readonly listening = new Table<readonly RunId[]>('listening', this.recorder);
+  readonly variables = new Table<Variable>('variables', this.recorder);
+  /** Run and version to the hook that a worker is to be told of (hooks-owed.ts). */
+  readonly hooksOwed = new Table<OwedHook>('hooksOwed', this.recorder);
+  readonly touched: Touched = { limits: new Set(), flows: new Set(), mailboxes: new Set(), timers: new Set() };
 
   /** `fetchRun` finds a run that has left the memory (an ended one, in the state store). */
   constructor(fetchRun?: (id: string) => Run | undefined) {
@@ -270,11 +328,13 @@ export class Workspace {
     this.touched.timers.add(key);
   }
 
-  /** A limit as it stands for one key: what is set for the key itself, else for the limit. */
+  /** A limit as it stands for one key: what is set for the key itself, else for the limit. The engine's own are not set. */
   limitOf(wish: Pick<SlotWish, 'limit' | 'by'>): Limit | undefined {
     const base = this.limits.get(wish.limit);
     if (wish.by === undefined) return base;
     const own = this.limits.get(limitKey(wish));
+    const slotsMax = ownLimitSlots(wish.limit);
+    if (slotsMax !== undefined) return { slotsMax, used: own?.used ?? 0 };
     if (own?.slotsMax !== undefined || base === undefined) return own;
     return { ...base, used: own?.used ?? 0, emptyAtMs: own?.emptyAtMs ?? (0 as EpochMs) };
   }
@@ -302,6 +362,12 @@ export class Workspace {
       this.heldUnder,
       this.executing,
       this.policies,
+      this.mailboxes,
+      this.mailboxesUnder,
+      this.waiting,
+      this.listening,
+      this.variables,
+      this.hooksOwed,
       this.#meta,
     ];
   }
@@ -310,6 +376,7 @@ export class Workspace {
     for (const table of this.tables()) table.clear();
     this.touched.limits.clear();
     this.touched.flows.clear();
+    this.touched.mailboxes.clear();
     this.touched.timers.clear();
   }
 }

@@ -73,6 +73,9 @@ export const SAMPLE_FACTS: readonly Facts[] = [
   { ...PLAIN, retry: { used: 1, retriesMax: 3, delaysMs: [1000, 2000], jitter: 1 }, attempt: 2, chance: 0.999 },
   { ...PLAIN, resume: { byWorker: true, used: 1 }, timeoutMs: 500, inHands: false, pauses: ['approve'] },
   { ...PLAIN, flow: { type: 'CANCELLING', round: 1 }, ran: { execution: 0, round: 0 } },
+  { ...PLAIN, flow: { type: 'CANCELLING', round: 1 }, ran: { execution: 0, round: 0, redo: true }, cleanup: true },
+  { ...PLAIN, call: { key: 'mine', inputs: '0'.repeat(64) as Digest, recorded: {} } },
+  { ...PLAIN, call: { key: 'work', expected: { run: 'a' as RunId, key: 'other' } } },
   { ...PLAIN, slots: [SLOT, { ...SLOT, limit: 'tag:production', by: 'acme', used: 0 }] },
   {
     ...PLAIN,

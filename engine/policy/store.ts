@@ -4,12 +4,12 @@
  * S1 A source is stored before the ledger names it, and never changed; what does not hash to its name is not loaded.
  */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import { AssentError } from '../../protocol/errors.ts';
 import type { Digest } from '../../protocol/ids.ts';
 import { sha256 } from '../../protocol/segment.ts';
 import { streams } from '../../protocol/subjects.ts';
+import { storedObject } from '../log/stored-object.ts';
 import { loadBundle, type LoadOptions } from './load-bundle.ts';
 import type { LoadedPolicy } from './loaded-policy.ts';
 import { PolicyProblem, unloadable } from './shape.ts';
@@ -41,20 +41,8 @@ export async function storedSource(
   workspace: string,
   digest: string,
 ): Promise<string | undefined> {
-  const name = streams.values(workspace);
-  const bucket = await new Objm(connection).open(name, false);
-  const info = await bucket.info(nameOf(digest));
-  if (info === null || info.deleted) return undefined;
-  // Chunk by chunk: the object store's own `get` leaves a consumer on the server for each object, for minutes.
-  const { direct } = await jetstreamManager(connection, { checkAPI: false });
-  const chunks: Uint8Array[] = [];
-  for (let seq = 1; chunks.length < info.chunks;) {
-    const chunk = await direct.getMessage(`OBJ_${name}`, { seq, next_by_subj: `$O.${name}.C.${info.nuid}` });
-    if (chunk === null) return undefined;
-    chunks.push(chunk.data);
-    seq = chunk.seq + 1;
-  }
-  const source = Buffer.concat(chunks).toString('utf8');
+  const source = (await storedObject(connection, workspace, nameOf(digest)))?.toString('utf8');
+  if (source === undefined) return undefined;
   return sha256(source).startsWith(digest) ? source : undefined;
 }
 

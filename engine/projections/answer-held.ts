@@ -2,7 +2,13 @@
 import type { RunId } from '../../protocol/ids.ts';
 import type { Answers, HeldRow, LimitRow, QueryOf, SessionRow, Waiting } from '../../protocol/query.ts';
 import type { Waits } from '../../protocol/rulings.ts';
-import type { OnFull, SlotWish } from '../../protocol/proposals.ts';
+import {
+  CACHE_KEY_LIMIT,
+  ownLimitSlots,
+  TRANSACTION_LIMIT,
+  type OnFull,
+  type SlotWish,
+} from '../../protocol/proposals.ts';
 import type { StateType } from '../../protocol/states.ts';
 import { limitKey } from '../fold/workspace.ts';
 import { under } from './answer-runs.ts';
@@ -83,12 +89,15 @@ const AHEAD = `SELECT count(*) AS count FROM waiting_for JOIN held ON held.id = 
 
 export function answerLimits(view: ViewFile, query: QueryOf<'LIMITS'>): Answers['LIMITS'] {
   const { after = '', limit = PAGE_ROWS } = query;
-  const found = view.all('SELECT * FROM limits WHERE name > ? ORDER BY name LIMIT ?', after, limit + 1);
+  const found = view.all(LIMITS_SET, after, CACHE_KEY_LIMIT, TRANSACTION_LIMIT, limit + 1);
   const rows = found.map((row) => limitRow(view, row));
   const page = cutPage(rows, limit);
   const last = found[page.rows.length - 1];
   return { limits: page.rows, ...(page.more && last !== undefined ? { next: String(last['name']) } : {}) };
 }
+
+/** Those that people set; whoever waits for one of the engine's own learns of it where they ask why. */
+const LIMITS_SET = 'SELECT * FROM limits WHERE name > ? AND lim NOT IN (?, ?) ORDER BY name LIMIT ?';
 
 /** The limits that somebody waits for, each key on its own; of a key that nobody holds, what its limit says. */
 export function limitsWished(view: ViewFile, wishes: readonly SlotWish[]): LimitRow[] {
@@ -108,7 +117,7 @@ function limitRow(view: ViewFile, row: Row): LimitRow {
   const [key, limit, by] = [String(row['name']), String(row['lim']), row['by_key']];
   const base = typeof by === 'string' ? { ...view.one(LIMIT, limit), ...withoutNulls(row) } : row;
   const everyMs = optional(base['every_ms']);
-  const slotsMax = optional(base['slots_max']);
+  const slotsMax = ownLimitSlots(limit) ?? optional(base['slots_max']);
   return {
     limit,
     ...(typeof by === 'string' ? { by } : {}),

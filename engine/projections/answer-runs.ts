@@ -1,7 +1,7 @@
 /** Answers about runs: lists, one by the beginning of its id, what it called. */
 import type { RunId } from '../../protocol/ids.ts';
 import { rootOf } from '../../protocol/proposals.ts';
-import type { Answers, QueryOf, RunDetail, RunRow, RunState } from '../../protocol/query.ts';
+import type { Answers, Mail, QueryOf, RunDetail, RunRow, RunState } from '../../protocol/query.ts';
 import { stateAfter, type Position, type Ruling, type Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
 import type { Bodies } from './bodies.ts';
@@ -83,6 +83,7 @@ export function rowOf(view: ViewFile, row: Row): RunRow {
   const { id, parent, kind, name, sinceMs, version, attempt, createdMs } = record;
   const { retriesUsed, retriesMax, resumes } = record;
   const waits = waitOf(view, record.num);
+  const awaits = parent === 0 && record.type === 'RUNNING' ? awaitOf(view, record.num) : undefined;
   return {
     run: id,
     ...(parent === 0 ? {} : { parent: id.slice(0, id.lastIndexOf('.')) as RunId }),
@@ -103,11 +104,14 @@ export function rowOf(view: ViewFile, row: Row): RunRow {
     by: view.word(record.actor),
     slots: record.slots,
     ...(waits === undefined ? {} : { waits }),
+    ...(awaits === undefined ? {} : { awaits }),
     rulings: record.rulings,
     rejected: record.rejected,
     priority: record.priority,
     ...(record.tags === undefined ? {} : { tags: record.tags }),
     ...(record.deployment === undefined ? {} : { deployment: record.deployment }),
+    ...(record.title === undefined ? {} : { title: record.title }),
+    ...(record.startedBy === undefined ? {} : { startedBy: record.startedBy }),
     place: record.num,
   };
 }
@@ -133,6 +137,21 @@ function waitOf(view: ViewFile, num: number): RunRow['waits'] {
   };
 }
 
+/** What one of its calls waits for that comes from outside. */
+function awaitOf(view: ViewFile, root: number): RunRow['awaits'] {
+  const row = view.one(
+    `SELECT held.*, runs.id AS run_id FROM held JOIN runs ON runs.num = held.run
+      WHERE held.root = ? AND held.waits LIKE '{"type":"MESSAGE"%' ORDER BY held.seq, held.idx LIMIT 1`,
+    root,
+  );
+  if (row === undefined) return undefined;
+  return {
+    run: String(row['run_id']) as RunId,
+    waits: JSON.parse(String(row['waits'])) as Waits,
+    sinceMs: Number(row['since_ms']),
+  };
+}
+
 /** A run with what stands in the rulings that made it and that moved it last. */
 export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Promise<RunDetail> {
   const row = rowOf(view, found);
@@ -147,7 +166,7 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
   }
   const places = [record.created, record.moved].filter(({ seq }) => seq > 0);
   const rulings = (await bodies.lines(view, places)).map((line) => JSON.parse(line) as Ruling);
-  const pause = pauseOf(rulings[1]);
+  const pause = await pauseOf(view, bodies, rulings[1]);
   return {
     ...row,
     ...definedBy(rulings[0]),
@@ -176,16 +195,39 @@ function definedBy(ruling: Ruling | undefined): Defined {
   };
 }
 
+type Pause = Omit<RunState, 'type' | 'name' | 'message' | 'dueAtMs'>;
+
 /** What a pause says of itself stands in its ruling only. */
-function pauseOf(ruling: Ruling | undefined): Pick<RunState, 'key' | 'timeoutAtMs' | 'suspended'> | undefined {
+async function pauseOf(view: ViewFile, bodies: Bodies, ruling: Ruling | undefined): Promise<Pause | undefined> {
   const state = ruling === undefined ? undefined : stateAfter(ruling);
   if (state?.type !== 'PAUSED') return undefined;
-  const { key, timeoutAtMs, suspended } = state;
-  return {
-    ...(key === undefined ? {} : { key }),
-    ...(timeoutAtMs === undefined ? {} : { timeoutAtMs }),
-    ...(suspended === undefined ? {} : { suspended }),
-  };
+  const { type: _, name: __, message: ___, wakeOn, ...pause } = state;
+  return { ...pause, ...(wakeOn === undefined ? {} : { wakeOn: await mailOf(view, bodies, wakeOn) }) };
+}
+
+const MAIL = 20;
+
+/** What an event is heard under stands where the call was asked for that waits for it. */
+async function mailOf(view: ViewFile, bodies: Bodies, wakeOn: readonly string[]): Promise<Mail[]> {
+  const mailboxes = [...new Set(wakeOn)].slice(0, MAIL);
+  const calls = mailboxes
+    .map((mailbox) => view.one('SELECT * FROM runs WHERE id = ?', mailbox))
+    .filter((row) => row !== undefined)
+    .map(recordOf)
+    .filter(({ created }) => created.seq > 0);
+  const lines = await bodies.lines(
+    view,
+    calls.map(({ created }) => created),
+  );
+  const topics = lines.map((line) => {
+    const { proposal } = JSON.parse(line) as Ruling;
+    const receives = proposal.kind === 'workspace' ? undefined : proposal.create?.receives;
+    return receives?.type === 'EVENT' ? receives.topic : undefined;
+  });
+  return mailboxes.map((mailbox) => {
+    const topic = topics[calls.findIndex(({ id }) => id === mailbox)];
+    return { mailbox, ...(topic === undefined ? {} : { topic }) };
+  });
 }
 
 function endedBy(ruling: Ruling | undefined): Pick<RunDetail, 'result' | 'error'> {

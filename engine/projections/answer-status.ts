@@ -1,7 +1,8 @@
 /** The answer about the engine itself: versions, streams, what the server promises, and where the view stands. */
 import { PersistMode, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Answers, Status, StreamRow } from '../../protocol/query.ts';
+import type { Answers } from '../../protocol/query.ts';
+import type { Status, StreamRow } from '../../protocol/query-status.ts';
 import { streams } from '../../protocol/subjects.ts';
 import type { LeaseWatch } from '../arbiter/ports.ts';
 import { VERSION } from '../version.ts';

@@ -4,6 +4,7 @@ import { parentId } from '../../protocol/proposals.ts';
 import type { Again, Answers, Explained, HeldRow, QueryOf, RulingRow, Waiting } from '../../protocol/query.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import { limitKey } from '../fold/workspace.ts';
+import { artifactsOf, artifactsWithData, hooksOf, hooksWithErrors } from './answer-artifacts.ts';
 import { countHeld, heldOf, limitsWished, queueOf } from './answer-held.ts';
 import { explained, nextOf, RULING_COLUMNS, rulingOf, rulingsOf } from './answer-rulings.ts';
 import { detailOf, rowsOf, under } from './answer-runs.ts';
@@ -17,6 +18,8 @@ const FAILED = 50;
 const NOTABLE = 200;
 const PATH = 5;
 const REFUSED = 10;
+const HOOKS = 20;
+const ARTIFACTS = 20;
 
 export async function answerWhy(
   view: ViewFile,
@@ -36,6 +39,9 @@ export async function answerWhy(
   const failed = failedUnder(view, run);
   const failedRows = rowsOf(view, failed.rows);
   const path = pathOf(view, found);
+  const resumed = resumedOf(view, found);
+  const hooks = hooksOf(view, { run, failed: true }, HOOKS);
+  const artifacts = artifactsOf(view, { run }, ARTIFACTS);
   const moves = failed.rows.map((row) => moveOf(view, row));
   const notable = rulingsOf(view, { run, notable: true, ...(after === undefined ? {} : { after }) }, NOTABLE + 1);
   const detail = await detailOf(view, bodies, found);
@@ -55,6 +61,9 @@ export async function answerWhy(
         return { run: row, ...(ended === undefined ? {} : { moved: ended }) };
       }),
       failedMore: failed.more,
+      hooks: await hooksWithErrors(view, bodies, hooks),
+      artifacts: await artifactsWithData(view, bodies, artifacts),
+      ...(resumed === undefined ? {} : { resumed }),
       notable: rows,
       ...nextOf(rows, more),
     },
@@ -82,6 +91,13 @@ function againOf({ run, waits }: HeldRow): Again {
         : { type: 'AT', atMs: waits.untilMs };
     case 'FLOW':
       return { type: 'WHEN_MOVED', run: parentId(run) as RunId };
+    case 'MESSAGE':
+      return {
+        type: 'WHEN_SENT',
+        mailbox: waits.mailbox,
+        ...(waits.topic === undefined ? {} : { topic: waits.topic }),
+        ...(waits.untilMs === undefined ? {} : { untilMs: waits.untilMs }),
+      };
   }
 }
 
@@ -108,6 +124,40 @@ function pathOf(view: ViewFile, row: Row): RulingRow[] {
     PATH,
   );
   return found.reverse().map((ruling) => rulingOf(view, ruling));
+}
+
+/** Since it was last begun anew: how many of its calls the record has answered, and how many it had not made before. */
+function resumedOf(view: ViewFile, row: Row): NonNullable<Answers['WHY']['explanation']>['resumed'] {
+  const { num, id, root, kind, attempt } = recordOf(row);
+  if (kind !== 'flow' || attempt < 2) return undefined;
+  const known = (word: string): number => view.knownNumber(word) ?? -1;
+  const begun = view.one(
+    `SELECT seq, idx, at_ms FROM rulings WHERE root = ? AND run = ? AND outcome IN (?, ?) AND to_state IN (?, ?)
+      AND from_state <> ? ORDER BY seq DESC, idx DESC LIMIT 1`,
+    root,
+    num,
+    ...['accepted', 'rewritten', 'Running', 'Retrying', 'Paused'].map(known),
+  );
+  if (begun === undefined) return undefined;
+  const at = { seq: Number(begun['seq']), index: Number(begun['idx']) };
+  const { where, values } = under(view, id);
+  const reused = view.one(
+    `SELECT count(DISTINCT rulings.run) AS count FROM rulings JOIN runs ON runs.num = rulings.run
+      WHERE ${where} AND rulings.root = ? AND (rulings.seq, rulings.idx) > (?, ?) AND rulings.outcome = ? AND rulings.rule = ?`,
+    ...values,
+    root,
+    at.seq,
+    at.index,
+    known('rewritten'),
+    known('reuse-completed-task'),
+  );
+  const fresh = view.one(
+    `SELECT count(*) AS count FROM runs WHERE ${where} AND type <> '' AND (created_seq, created_idx) > (?, ?)`,
+    ...values,
+    at.seq,
+    at.index,
+  );
+  return { at, atMs: Number(begun['at_ms']), reused: Number(reused?.['count']), fresh: Number(fresh?.['count']) };
 }
 
 /** The last refusals of what was asked about the run itself. */

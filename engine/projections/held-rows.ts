@@ -3,7 +3,13 @@
  * and written through.
  */
 import { later, type EpochMs, type RunId } from '../../protocol/ids.ts';
-import type { LimitSet, OnFull, SlotWish, TransitionProposal } from '../../protocol/proposals.ts';
+import {
+  ownLimitSlots,
+  type LimitSet,
+  type OnFull,
+  type SlotWish,
+  type TransitionProposal,
+} from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
 import { limitsAfter } from '../fold/limits.ts';
@@ -190,11 +196,15 @@ export class HeldRows {
 
   #change(wish: SlotWish, by: number): void {
     const key = limitKey(wish);
-    const limit = this.#limits.get(key) ?? (this.#limits.has(wish.limit) ? rowFor(wish) : undefined);
+    const limit = this.#limits.get(key) ?? (this.#isBounded(wish) ? rowFor(wish) : undefined);
     if (limit === undefined) return;
     const used = limit.used + by;
     const isNeeded = limit.slotsMax !== undefined || limit.emptyAtMs !== undefined;
     this.#put(key, used === 0 && !isNeeded ? undefined : { ...limit, used });
+  }
+
+  #isBounded({ limit }: SlotWish): boolean {
+    return ownLimitSlots(limit) !== undefined || this.#limits.has(limit);
   }
 
   #place(held: Held): void {

@@ -12,12 +12,14 @@ import type { Answers, Query, QueryType, Refusal, Viewed } from '../../protocol/
 import { subjects } from '../../protocol/subjects.ts';
 import { parseQuery } from '../../protocol/wire-query.ts';
 import { isInbox } from '../server/permissions.ts';
+import { answerArtifacts, answerHooks } from './answer-artifacts.ts';
 import { answerHeld, answerLimits, answerSessions } from './answer-held.ts';
 import { ruleRows } from './answer-rules.ts';
 import { answerCounters, answerRulings, answerRulingsBy } from './answer-rulings.ts';
 import { answerCalls, answerRun, answerRuns } from './answer-runs.ts';
 import { answerShadow } from './answer-shadow.ts';
 import { answerStatus, type StatusParts } from './answer-status.ts';
+import { answerVariables } from './answer-variables.ts';
 import { answerWhy } from './answer-why.ts';
 import type { Bodies } from './bodies.ts';
 import type { Projector } from './projector.ts';
@@ -115,6 +117,12 @@ function answer(parts: QuestionParts, view: ViewFile, query: Query): Answers[Que
       return { rules: ruleRows(view) };
     case 'SESSIONS':
       return answerSessions(view, query);
+    case 'ARTIFACTS':
+      return answerArtifacts(view, bodies, query);
+    case 'HOOKS':
+      return answerHooks(view, bodies, query);
+    case 'VARIABLES':
+      return answerVariables(view, query);
   }
 }
 

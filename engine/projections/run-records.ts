@@ -48,6 +48,9 @@ export type RunRecord = {
   runMs: number;
   tags: readonly string[] | undefined;
   deployment: string | undefined;
+  /** What people call it, and the run whose code started it. */
+  title: string | undefined;
+  startedBy: RunId | undefined;
   /** Whether `runs` has a row of it, and whether that row is out of date. */
   stored: boolean;
   dirty: boolean;
@@ -114,6 +117,8 @@ export class RunRecords {
       runMs: 0,
       tags: undefined,
       deployment: undefined,
+      title: undefined,
+      startedBy: undefined,
       stored: false,
       dirty: false,
     };
@@ -153,7 +158,7 @@ export class RunRecords {
   write(): void {
     const add = this.#file.prepare(ADD_COUNT);
     for (const { kind, type, added } of this.#counts.values()) if (added !== 0) add.run(kind, type, added);
-    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(35).fill('?').join()})`);
+    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(37).fill('?').join()})`);
     const update = this.#file.prepare(UPDATE);
     for (const record of this.#dirty) {
       const { num, id, root, parent } = record;
@@ -195,7 +200,8 @@ const ADD_COUNT =
 const UPDATE = `UPDATE runs SET kind = ?, name = ?, type = ?, state = ?, message = ?, due_ms = ?, since_ms = ?,
   version = ?, attempt = ?, retries_used = ?, resumes = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
   started_ms = ?, ended_ms = ?, slots = ?, created_seq = ?, created_idx = ?, moved_seq = ?, moved_idx = ?, rulings = ?,
-  rejected = ?, resuming = ?, expected_ms = ?, run_ms = ?, tags = ?, deployment = ? WHERE num = ?`;
+  rejected = ?, resuming = ?, expected_ms = ?, run_ms = ?, tags = ?, deployment = ?,
+  title = ?, started_by = ? WHERE num = ?`;
 
 const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.kind,
@@ -229,6 +235,8 @@ const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.runMs,
   record.tags === undefined ? null : JSON.stringify(record.tags),
   record.deployment ?? null,
+  record.title ?? null,
+  record.startedBy ?? null,
 ];
 
 const optional = (value: Row[string] | undefined): number | undefined =>
@@ -272,6 +280,8 @@ export function recordOf(row: Row): RunRecord {
     runMs: Number(row['run_ms']),
     tags: tags === undefined ? undefined : (JSON.parse(tags) as string[]),
     deployment: text(row['deployment']),
+    title: text(row['title']),
+    startedBy: text(row['started_by']) as RunId | undefined,
     stored: true,
     dirty: false,
   };

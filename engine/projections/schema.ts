@@ -10,11 +10,11 @@
 import { FOLD_VERSION } from '../fold/workspace.ts';
 
 /** Raised when the rows come to mean something else: the view is built anew while the old one still serves. */
-const ROWS_VERSION = 1;
+const ROWS_VERSION = 2;
 export const VIEW_VERSION = `${String(FOLD_VERSION)}.${String(ROWS_VERSION)}`;
 
 /** Raised when the tables themselves change: an old file cannot even serve. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 export const SCHEMA = `
   CREATE TABLE head (
@@ -35,7 +35,8 @@ export const SCHEMA = `
     created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER, slots TEXT,
     created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
     rulings INTEGER NOT NULL, rejected INTEGER NOT NULL, resuming INTEGER NOT NULL,
-    expected_ms INTEGER NOT NULL, run_ms INTEGER NOT NULL, tags TEXT, deployment TEXT
+    expected_ms INTEGER NOT NULL, run_ms INTEGER NOT NULL, tags TEXT, deployment TEXT,
+    title TEXT, started_by TEXT
   );
   CREATE INDEX runs_by_root ON runs (root, num) WHERE parent <> 0;
   CREATE INDEX flow_runs_by_id ON runs (id) WHERE parent = 0;
@@ -86,6 +87,21 @@ export const SCHEMA = `
   ) WITHOUT ROWID;
   CREATE TABLE shadow_flips (
     rule TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, root INTEGER NOT NULL, PRIMARY KEY (seq, idx, rule)
+  ) WITHOUT ROWID;
+  CREATE TABLE artifacts (
+    run TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL, description TEXT, actor INTEGER NOT NULL, newest INTEGER NOT NULL,
+    PRIMARY KEY (run, key, seq, idx)
+  ) WITHOUT ROWID;
+  CREATE INDEX artifacts_newest ON artifacts (seq, idx) WHERE newest = 1;
+  CREATE INDEX artifacts_by_key ON artifacts (key, seq, idx);
+  CREATE TABLE hooks (
+    run TEXT NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, at_ms INTEGER NOT NULL, hook TEXT NOT NULL,
+    function TEXT, failed INTEGER NOT NULL, PRIMARY KEY (run, seq, idx)
+  ) WITHOUT ROWID;
+  CREATE TABLE variables (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL, tags TEXT, set_by TEXT NOT NULL, at_ms INTEGER NOT NULL, run TEXT,
+    seq INTEGER NOT NULL, idx INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE TABLE run_counts (
     kind TEXT NOT NULL, type TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, type)

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { Status, StreamRow } from '../../protocol/query.ts';
+import type { Status, StreamRow } from '../../protocol/query-status.ts';
 import { streams, subjects } from '../../protocol/subjects.ts';
 import { watchLeases } from '../arbiter/nats-inbox.ts';
 import { connectTo, type Address } from '../connect.ts';

@@ -7,13 +7,21 @@
  * P3 After a commit the file is true for the head that was given; after a failed one this object is of no use any more.
  */
 import type { Digest, EpochMs, RunId } from '../../protocol/ids.ts';
-import { ENGINE, parentId, sessionOf, type Proposal, type TransitionProposal } from '../../protocol/proposals.ts';
+import {
+  ENGINE,
+  parentId,
+  type Proposal,
+  type TransitionProposal,
+  type WorkspaceEvent,
+} from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
+import { WorkspaceRows } from './workspace-rows.ts';
 import { HeldRows } from './held-rows.ts';
 import { RuleCounts } from './rule-counts.ts';
 import { ShadowRows } from './shadow-rows.ts';
+import { advance, holdsSlots, isReuse } from './run-moves.ts';
 import { kindOf, NO_SLOTS, RunRecords, type RunRecord } from './run-records.ts';
 import { SessionRows } from './session-rows.ts';
 import type { Bound, ViewFile, ViewHead } from './view-file.ts';
@@ -40,6 +48,7 @@ export class ViewFold {
   readonly #sessions: SessionRows;
   readonly #ruleCounts: RuleCounts;
   readonly #shadows: ShadowRows;
+  readonly #workspace: WorkspaceRows;
   #rulings: RulingColumns[] = [];
   #segments: [seq: number, hash: Uint8Array, entries: number][] = [];
   #voids: number[] = [];
@@ -54,6 +63,7 @@ export class ViewFold {
     this.#sessions = new SessionRows(file);
     this.#ruleCounts = new RuleCounts(file);
     this.#shadows = new ShadowRows(file);
+    this.#workspace = new WorkspaceRows(file);
     this.#head = file.head;
   }
 
@@ -114,7 +124,7 @@ export class ViewFold {
     const waitedMs = heldMs === undefined ? null : ruling.atMs - heldMs;
     if (proposal.kind === 'workspace') {
       this.#ruleCounts.add('workspace', ruling);
-      if (outcome !== 'rejected') this.#event(proposal, ruling.atMs);
+      if (outcome !== 'rejected') this.#event(proposal.event, proposal, { atMs: ruling.atMs, at });
       const what = this.#file.numberOf(proposal.event.type);
       this.#rulings.push([0, at.seq, at.index, 0, ruling.atMs, outcomeNumber, code, actor, 0, what, rule, null]);
       return;
@@ -128,6 +138,9 @@ export class ViewFold {
     if (state !== undefined) this.#move(run, ruling, proposal, state, at);
     else if (outcome === 'held' && ruling.waits !== undefined) {
       this.#held.park(run, proposal, { waits: ruling.waits, atMs: ruling.atMs, at, actor });
+    }
+    if (outcome === 'accepted' && proposal.carries !== undefined) {
+      this.#event(proposal.carries, proposal, { atMs: ruling.atMs, at });
     }
     run.rulings += 1;
     if (outcome === 'rejected') run.rejected += 1;
@@ -156,7 +169,12 @@ export class ViewFold {
     else known[3] += 1;
   }
 
-  #event({ event }: Extract<Proposal, { kind: 'workspace' }>, atMs: number): void {
+  /** `proposal` is the one that is the event, or that carries it. */
+  #event(
+    event: WorkspaceEvent,
+    proposal: Proposal,
+    { atMs, at }: { readonly atMs: number; readonly at: Position },
+  ): void {
     switch (event.type) {
       case 'LIMIT_SET':
         this.#held.setLimit(event, atMs as EpochMs);
@@ -168,6 +186,14 @@ export class ViewFold {
         this.#held.withdrawSession(event.session);
         this.#sessions.closed(event.session, atMs);
         break;
+      case 'ARTIFACT_MADE':
+      case 'HOOK_RAN':
+      case 'VARIABLE_SET':
+      case 'VARIABLE_REMOVED':
+        this.#workspace.take(event, proposal, { atMs, at });
+        break;
+      case 'MESSAGE_SENT':
+      case 'EVENT_EMITTED':
       case 'POLICY_SET':
       case 'UNREADABLE':
         break;
@@ -194,6 +220,8 @@ export class ViewFold {
     run.priority = create.priority ?? 0;
     run.tags = create.tags;
     run.deployment = create.deployment;
+    run.title = create.title;
+    run.startedBy = create.startedBy;
   }
 
   #move(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State, at: Position): void {
@@ -272,6 +300,7 @@ export class ViewFold {
       this.#sessions.write();
       this.#ruleCounts.write();
       this.#shadows.write();
+      this.#workspace.write();
     });
     this.#segments = [];
     this.#voids = [];
@@ -283,6 +312,7 @@ export class ViewFold {
     this.#sessions.written();
     this.#ruleCounts.written();
     this.#shadows.written();
+    this.#workspace.written();
   }
 }
 
@@ -298,64 +328,3 @@ const ADD_COUNT =
 /** The engine's proposers are told apart: their names are its own. */
 const actorOf = ({ by, onBehalfOf }: Proposal): string =>
   by === ENGINE && onBehalfOf !== undefined ? `${by}/${onBehalfOf}` : by;
-
-const holdsSlots = ({ type }: State): boolean => type === 'PENDING' || type === 'RUNNING' || type === 'CANCELLING';
-
-/** A rule answered with the end that the run has: it stays as it ended, and when it did. */
-const isReuse = (run: RunRecord, ruling: Ruling, { to }: TransitionProposal, state: State): boolean =>
-  ruling.outcome === 'rewritten' &&
-  to.type === 'RUNNING' &&
-  run.endedMs !== undefined &&
-  state.type === run.type &&
-  state.name === run.state;
-
-/** What a move means for a record that still has the state before it. */
-function advance(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State): void {
-  if (state.type === 'RUNNING') enter(run, ruling, proposal);
-  else if (isTerminal(state)) end(run, ruling, proposal, state);
-  else wait(run, ruling, proposal, state);
-}
-
-function enter(run: RunRecord, ruling: Ruling, proposal: TransitionProposal): void {
-  const isAnew = run.endedMs !== undefined && run.kind === 'task';
-  // A paused flow run goes on with the attempt that it was in; a task that stopped begins anew.
-  const isResumed = run.kind === 'flow' && (run.resuming || run.type === 'PAUSED');
-  if (!isResumed) run.attempt += 1;
-  if (isAnew) run.retriesUsed = 0;
-  run.resuming = false;
-  run.endedMs = undefined;
-  run.startedMs ??= ruling.atMs;
-  if (ruling.execution === undefined) return;
-  run.execution = ruling.execution;
-  run.session = sessionOf(proposal.id)?.session ?? run.session;
-}
-
-function end(run: RunRecord, { atMs }: Ruling, proposal: TransitionProposal, state: State): void {
-  if (fences(run, proposal, state)) run.execution += 1;
-  run.endedMs ??= atMs;
-  run.startedMs ??= atMs;
-  run.resuming = false;
-}
-
-/** It goes on later: after a retry's delay, in another process, or because somebody opened it again. */
-function wait(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State): void {
-  const again = state.type === 'SCHEDULED' && ruling.outcome === 'rewritten';
-  if (run.endedMs !== undefined && run.kind === 'task') run.retriesUsed = 0;
-  if (again && proposal.to.type === 'CRASHED') run.resumes += 1;
-  else if (again && (run.type === 'RUNNING' || run.type === 'PAUSED')) run.retriesUsed += 1;
-  if (fences(run, proposal, state)) {
-    run.execution += 1;
-    run.session = undefined;
-  }
-  if (run.type === 'PAUSED' && state.type !== 'PAUSED' && state.type !== 'CANCELLING') run.resuming = true;
-  run.endedMs = undefined;
-}
-
-/** The run is taken from its process: what that says from now on is void. */
-const fences = ({ parent, execution, endedMs }: RunRecord, { to, by }: TransitionProposal, state: State): boolean =>
-  parent === 0 &&
-  execution > 0 &&
-  (to.type === 'CRASHED' ||
-    (by === ENGINE && to.type === 'CANCELLED') ||
-    (state.type === 'PAUSED' && state.suspended === true) ||
-    (endedMs !== undefined && !isTerminal(state)));

@@ -2,6 +2,7 @@
  * What there is to measure of a workspace, from its view: numbers only, few enough to be read every few seconds. No run has
  * a name here; limits and codes are as many as people define, and are cut where they are too many.
  */
+import { ownLimitSlots } from '../../protocol/proposals.ts';
 import type { RuleRow } from '../../protocol/query.ts';
 import type { Outcome, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
@@ -76,7 +77,7 @@ function codes(view: ViewFile): ViewMetrics['codes'] {
 }
 
 function held(view: ViewFile): ViewMetrics['held'] {
-  const sums = { TIME: 0, SLOTS: 0, FLOW: 0 };
+  const sums = { TIME: 0, SLOTS: 0, FLOW: 0, MESSAGE: 0 };
   const sql = `SELECT json_extract(waits, '$.type') AS type, count(*) AS count FROM held GROUP BY 1`;
   for (const { type, count } of view.all(sql)) sums[type as Waits['type']] = Number(count);
   return sums;
@@ -92,6 +93,7 @@ function limitMetrics(view: ViewFile): LimitMetrics[] {
   const sums = new Map<string, LimitMetrics>();
   for (const row of view.all('SELECT * FROM limits ORDER BY name')) {
     const limit = String(row['lim']);
+    if (ownLimitSlots(limit) !== undefined) continue;
     const { used, waiting: more, ...rest } = sums.get(limit) ?? { limit, used: 0, waiting: 0 };
     sums.set(limit, {
       ...rest,

@@ -14,6 +14,8 @@ import type { Connected } from './nats-link.ts';
 
 const TRY_LIMIT_MS = 60_000;
 const TRY_AGAIN_MS = 200;
+/** A value is stored before it is named, so one that is not there is gone; a replica may be behind for a moment. */
+const MISSING_LIMIT_MS = 3000;
 
 export class Blobs {
   readonly #connected: () => Connected;
@@ -45,6 +47,7 @@ export class Blobs {
         const name = streams.values(target.workspace);
         return await act({ connection, name, store: await new Objm(connection).open(name, false) });
       } catch (error) {
+        if (error instanceof AssentError && performance.now() > untilMs - TRY_LIMIT_MS + MISSING_LIMIT_MS) throw error;
         if (performance.now() > untilMs) {
           const detail = error instanceof Error ? error.message : String(error);
           throw new AssentError('NATS_UNREACHABLE', `Failed to ${what}: ${detail}.`, { cause: error });
@@ -63,7 +66,9 @@ type Bucket = { readonly connection: NatsConnection; readonly name: string; read
  */
 async function bytesOf({ connection, name, store }: Bucket, digest: Digest): Promise<Buffer> {
   const info = await store.info(digest);
-  if (info === null || info.deleted) throw new Error('it is not in the object store');
+  if (info === null || info.deleted) {
+    throw new AssentError('VALUE_MISSING', `The value ${digest} is not in the object store of the workspace.`);
+  }
   const { direct } = await jetstreamManager(connection, { checkAPI: false });
   const chunks: Uint8Array[] = [];
   for (let seq = 1; chunks.length < info.chunks;) {

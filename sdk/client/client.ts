@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
+import { resultStorage, textInStorage } from '../result-storage.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import { Absence } from './absence.ts';
 import { housekeep } from './housekeeping.ts';
@@ -119,13 +120,22 @@ export class Client {
   /** What was recorded, from where it stands. */
   read(value: Value | undefined): unknown {
     if (value === undefined) return undefined;
-    if (value.inline !== undefined) return decodeText(value.inline);
-    return this.link.getBlob(value.digest).then(decodeText);
+    const text = this.text(value);
+    return typeof text === 'string' ? decodeText(text) : text.then(decodeText);
+  }
+
+  /** Its text, from where it stands. @throws AssentError VALUE_MISSING if it is nowhere. */
+  text({ inline, digest }: Value): string | Promise<string> {
+    if (inline !== undefined) return inline;
+    // What was recorded before a storage was set is in the object store.
+    return textInStorage(digest).then((text) => text ?? this.link.getBlob(digest));
   }
 
   /** Sees to it that what a proposal will name can be read; undefined says that there is nothing to wait for. */
   store({ value, text, inline }: Recorded): Promise<void> | undefined {
-    return inline ? undefined : this.link.putBlob(value.digest, text);
+    if (inline) return undefined;
+    const storage = resultStorage();
+    return storage === undefined ? this.link.putBlob(value.digest, text) : storage.put(value.digest, text);
   }
 
   /** This process executes one flow run more, or waits for one: it says that it lives, and does not exit. */

@@ -17,6 +17,7 @@ import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, AnswerMessage, Order, ProposalDraft } from '../../protocol/messages.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import { housekeep } from './housekeeping.ts';
+import { scrubbedWish } from './scrubbed-wish.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A proposal before it has a counter. */
@@ -51,6 +52,7 @@ type Pending = {
   readonly body: string;
   readonly bytes: number;
   readonly settle: (answer: Answer) => void;
+  readonly held: (() => void) | undefined;
   state: 'queued' | 'sent' | 'held';
   /** When to publish it again, by this process's clock. */
   againAtMs: number;
@@ -116,11 +118,14 @@ export class Session {
     return this.#republished;
   }
 
-  /** `settle` hears the final answer; it must not throw. It is called in the order of the answers. */
-  propose(wish: Wish, settle: (answer: Answer) => void, asker?: Asker): void {
+  /**
+   * `settle` hears the final answer; it must not throw. It is called in the order of the answers. `held` hears of each
+   * receipt before it: the wish waits for something.
+   */
+  propose(wish: Wish, settle: (answer: Answer) => void, asker?: Asker, held?: () => void): void {
     const counter = this.#next;
     this.#next += 1;
-    const body = JSON.stringify(wish);
+    const body = JSON.stringify(scrubbedWish(wish));
     const bytes = Buffer.byteLength(body) + 40;
     const pending: Pending = {
       counter,
@@ -128,6 +133,7 @@ export class Session {
       body,
       bytes,
       settle,
+      held,
       state: 'queued',
       againAtMs: 0,
       tries: 0,
@@ -230,6 +236,7 @@ export class Session {
     if (pending === undefined) return;
     if (answer.outcome === 'held' && pending.asker?.mute !== true) {
       this.#park(pending);
+      pending.held?.();
       return;
     }
     this.#forget(pending);

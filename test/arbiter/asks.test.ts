@@ -55,6 +55,23 @@ describe('a process asks', () => {
     expect(await ask({ v: 1, type: 'UNFINISHED', identity })).not.toHaveProperty('run');
   });
 
+  test('how the calls ended that are not to be done again, and what one of them is', async () => {
+    const call = { key: 'b', inputs: 'b'.repeat(64) as Digest, ordinal: 0 };
+    const drafts = ['a', 'b', 'c'].flatMap((name) => {
+      const run = `${FLOW}.${name}` as RunId;
+      const create = { kind: 'task', name, parent: FLOW, ...(name === 'b' ? { call } : {}) };
+      const began = { kind: 'task', run, to: RUNNING, execution: 1, create };
+      return [began, { kind: 'task', run, to: COMPLETED, report: true, execution: 1 }];
+    });
+    const failed = { kind: 'flow', run: FLOW, to: { type: 'FAILED', name: 'Failed' }, report: true, execution: 1 };
+    const again = { kind: 'flow', run: FLOW, to: RUNNING, claim: true, redoFrom: `${FLOW}.b` };
+    world.propose('one', ...[...drafts, failed, again].map((draft, i) => ({ ...draft, counter: i + 1 })));
+    await world.pass(200);
+    const { ended } = (await ask({ v: 1, type: 'OUTCOMES', run: FLOW })) as Outcomes;
+    expect(ended.map(({ run }) => run)).toEqual([`${FLOW}.a`]);
+    expect(await ask({ v: 1, type: 'RUN', run: `${FLOW}.b` as RunId })).toMatchObject({ run: { call } });
+  });
+
   test('how the calls of a run ended, page by page, each once', async () => {
     const names = Array.from({ length: 300 }, (_, i) => `t${String(i)}`);
     const calls = names
@@ -78,5 +95,26 @@ describe('a process asks', () => {
     const expected = names.filter((_, i) => i % 10 !== 0).map((name) => `${FLOW}.${name} COMPLETED`);
     expect(ended).toEqual(expected.sort());
     expect(pages).toBeGreaterThan(0);
+  });
+
+  test('what a variable is, once that is settled', async () => {
+    const value = { digest: 'b'.repeat(64), size: 3, inline: '[1]' };
+    expect(await ask({ v: 1, type: 'VARIABLE', name: 'rate' })).toEqual({ v: 1 });
+    world.propose('one', { kind: 'workspace', event: { type: 'VARIABLE_SET', name: 'rate', value }, counter: 1 });
+    await world.pass(100);
+    expect(await ask({ v: 1, type: 'VARIABLE', name: 'rate' })).toEqual({ v: 1, value });
+    world.latencyMs = 50;
+    world.propose('one', { kind: 'workspace', event: { type: 'VARIABLE_REMOVED', name: 'rate' }, counter: 2 });
+    for (let passed = 0; passed < 200 && arbiter.arbiter.incarnation?.isQuiet === true; passed += 1)
+      await world.pass(1);
+    expect(arbiter.arbiter.workspace.variables.size).toBe(0);
+    expect(arbiter.arbiter.incarnation?.isQuiet).toBe(false);
+    let answer: unknown;
+    void ask({ v: 1, type: 'VARIABLE', name: 'rate' }).then((said) => (answer = said));
+    await Promise.resolve();
+    expect(answer).toBeUndefined();
+    for (let passed = 0; passed < 200 && answer === undefined; passed += 1) await world.pass(1);
+    expect(arbiter.arbiter.incarnation?.isQuiet).toBe(true);
+    expect(answer).toEqual({ v: 1 });
   });
 });

@@ -48,6 +48,8 @@ const explanationOf = (run: Partial<RunDetail>, more: Partial<Explanation> = {})
   waitingMore: 0,
   limits: [],
   refused: [],
+  hooks: [],
+  artifacts: [],
   failed: [],
   failedMore: 0,
   notable: [],

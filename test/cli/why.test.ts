@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXIT } from '../../engine/cli/exit-codes.ts';
 import { startEngine, type Engine } from '../../engine/main.ts';
 import type { Explanation, LimitRow, RuleRow } from '../../protocol/query.ts';
 import { proposeRaw, type RawSession } from '../support/raw-session.ts';
@@ -61,6 +62,31 @@ afterAll(async () => {
   await session.close();
   await engine.stop();
   await rm(dataDir, { recursive: true, force: true });
+});
+
+describe('what waits for a result that another run computes', () => {
+  test('is told which run that is; the engine’s own limit is not named, and not listed', async () => {
+    const cache = { cache: { key: 'features-2026', once: true } };
+    await session.ask(task('crunch-1', cache));
+    await session.ask(task('crunch-2', cache));
+    const text = await why(`${FLOW}.crunch-2`);
+    expect(text).toMatch(/crunch crunch-2 waits for .+ now for the same result, which another run is computing\.\n/);
+    expect(text).toContain(
+      'HELD by take-slots: another run is computing the same result, 0 wait for it before this one.',
+    );
+    expect(text).toContain(
+      'It is judged again when it is the first that waits, and that run has ended or awaits a retry; take-slots lets it',
+    );
+    expect(text).toMatch(
+      new RegExp(String.raw`Run ${FLOW}\.crunch-1 of crunch is computing the same result, since ${CLOCK}\.\n`),
+    );
+    expect(text).not.toContain('cache-key');
+    expect((await assent('limits', 'ls')).stdout).toBe('No limits are set.\n');
+    const refused = await assent('limits', 'set', 'cache-key', '3');
+    expect([refused.code, refused.stdout]).toEqual([EXIT.rejected, expect.stringContaining('the engine’s own')]);
+    await session.ask({ kind: 'task', run: `${FLOW}.crunch-1`, execution: 1, ...COMPLETED });
+    expect(await why(`${FLOW}.crunch-2`)).toContain('Cached');
+  });
 });
 
 describe('what waits for a slot', () => {

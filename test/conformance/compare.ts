@@ -13,7 +13,7 @@
  * Not compared: the wording of reasons, ids, lease ids, flags of Prefect's own bookkeeping. In rule mode, what is kept by
  * a rule that the case leaves out (our fold keeps all books at once), and the name that no rule of the case gives.
  */
-import { timerKey } from '../../engine/fold/evolve-run.ts';
+import { timerKey } from '../../engine/fold/workspace.ts';
 import type { Run } from '../../engine/fold/workspace.ts';
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import { decidingEntry, type Ruling } from '../../protocol/rulings.ts';

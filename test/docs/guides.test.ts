@@ -1,85 +1,12 @@
 /** The guides about rules: their code runs as it stands, their files are the examples', and what they show is so. */
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { declaredRules } from '../../engine/declared/declared-rules.ts';
 import { businessHours } from '../../examples/policies/business-hours.ts';
 import { plainFacts } from '../testing/facts.ts';
-import { follow, type Running } from '../cli/assent.ts';
-import { blocksOf, readText, ROOT } from './markdown.ts';
-
-const run = promisify(execFile);
-const BIN = join(ROOT, 'bin/assent.js');
-
-/** The files that a guide shows, in its order: blocks whose first line is a comment with a name. */
-function filesOf(guide: string): readonly (readonly [name: string, code: string])[] {
-  const text = readText(guide);
-  return ['ts', 'yaml'].flatMap((language) =>
-    blocksOf(text, language).flatMap((block) => {
-      const [, name = '', code = ''] = /^(?:\/\/|#) (\S+\.\w+)\n([\s\S]*)$/.exec(block) ?? [];
-      return name === '' ? [] : [[name, `${code}\n`] as const];
-    }),
-  );
-}
-
-/** What a reader has after following the guide up to a file's second version, if there is one. */
-class Folder {
-  readonly path = mkdtempSync(join(tmpdir(), 'assent-guide-'));
-
-  constructor(guide: string) {
-    onTestFinished(() => {
-      rmSync(this.path, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
-    });
-    mkdirSync(join(this.path, 'node_modules'));
-    symlinkSync(ROOT, join(this.path, 'node_modules/assent'));
-    symlinkSync(join(ROOT, 'node_modules/fast-check'), join(this.path, 'node_modules/fast-check'));
-    this.write('package.json', '{"type":"module","private":true}');
-    for (const [name, code] of [...filesOf(guide)].reverse()) this.write(name, code);
-  }
-
-  write(name: string, text: string): void {
-    writeFileSync(join(this.path, name), text);
-  }
-
-  readonly node = (...args: readonly string[]): Promise<{ stdout: string }> =>
-    run(process.execPath, args, { cwd: this.path, env: environment() });
-
-  readonly assent = async (...args: readonly string[]): Promise<string> => (await this.node(BIN, ...args)).stdout;
-
-  /** A script that is gone after the test. */
-  start(...args: readonly string[]): Running {
-    const child = spawn(process.execPath, args, {
-      cwd: this.path,
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const running = follow(child);
-    onTestFinished(async () => {
-      child.kill('SIGKILL');
-      await running.ended;
-    });
-    return running;
-  }
-
-  /** An engine that is gone after the test, and its nats-server before it. */
-  server(...args: readonly string[]): Running {
-    const running = this.start(BIN, 'server', ...args);
-    onTestFinished(async () => {
-      running.child.kill('SIGTERM');
-      await running.ended;
-    });
-    return running;
-  }
-}
-
-/** Of a reader: no data folder of ours, and no test runner around node’s. */
-function environment(): NodeJS.ProcessEnv {
-  const { ASSENT_DATA: _data, NODE_TEST_CONTEXT: _context, FORCE_COLOR: _force, ...rest } = process.env;
-  return { ...rest, NO_COLOR: '1' };
-}
+import { filesOf, Folder } from './guide-folder.ts';
+import { readText } from './markdown.ts';
 
 const passed = (stdout: string): string | undefined => /^(?:#|ℹ) pass (\d+)$/m.exec(stdout)?.[1];
 
@@ -89,7 +16,7 @@ test.each([
   ['budget-per-tenant', '5'],
   ['dead-mans-switch', '2'],
 ])('the tests in %s pass', async (guide, count) => {
-  const { stdout } = await new Folder(`docs/guides/${guide}.md`).node('--test');
+  const { stdout } = await Folder.of(`docs/guides/${guide}.md`).node('--test');
   expect(passed(stdout)).toBe(count);
   expect(stdout).toMatch(/^(?:#|ℹ) fail 0$/m);
 });
@@ -132,7 +59,7 @@ test('write-a-rule names every part of a transition and every fact', () => {
 });
 
 test('write-a-rule, with an engine: refused, explained, tried in the shadow, put back; a mistake changes nothing', async () => {
-  const folder = new Folder('docs/guides/write-a-rule.md');
+  const folder = Folder.of('docs/guides/write-a-rule.md');
   const [enforced = '', shadowed = ''] = filesOf('docs/guides/write-a-rule.md').flatMap(([name, code]) =>
     name === 'policy.ts' ? [code] : [],
   );
@@ -180,7 +107,7 @@ test('write-a-rule, with an engine: refused, explained, tried in the shadow, put
 }, 90_000);
 
 test('business-hours, with an engine: what is urgent is done at night, the rest waits, and why is said', async () => {
-  const folder = new Folder('docs/guides/business-hours.md');
+  const folder = Folder.of('docs/guides/business-hours.md');
   const hour = Number(new Date().toLocaleString('en-GB', { timeZone: 'Europe/Berlin', hour: '2-digit' }));
   const policy = readText('examples/policies/business-hours.ts');
   // Whatever the time is: the office opens in six hours, and not today at the wrong moment.
@@ -199,7 +126,7 @@ test('business-hours, with an engine: what is urgent is done at night, the rest 
 
 test('budget-per-tenant, with an engine: each tenant has spent what the guide says', async () => {
   const guide = readText('docs/guides/budget-per-tenant.md');
-  const folder = new Folder('docs/guides/budget-per-tenant.md');
+  const folder = Folder.of('docs/guides/budget-per-tenant.md');
   await folder.server('--policy', './budget-per-tenant.ts').noted('is ready');
   expect(guide).toContain(await folder.assent('limits', 'set', 'model-calls', '3', '--per-second', '0.01667'));
   await folder.node('spend.ts');
@@ -207,7 +134,7 @@ test('budget-per-tenant, with an engine: each tenant has spent what the guide sa
 }, 60_000);
 
 test('dead-mans-switch goes off, and is in the list', async () => {
-  const folder = new Folder('docs/guides/dead-mans-switch.md');
+  const folder = Folder.of('docs/guides/dead-mans-switch.md');
   const { stdout } = await folder.node('go-off.ts');
   expect(stdout).toMatch(/^nightly has not run by \S+Z\nnightly has not run\n$/);
   const list = await folder.assent('runs', 'ls', '--state', 'failed', '--name', 'watch');

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { lives } from '../../engine/server/processes.ts';
+import { enteredStates, type Entered } from './ledger.ts';
 
 export const PROJECT = resolve(import.meta.dirname, '../..');
 
@@ -28,6 +29,10 @@ export interface Place {
   start(file: string, ...args: string[]): ExampleProcess;
   /** Starts it with these variables besides. */
   startWith(env: NodeJS.ProcessEnv, file: string, ...args: string[]): ExampleProcess;
+  /** A command of the command line, and what it said. */
+  assent(...args: string[]): Promise<Ended>;
+  /** Every state that any run has entered, by an export of the ledger. */
+  entered(): Promise<Entered[]>;
   /** The processes of the engine that runs on the data folder: the engine itself and its nats-server. */
   engineProcesses(): Promise<number[]>;
   /**
@@ -58,6 +63,13 @@ export async function newPlace(): Promise<Place> {
     data,
     startWith,
     start: (file, ...args) => startWith({}, file, ...args),
+    assent: (...args) => startWith({}, 'bin/assent.js', ...args).ended,
+    entered: async () => {
+      const file = join(folder, `ledger-${String(started.length)}.jsonl`);
+      const { code, stderr } = await startWith({}, 'bin/assent.js', 'export', '--all', file).ended;
+      if (code !== 0) throw new Error(`the ledger cannot be exported: ${stderr}`);
+      return enteredStates(file);
+    },
     engineProcesses,
     leave: async () => {
       for (const { child } of started) child.kill('SIGKILL');

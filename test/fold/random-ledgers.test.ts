@@ -180,7 +180,7 @@ test('the random work reaches every verb, every outcome and every rule of the co
         if (ruling.waits !== undefined) reached.add(ruling.waits.type);
       }
     }),
-    { numRuns: 300, seed: 1 },
+    { numRuns: 500, seed: 1 },
   );
   const rules = Object.values(corePolicies).flatMap((policy) => policy.rules.map(({ name }) => name));
   const codes =
@@ -198,6 +198,7 @@ test('the random work reaches every verb, every outcome and every rule of the co
     'TIME',
     'SLOTS',
     'FLOW',
+    'MESSAGE',
   ];
   expect([...new Set(all)].filter((name) => !reached.has(name))).toEqual([]);
 });

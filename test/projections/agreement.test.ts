@@ -9,6 +9,7 @@ import { ruleRows } from '../../engine/projections/answer-rules.ts';
 import { Projector } from '../../engine/projections/projector.ts';
 import { recordOf } from '../../engine/projections/run-records.ts';
 import type { ViewFile } from '../../engine/projections/view-file.ts';
+import { CACHE_KEY_LIMIT, type SlotWish } from '../../protocol/proposals.ts';
 import { stateAfter, type Ruling } from '../../protocol/rulings.ts';
 import { History } from './history.ts';
 
@@ -37,6 +38,8 @@ function expectAgreement(view: ViewFile, { workspace, rulings }: History): void 
   expect(slotsOfView(view)).toEqual(slotsOfWorkspace(workspace));
   expect(countsOfView(view)).toEqual(countsOfWorkspace(workspace));
   expect(opinionsOfView(view)).toEqual(opinionsOfTrails(rulings));
+  expect(variablesOfView(view)).toEqual(variablesOfWorkspace(workspace));
+  expect(artifactsOfView(view)).toEqual(artifactsOfRulings(rulings));
   const counted = view.one('SELECT sum(count) AS sum FROM counters')?.['sum'] ?? 0;
   expect(counted).toBe(rulings.length);
   expect(view.one('SELECT count(*) AS count FROM rulings')?.['count']).toBe(rulings.length);
@@ -68,6 +71,8 @@ const runsOfView = (view: ViewFile): unknown[] =>
       resuming: rest.resuming,
       tags: rest.tags,
       deployment: rest.deployment,
+      title: rest.title,
+      startedBy: rest.startedBy,
     }));
 
 const runsOfWorkspace = (workspace: Workspace): unknown[] =>
@@ -95,6 +100,8 @@ const runsOfWorkspace = (workspace: Workspace): unknown[] =>
       resuming: rest.resuming === true,
       tags: rest.tags,
       deployment: rest.deployment,
+      title: rest.title,
+      startedBy: rest.startedBy,
     }));
 
 /** How many runs there are of each kind in each type of state. */
@@ -178,7 +185,59 @@ const slotsOfWorkspace = (workspace: Workspace): unknown[] =>
     .flatMap(([run, { slots }]) => slots.map((wish) => ({ name: limitKey(wish), run, slots: wish.slots })))
     .sort((a, b) => (a.run === b.run ? (a.name < b.name ? -1 : 1) : a.run < b.run ? -1 : 1));
 
-const THINGS = ['background', 'cached', 'evicted', 'forced', 'keyed', 'paused', 'rate', 'suspended'];
+const isOnce = ({ limit }: SlotWish): boolean => limit === CACHE_KEY_LIMIT;
+
+const variablesOfView = (view: ViewFile): unknown[] =>
+  view.all('SELECT name, value, tags, set_by, at_ms FROM variables ORDER BY name');
+
+const variablesOfWorkspace = (workspace: Workspace): unknown[] =>
+  [...workspace.variables.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { value, tags, by, atMs }]) => ({
+      name,
+      value: JSON.stringify(value),
+      tags: tags === undefined ? null : JSON.stringify(tags),
+      set_by: by,
+      at_ms: atMs,
+    }));
+
+/** The newest of each run and key, with how many there were. */
+const artifactsOfView = (view: ViewFile): unknown[] =>
+  view
+    .all(
+      `SELECT run || '/' || key AS name, count(*) AS count, max(seq * 1000 + idx) AS newest,
+        max(CASE newest WHEN 1 THEN seq * 1000 + idx END) AS counted, sum(newest) AS one
+        FROM artifacts GROUP BY run, key ORDER BY 1`,
+    )
+    .map(({ name, count, newest, counted, one }) => ({ name, count, isNewest: newest === counted, one }));
+
+function artifactsOfRulings(rulings: readonly Ruling[]): unknown[] {
+  const counts = new Map<string, number>();
+  for (const { proposal, outcome } of rulings) {
+    const event = proposal.kind === 'workspace' ? proposal.event : proposal.carries;
+    if (event?.type !== 'ARTIFACT_MADE' || outcome !== 'accepted') continue;
+    const name = `${event.run}/${event.key}`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const names = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+  return names.map(([name, count]) => ({ name, count, isNewest: true, one: 1 }));
+}
+
+const THINGS = [
+  'awaited',
+  'background',
+  'cached',
+  'carried',
+  'evicted',
+  'forced',
+  'keyed',
+  'once',
+  'paused',
+  'rate',
+  'received',
+  'suspended',
+  'woken',
+];
 
 /** What the fold has to get right beyond the ordinary. */
 function thingsIn({ workspace, rulings }: History): string[] {
@@ -187,9 +246,14 @@ function thingsIn({ workspace, rulings }: History): string[] {
   const has: Record<string, boolean> = {
     background: [...workspace.runs.entries()].some(([, run]) => kindOf(run) === 'background'),
     cached: workspace.cache.size > 0,
+    carried: rulings.some(({ proposal, outcome }) => outcome === 'accepted' && 'carries' in proposal),
     evicted: rulings.some(({ waits }) => waits?.type === 'SLOTS' && waits.evict !== undefined),
+    received: rulings.some(({ claims = [] }) => claims.some(({ type }) => type === 'MESSAGE')),
+    awaited: rulings.some(({ waits }) => waits?.type === 'MESSAGE'),
+    woken: rulings.some(({ proposal: { id }, outcome }) => id.endsWith('/wake') && outcome === 'accepted'),
     forced: rulings.some(({ proposal }) => proposal.kind !== 'workspace' && proposal.force === true),
     keyed: limits.some(([key]) => key.includes('[')),
+    once: rulings.some(({ waits }) => waits?.type === 'SLOTS' && waits.limits.some(isOnce)),
     paused: states.some(({ type }) => type === 'PAUSED'),
     rate: limits.some(([, { everyMs }]) => everyMs !== undefined),
     suspended: states.some((state) => state.type === 'PAUSED' && state.suspended === true),

@@ -11,10 +11,13 @@ import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 import { idFrom, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
 import {
   ON_FULL,
+  type CarriedEvent,
   type Proposal,
   type RunDefinition,
   type SlotWish,
   type WorkspaceEvent,
+  mailboxOf,
+  type Receives,
 } from '../../protocol/proposals.ts';
 import type { Entry, Ruling } from '../../protocol/rulings.ts';
 import { encodeEntry, encodeSegment, sha256 } from '../../protocol/segment.ts';
@@ -168,6 +171,8 @@ export class History {
     if (kind < 0.04) return this.#limitEvent();
     if (kind < 0.05) return this.#sessionEnd();
     if (kind < 0.08) return this.#death();
+    if (kind < 0.12) return { ...this.#asked(), kind: 'workspace', event: this.#sent() };
+    if (kind < 0.12) return { ...this.#asked(), kind: 'workspace', event: this.#leftEvent() };
     return this.#transition();
   }
 
@@ -183,6 +188,39 @@ export class History {
         }
       : { type: 'LIMIT_REMOVED', limit };
     return { ...this.#asked(), kind: 'workspace', event };
+  }
+
+  /** What the code of runs leaves behind. */
+  #leftEvent(): WorkspaceEvent {
+    const known = [...this.workspace.runs.entries()].map(([, { id }]) => id);
+    const run = known.length === 0 ? (idFrom(new Uint8Array(16)) as RunId) : this.#pick(known);
+    if (this.#chance(0.2)) return { type: 'VARIABLE_REMOVED', name: this.#pick(['rate', 'region']) };
+    if (this.#chance(0.3)) return { type: 'HOOK_RAN', run, hook: 'onFailure', function: 'notify' };
+    return this.#carried(run);
+  }
+
+  #carried(run: RunId): CarriedEvent {
+    const inline = String(Math.floor(this.#random() * 100));
+    const value = { digest: sha256(inline), size: inline.length, inline };
+    const tags = this.#chance(0.3) ? { tags: ['ops'] } : {};
+    if (this.#chance(0.5))
+      return { type: 'VARIABLE_SET', name: this.#pick(['rate', 'region', 'host']), value, ...tags };
+    const key = this.#pick(['report', 'progress']);
+    return { type: 'ARTIFACT_MADE', run, key, kind: 'markdown', data: value };
+  }
+
+  /** A message to some flow run, or an event for whoever listens. */
+  #sent(): CarriedEvent {
+    const flows = [...this.workspace.runs.entries()].map(([, run]) => run).filter((run) => run.kind === 'flow');
+    if (flows.length === 0 || this.#chance(0.4)) return { type: 'EVENT_EMITTED', name: 'paid' };
+    return { type: 'MESSAGE_SENT', to: this.#pick(flows).id, name: 'go' };
+  }
+
+  #receives(flow: RunId): Receives {
+    const until = this.#chance(0.5) ? { untilMs: (this.#timeMs + 200) as EpochMs } : {};
+    return this.#chance(0.5)
+      ? { type: 'MESSAGE', mailbox: mailboxOf(flow, 'go'), ...until }
+      : { type: 'EVENT', topic: 'paid', ...until };
   }
 
   #sessionEnd(): Proposal {
@@ -247,6 +285,7 @@ export class History {
       to: this.#state(type),
       ...(execution === undefined || claims ? {} : { execution }),
       ...(isReport ? { report: true } : {}),
+      ...(isReport && this.#chance(0.3) ? { carries: this.#carried(run.id) } : {}),
       ...(claims ? { claim: true } : {}),
       ...(this.#chance(0.2) ? { basedOn: run.version } : {}),
       ...(forced ? { force: true, ...(this.#chance(0.8) ? { reason: 'it must be' } : {}) } : {}),
@@ -269,6 +308,7 @@ export class History {
       ...(this.#chance(0.5) ? { key: this.#pick(['approval', 'review']) } : {}),
       ...(this.#chance(0.3) ? { timeoutAtMs: (this.#timeMs + 300) as EpochMs } : {}),
       ...(this.#chance(0.4) ? { suspended: true } : {}),
+      ...(this.#chance(0.3) ? { wakeAtMs: (this.#timeMs + 100) as EpochMs } : {}),
     };
   }
 
@@ -276,6 +316,11 @@ export class History {
   #wish(): SlotWish {
     const limit = this.#pick(['a', 'b', 'c']);
     return { limit, slots: 1, ...(this.#chance(0.3) ? { by: this.#pick(['red', 'blue']) } : {}) };
+  }
+
+  #cache(): NonNullable<RunDefinition['cache']> {
+    const once = this.#chance(0.5) ? ({ once: true } as const) : {};
+    return { key: this.#pick(['x', 'y', 'z']), ttlMs: 5000, ...once };
   }
 
   #newRun(parent: RunId | undefined): Proposal {
@@ -291,9 +336,12 @@ export class History {
       ...(this.#chance(0.7) ? { limits: [this.#wish()] } : {}),
       ...(this.#chance(0.2) ? { tags: ['hot', 'any'] } : {}),
       ...(parent === undefined && this.#chance(0.3) ? { deployment: 'nightly' } : {}),
-      ...(kind === 'task' && this.#chance(0.3) ? { cache: { key: this.#pick(['x', 'y', 'z']), ttlMs: 5000 } } : {}),
+      ...(kind === 'task' && this.#chance(0.3) ? { cache: this.#cache() } : {}),
+      ...(parent !== undefined && kind === 'task' && this.#chance(0.3) ? { receives: this.#receives(parent) } : {}),
       ...(this.#chance(0.2) ? { timeoutMs: 1000 } : {}),
       ...(this.#chance(0.2) ? { priority: 3 } : {}),
+      ...(this.#chance(0.2) ? { title: 'etl of today' } : {}),
+      ...(parent === undefined && this.#chance(0.1) ? { startedBy: idFrom(new Uint8Array(16)) as RunId } : {}),
       ...(parent === undefined && (kind === 'task' || this.#chance(0.3))
         ? { work: { pool: 'default', queue: 'default' } }
         : {}),

@@ -191,6 +191,50 @@ test('every actor’s rulings, the counters of the rules, and the sessions are c
   expect(sessions).toMatchObject([{ session: session.id, user: 'sdk' }]);
 });
 
+test('artifacts by run and key, the newest first; hooks with what they threw; variables by name', async () => {
+  const valueOf = (inline: string): object => ({ digest: '0'.repeat(64), size: inline.length, inline });
+  const event = (what: object): Promise<{ seq: number }> => session.ask({ kind: 'workspace', event: what });
+  const artifact = { type: 'ARTIFACT_MADE', run: `${RUN_B}.call-1`, key: 'report', kind: 'markdown' };
+  await event({ ...artifact, data: valueOf('["old"]') });
+  await event({ ...artifact, data: valueOf('["new"]'), description: 'The report' });
+  await event({ ...artifact, run: RUN_A, key: 'other', data: valueOf('["a"]') });
+  const hook = { type: 'HOOK_RAN', run: RUN_B, hook: 'onFailure', function: 'notify' };
+  await event(hook);
+  await event({ ...hook, error: valueOf('["boom"]') });
+  await event({ type: 'VARIABLE_SET', name: 'rate', value: valueOf('[60]'), tags: ['ops'] });
+  const { seq: atLeast } = await event({ type: 'VARIABLE_SET', name: 'region', value: valueOf('["eu"]') });
+
+  const all = await answerTo('ARTIFACTS', { atLeast });
+  expect(all.artifacts.map(({ run, key }) => [run, key])).toEqual([
+    [RUN_A, 'other'],
+    [`${RUN_B}.call-1`, 'report'],
+  ]);
+  const { artifacts } = await answerTo('ARTIFACTS', { run: RUN_B as never, history: true });
+  expect(artifacts).toMatchObject([
+    { name: 'call-1', data: { inline: '["new"]' }, description: 'The report', by: 'sdk' },
+    { data: { inline: '["old"]' }, outdated: true },
+  ]);
+  const first = await answerTo('ARTIFACTS', { key: 'report', history: true, limit: 1 });
+  const rest = await answerTo('ARTIFACTS', { key: 'report', history: true, before: first.next! });
+  expect([...first.artifacts, ...rest.artifacts]).toEqual(artifacts);
+
+  const { hooks } = await answerTo('HOOKS', { run: RUN_B as never });
+  expect(hooks).toMatchObject([
+    { hook: 'onFailure', function: 'notify' },
+    { hook: 'onFailure', error: { inline: '["boom"]' } },
+  ]);
+  expect(hooks[0]).not.toHaveProperty('error');
+  expect((await answerTo('HOOKS', { run: RUN_B as never, failed: true })).hooks).toEqual(hooks.slice(1));
+
+  const { variables, next } = await answerTo('VARIABLES', { limit: 1 });
+  expect(variables).toMatchObject([{ variable: 'rate', value: { inline: '[60]' }, tags: ['ops'], by: 'sdk' }]);
+  expect((await answerTo('VARIABLES', { after: next! })).variables).toMatchObject([{ variable: 'region' }]);
+  expect((await answerTo('VARIABLES', { name: 'nothing' })).variables).toEqual([]);
+  const { explanation } = await answerTo('WHY', { run: RUN_B as never });
+  expect(explanation?.hooks).toEqual(hooks.slice(1));
+  expect(explanation?.artifacts.map(({ key }) => key)).toEqual(['report']);
+});
+
 test('the view goes on when nats-server was killed, and its digests are the arbiter’s at every sequence', async () => {
   const pid = engine.natsPid();
   if (pid === undefined) throw new Error('there is no server');

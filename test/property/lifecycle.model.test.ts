@@ -28,8 +28,12 @@ const isRun = ({ asked }: Case): boolean => isRoot(asked.kind);
 const byEngine = (one: Case): boolean =>
   one.asked.by === 'engine' && !one.asked.report && !isFenced(one) && !isStale(one);
 const leavesEnd = (one: Case): boolean => isTerminal(one.asked.from) && moves(one) && one.verdict.to !== one.asked.from;
+/** Under a flow run that runs; what undoes something, under one that is being cancelled too. */
+const mayBegin = ({ known: { flow, cleanup } }: Case): boolean =>
+  flow?.type === 'RUNNING' || (flow?.type === 'CANCELLING' && cleanup === true);
 const starts = (one: Case): boolean => !isForced(one) && moves(one) && one.verdict.to.type === 'RUNNING';
 const begins = (one: Case, type: StateType): boolean => moves(one) && one.verdict.to.type === type;
+const hasResult = ({ asked }: Case): boolean => asked.from?.type === 'COMPLETED' && asked.from.result !== undefined;
 const claims = ({ verdict }: Case, timer: string): boolean =>
   verdict.claims.some((claim) => claim.type === 'TIMER' && claim.timer === timer);
 const isLaterCall = ({ known: { ran, execution, flow } }: Case): boolean =>
@@ -63,8 +67,15 @@ const LAWS: Readonly<Record<string, Readonly<Record<string, (one: Case) => boole
       return leavesEnd(one) && one.asked.reason === undefined && !resumes && !calls;
     },
     'is not left by a report': (one) => !isForced(one) && leavesEnd(one) && one.asked.report && isRun(one),
-    'with a result is kept: only an override leaves it': (one) =>
-      !isForced(one) && leavesEnd(one) && one.asked.from?.type === 'COMPLETED' && one.asked.from.result !== undefined,
+    'with a result is kept: it is left by an override, or to be done again in whole or in part': (one) => {
+      const isRedone = (one.asked.redo === true && one.asked.reason !== undefined) || one.known.ran?.redo === true;
+      return !isForced(one) && leavesEnd(one) && hasResult(one) && !isRedone;
+    },
+    'that is to be made again is left for a start, and for nothing else': (one) =>
+      one.asked.redo === true &&
+      leavesEnd(one) &&
+      hasResult(one) &&
+      !['RUNNING', 'SCHEDULED'].includes(one.verdict.to.type),
     'with a result is not lost by completing it again, even by force': (one) =>
       one.asked.from?.type === 'COMPLETED' &&
       one.asked.from.result !== undefined &&
@@ -72,11 +83,7 @@ const LAWS: Readonly<Record<string, Readonly<Record<string, (one: Case) => boole
       one.verdict.to.type === 'COMPLETED' &&
       one.verdict.to.result === undefined,
     'of a call is not left under a flow run that does not run, but for another end': (one) =>
-      !isForced(one) &&
-      !isRun(one) &&
-      leavesEnd(one) &&
-      !isTerminal(one.verdict.to) &&
-      one.known.flow?.type !== 'RUNNING',
+      !isForced(one) && !isRun(one) && leavesEnd(one) && !isTerminal(one.verdict.to) && !mayBegin(one),
     'never becomes CANCELLING or PAUSED': (one) =>
       !isForced(one) && leavesEnd(one) && ['CANCELLING', 'PAUSED'].includes(one.verdict.to.type),
   },
@@ -110,8 +117,7 @@ const LAWS: Readonly<Record<string, Readonly<Record<string, (one: Case) => boole
       !moves(one),
   },
   'a start': {
-    'of a call happens only under a flow run that runs': (one) =>
-      starts(one) && !isRun(one) && one.known.flow?.type !== 'RUNNING',
+    'of a call happens only under a flow run that runs': (one) => starts(one) && !isRun(one) && !mayBegin(one),
     'does not happen before it is due': (one) =>
       starts(one) &&
       (one.asked.from?.type === 'SCHEDULED' || one.asked.from?.type === 'PENDING') &&
@@ -169,6 +175,27 @@ const LAWS: Readonly<Record<string, Readonly<Record<string, (one: Case) => boole
       one.verdict.to.type === 'PAUSED' &&
       one.verdict.to.suspended === true &&
       !one.known.resume.byWorker,
+  },
+  'a call': {
+    'in place of another, or with the inputs of another, changes nothing': (one) => {
+      const { inputs, recorded, expected } = one.known.call ?? {};
+      const diverges = expected !== undefined || (recorded !== undefined && recorded.inputs !== inputs);
+      const begins = ['SCHEDULED', 'PENDING', 'RUNNING'].includes(one.asked.to.type);
+      return !isForced(one) && !isRun(one) && begins && diverges && takes(one);
+    },
+    'that is to be done again is answered from no record': (one) =>
+      !isForced(one) && one.known.ran?.redo === true && one.verdict.to === one.asked.from && moves(one),
+  },
+  'a call that waits for a message': {
+    'never runs: it has no code': (one) => starts(one) && one.policy === 'task' && one.known.message !== undefined,
+    'is answered only with a message that is there, which leaves its mailbox': (one) => {
+      const { to, claims: taken } = one.verdict;
+      const isTaken = taken.some((claim) => claim.type === 'MESSAGE' && claim.id === one.known.message?.first?.id);
+      const isAnswered = moves(one) && to.name === 'Received' && to !== one.asked.from;
+      return isAnswered !== taken.some(({ type }) => type === 'MESSAGE') || (isAnswered && !isTaken);
+    },
+    'waits no longer than it says': ({ verdict: { waits }, known: { message } }) =>
+      waits?.type === 'MESSAGE' && (message?.first !== undefined || (message?.untilMs ?? Infinity) <= NOW_MS),
   },
   'a kept result': {
     'answers a call only while it is fresh and wanted': (one) => {

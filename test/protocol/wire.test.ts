@@ -43,6 +43,28 @@ describe('a batch', () => {
     );
   });
 
+  test.each(['cache-key', 'transaction'])('does not set or remove the limit %s, which is the engine’s own', (limit) => {
+    const events = [
+      { type: 'LIMIT_SET', limit, slotsMax: 2 },
+      { type: 'LIMIT_REMOVED', limit },
+    ];
+    for (const event of events) {
+      const [first] = parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }));
+      expect(first).toMatchObject({ ok: false, problem: expect.stringContaining('the engine’s own') as string });
+    }
+  });
+
+  test.each([
+    { type: 'VARIABLE_REMOVED', name: 'Rate' },
+    { type: 'VARIABLE_REMOVED', name: '' },
+    { type: 'VARIABLE_REMOVED', name: 'x'.repeat(256) },
+    { type: 'ARTIFACT_MADE', run: RUN, key: 'a/b', kind: 'markdown', data: { digest: 'a'.repeat(64), size: 0 } },
+    { type: 'ARTIFACT_MADE', run: RUN, key: 'a', kind: 'video', data: { digest: 'a'.repeat(64), size: 0 } },
+  ])('does not name a variable or an artifact as nobody could ask for it: %j', (event) => {
+    const [first] = parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }));
+    expect(first).toMatchObject({ ok: false });
+  });
+
   test('is not spoilt by one bad proposal in it', () => {
     const [first, second, third] = parsed(
       bytesOf({ v: 1, proposals: [draft({}), { counter: 7, kind: 'x' }, draft({ counter: 2 })] }),

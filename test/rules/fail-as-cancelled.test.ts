@@ -10,6 +10,11 @@ test.each(STATE_TYPES)('a call that fails while its flow run is %s', (type) => {
   expect(opinion.type).toBe(type === 'CANCELLING' ? 'REWRITE' : 'PASS');
 });
 
+test('a call that undoes what was done fails by itself', () => {
+  const known = facts({ flow: { type: 'CANCELLING', round: 0 }, cleanup: true });
+  expect(failAsCancelled.judge(transition('RUNNING', 'FAILED'), known)).toStrictEqual({ type: 'PASS' });
+});
+
 test('the error that it failed with is kept as evidence', () => {
   const error = { digest: 'd'.repeat(64), size: 2, inline: '{}' } as never;
   const to = { ...stateOf('FAILED'), error } as never;

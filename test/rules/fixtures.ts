@@ -82,6 +82,13 @@ export const MANY_FACTS: readonly Facts[] = [
   facts({ cache: { key: 'k' } }),
   facts({ cache: { key: 'k', ttlMs: 1000, entry: { run: 'x' as RunId, expiresAtMs: at(NOW_MS + 1) } } }),
   facts({ cache: { key: 'k', refresh: true, entry: { run: 'x' as RunId } } }),
+  facts({ cache: { key: 'k', entry: { run: 'x' as RunId } }, ran: { execution: 0, round: 0, redo: true } }),
+  facts({ cleanup: true, flow: { type: 'CANCELLING', round: 0 } }),
+  facts({ call: { key: 'mine', recorded: { inputs: 'd'.repeat(64) as Digest } } }),
+  facts({ call: { key: 'work', expected: { run: 'x' as RunId, key: 'other' } } }),
+  facts({ message: { mailbox: 'x message:go' } }),
+  facts({ message: { mailbox: 'x message:go', untilMs: NOW_MS } }),
+  facts({ message: { mailbox: 'x.call', topic: 'paid[7]', untilMs: at(NOW_MS + 1), first: { id: '4/0' } } }),
 ];
 
 function withoutFlow(): Facts {
@@ -161,6 +168,7 @@ export const VARIANTS: Readonly<Record<StateType, readonly State[]>> = {
     'PAUSED',
     { key: 'approval', timeoutAtMs: at(NOW_MS - 1) },
     { name: 'Suspended', suspended: true },
+    { name: 'Sleeping', suspended: true, wakeAtMs: at(NOW_MS + 1), wakeOn: ['x message:go'] },
   ),
   CANCELLING: inVariants('CANCELLING', { message: 'enough' }),
   COMPLETED: inVariants('COMPLETED', { result: VALUE }),

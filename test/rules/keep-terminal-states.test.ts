@@ -53,6 +53,23 @@ describe.each(RUN_KINDS)('a %s', (kind) => {
   });
 });
 
+describe('a flow that completed with a result, and is to go on from one of its calls', () => {
+  const again = { kind: 'flow', redo: true, claim: true } as const;
+  test.each(['RUNNING', 'SCHEDULED'] as const)('becomes %s for somebody who says why', (to) => {
+    expect(judge(withResult, to, { ...again, reason: 'so' })).toStrictEqual({ type: 'PASS', why: 'Done is left: so' });
+    expect(judge(withResult, to, again)).toMatchObject({ code: 'RESULT_KEPT' });
+  });
+  test('does not become anything else', () => {
+    for (const to of STATE_TYPES.filter((type) => type !== 'RUNNING' && type !== 'SCHEDULED')) {
+      expect(judge(withResult, to, { ...again, reason: 'so' }).type).toBe('REJECT');
+    }
+  });
+  test('is put back only where a worker finds it', () => {
+    const known = { resume: { byWorker: false, used: 0 } };
+    expect(judge(withResult, 'SCHEDULED', { ...again, reason: 'so' }, known)).toMatchObject({ code: 'NO_WORKER' });
+  });
+});
+
 test('a long reason is cut in the trail', () => {
   const opinion = judge('FAILED', 'COMPLETED', { kind: 'flow', reason: 'x'.repeat(500) });
   expect(opinion).toStrictEqual({ type: 'PASS', why: `Failed is left: ${'x'.repeat(200)}` });

@@ -115,6 +115,8 @@ describe('HOLD', () => {
   test.each([
     forTime,
     hold({ type: 'FLOW' }, 'so'),
+    hold({ type: 'MESSAGE', mailbox: 'm' }, 'so'),
+    hold({ type: 'MESSAGE', mailbox: 'm', topic: 't', untilMs: at(NOW_MS + 1) }, 'so'),
     hold({ type: 'SLOTS', limits }, 'so'),
     hold({ type: 'SLOTS', limits: [{ limit: 'db', slots: 9, by: 'acme' }] }, 'so'),
     hold({ type: 'SLOTS', limits, untilMs: at(NOW_MS + 1), evict: [] }, 'so'),
@@ -150,6 +152,9 @@ describe('HOLD', () => {
       { limits, evict: [''] },
       { limits, evict: ['run', 7] },
     ].map((more) => ({ ...forTime, waits: { type: 'SLOTS', ...more } })),
+    ...[{}, { mailbox: '' }, { mailbox: 7 }, { mailbox: 'm', topic: '' }, { mailbox: 'm', untilMs: NOW_MS }].map(
+      (more) => ({ ...forTime, waits: { type: 'MESSAGE', ...more } }),
+    ),
   ])('not %o: it would be over at once, or never', (said) => {
     expect(is(said)).toBe(false);
   });
@@ -160,8 +165,10 @@ describe('a claim', () => {
   const timer = { type: 'TIMER', timer: 'timeout', dueAtMs: 0 };
   const slots = { type: 'SLOTS', slots: [{ limit: 'db', slots: 1 }] };
   const cache = { type: 'CACHE', key: 'k' };
+  const message = { type: 'MESSAGE', mailbox: 'm', id: '7/2' };
 
   test.each([
+    message,
     ...TIMER_KINDS.map((kind) => ({ ...timer, timer: kind })),
     slots,
     { ...slots, slots: [] },
@@ -174,6 +181,8 @@ describe('a claim', () => {
     ...spoilt(timer, 'timer', undefined, 'egg', 7),
     ...spoilt(timer, 'dueAtMs', undefined, Number.NaN, Number.POSITIVE_INFINITY, -1, '5'),
     ...spoilt(slots, 'slots', undefined, {}, [{ limit: 'db', slots: -1 }], [undefined]),
+    ...spoilt(message, 'mailbox', undefined, '', 7),
+    ...spoilt(message, 'id', undefined, '', 7),
     ...spoilt(cache, 'key', undefined, '', 7),
     ...spoilt(cache, 'expiresAtMs', null, '5', -1),
   ])('not %o', (claim) => {

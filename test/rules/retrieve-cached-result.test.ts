@@ -36,6 +36,13 @@ test.each<{ what: string; cache: Facts['cache']; opinion: object }>([
   expect(judge(cache)).toStrictEqual(opinion);
 });
 
+test('what is kept does not answer a call that is to be done again', () => {
+  const known = facts({ cache: { key: 'k', entry: { run } }, ran: { execution: 1, round: 0, redo: true } });
+  const asked = transition('COMPLETED', 'RUNNING');
+  expect(retrieveCachedResult.judge(asked, known)).toStrictEqual({ type: 'PASS' });
+  expect(retrieveCachedResult.judge(asked, { ...known, ran: { execution: 1, round: 0 } })).toStrictEqual(hit);
+});
+
 test.each(FROM_TYPES)('what is kept answers a call from %s', (from) => {
   expect(judge({ key: 'k', entry: { run } }, from)).toStrictEqual(hit);
 });

@@ -39,6 +39,14 @@ describe('asked for with a reason', () => {
   });
 });
 
+test('to be done again, a call is run, whatever its end', () => {
+  const done: State = { type: 'COMPLETED', name: 'Completed', result: VALUE };
+  const known = facts({ flow: { type: 'RUNNING', round: 1 }, ran: { execution: 1, round: 1, redo: true } });
+  for (const from of [done, stateOf('COMPLETED'), stateOf('FAILED')]) {
+    expect(reuseCompletedTask.judge(transition(from, 'RUNNING'), known)).toStrictEqual({ type: 'PASS' });
+  }
+});
+
 test('a call that is in no flow run has failed for good', () => {
   const { flow: _, ...known } = facts();
   expect(reuseCompletedTask.judge(transition('FAILED', 'RUNNING'), known)).toMatchObject({ type: 'REWRITE' });

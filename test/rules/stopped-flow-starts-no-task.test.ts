@@ -32,6 +32,20 @@ test.each(['SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING'] as const)(
   },
 );
 
+test.each(['NONE', ...ENDS] as const)(
+  'a call that is %s and undoes what was done begins while it is cancelled too',
+  (from) => {
+    for (const type of STATE_TYPES) {
+      for (const to of BEGINNINGS) {
+        const known = facts({ flow: { type, round: 0 }, cleanup: true });
+        const opinion = stoppedFlowStartsNoTask.judge(transition(from, to), known).type;
+        const isLet = type === 'RUNNING' || type === 'CANCELLING';
+        expect(opinion).toBe(isLet ? 'PASS' : type === 'PAUSED' ? 'HOLD' : 'REJECT');
+      }
+    }
+  },
+);
+
 test('a call of nobody does not start', () => {
   const { flow: _, ...known } = facts();
   expect(stoppedFlowStartsNoTask.judge(transition('NONE', 'RUNNING'), known)).toMatchObject({

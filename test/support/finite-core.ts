@@ -57,7 +57,13 @@ const entry = { run: 'other' as RunId, result };
 const EDGES: { readonly [N in Need]?: readonly (Facts[N] | undefined)[] } = {
   execution: [{ current: 2, asked: 2 }, { current: 2 }],
   flow: [undefined, ...(['RUNNING', 'PAUSED', 'CANCELLING', 'COMPLETED'] as const).map((type) => ({ type, round: 1 }))],
-  ran: [undefined, { execution: 2, round: 1 }, { execution: 1, round: 1 }, { execution: 2, round: 0 }],
+  ran: [
+    undefined,
+    { execution: 2, round: 1 },
+    { execution: 1, round: 1 },
+    { execution: 2, round: 0 },
+    { execution: 1, round: 1, redo: true },
+  ],
   retry: [0, 1].map((used) => ({ used, retriesMax: 1, delaysMs: [5], jitter: 0 })),
   inHands: [true, false],
   attempt: [0, 2],
@@ -69,12 +75,26 @@ const EDGES: { readonly [N in Need]?: readonly (Facts[N] | undefined)[] } = {
     { key: 'k', entry: { ...entry, expiresAtMs: NOW_MS } },
     { key: 'k', refresh: true, entry },
   ],
+  message: [
+    undefined,
+    { mailbox: 'm' },
+    { mailbox: 'm', untilMs: NOW_MS },
+    { mailbox: 'm', untilMs: at(NOW_MS + 1) },
+    { mailbox: 'm', untilMs: NOW_MS, first: { id: '4/0', value: result } },
+  ],
   resume: [
     { byWorker: false, used: 0 },
     { byWorker: true, used: 0 },
     { byWorker: true, used: 20 },
   ],
   timeoutMs: [undefined, 500],
+  cleanup: [undefined, true],
+  call: [
+    undefined,
+    { key: 'mine', recorded: {} },
+    { key: 'mine', recorded: { inputs: result.digest } },
+    { key: 'work', expected: { run: 'other' as RunId, key: 'other' } },
+  ],
   slots: [
     [],
     [slot({ slotsMax: 1 }), slot({ limit: 'unset' })],
@@ -120,13 +140,23 @@ function* askings(policy: PolicyName, what: Pick<Transition, 'kind' | 'from' | '
   for (const report of [false, true]) {
     for (const claim of what.to.type === 'RUNNING' && isRoot(what.kind) ? [false, true] : [false]) {
       for (const by of ['sdk', 'engine']) {
-        for (const reason of policy === 'forced' || isTerminal(what.from) ? [{}, { reason: 'it must be' }] : [{}]) {
+        for (const reason of reasons(policy, what)) {
           const forced = policy === 'forced' ? { forced: true as const } : {};
           yield { ...what, report, claim, by, ...reason, ...forced };
         }
       }
     }
   }
+}
+
+/** To leave an end it takes a reason; and what is to be done again may be said of a flow run of its own. */
+function reasons(
+  policy: PolicyName,
+  { kind, from }: Pick<Transition, 'kind' | 'from'>,
+): readonly Partial<Transition>[] {
+  if (policy !== 'forced' && !isTerminal(from)) return [{}];
+  const again = kind === 'flow' && policy !== 'forced' ? [{ redo: true as const, reason: 'it must be' }] : [];
+  return [{}, { reason: 'it must be' }, ...again];
 }
 
 /** Every combination of the facts that any rule needs that may be asked about this; the others as they usually are. */
@@ -136,7 +166,7 @@ function* factsFor(policy: PolicyName, kind: RunKind, from: State | undefined, t
     (need) => need in EDGES && (!isRoot(kind) || (need !== 'flow' && need !== 'ran')),
   );
   for (const more of combined(needs)) {
-    const { flow, ran, cache, timeoutMs, ...rest } = {
+    const { flow, ran, cache, message, timeoutMs, cleanup, call, ...rest } = {
       ...facts({ version: { current: 3 }, pauses: ['fired'] }),
       ...more,
     };
@@ -145,7 +175,10 @@ function* factsFor(policy: PolicyName, kind: RunKind, from: State | undefined, t
       ...(flow === undefined || isRoot(kind) ? {} : { flow }),
       ...(ran === undefined ? {} : { ran }),
       ...(cache === undefined ? {} : { cache }),
+      ...(message === undefined ? {} : { message }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(cleanup === undefined ? {} : { cleanup }),
+      ...(call === undefined ? {} : { call }),
     };
     yield known;
   }
@@ -153,7 +186,7 @@ function* factsFor(policy: PolicyName, kind: RunKind, from: State | undefined, t
 }
 
 /** Facts that only one rule looks at, and alone: each is varied while the others of them are as they usually are. */
-const ALONE: ReadonlySet<Need> = new Set(['attempt', 'timeoutMs', 'cache']);
+const ALONE: ReadonlySet<Need> = new Set(['attempt', 'timeoutMs', 'cache', 'message', 'call', 'cleanup']);
 
 function* combined(needs: readonly Need[]): Generator<Record<string, unknown>> {
   const together = needs.filter((need) => !ALONE.has(need));

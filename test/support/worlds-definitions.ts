@@ -1,8 +1,12 @@
 /** What random runs are, and which limits bind them: all that a definition may say, drawn from two small numbers. */
-import type { Digest } from '../../protocol/ids.ts';
+import type { Digest, EpochMs, RunId } from '../../protocol/ids.ts';
 import {
+  mailboxOf,
   ON_FULL,
+  pauseMailbox,
+  topicOf,
   type LimitSet,
+  type Receives,
   type RunDefinition,
   type SlotWish,
   type WorkspaceEvent,
@@ -23,12 +27,39 @@ export function flowOf(c: number, d: number): RunDefinition {
     ...(c % 4 === 0 ? WORK : {}),
     ...(c % 3 === 0 ? { identity: String(c % 2).repeat(64) as Digest } : {}),
     ...(d % 5 === 0 ? { deployment: 'nightly' } : {}),
+    ...(d % 3 === 1 ? { strict: true } : {}),
   };
 }
 
 /** A task run, or a flow run, within a flow run; whoever calls says which, and in which. */
 export function callOf(c: number, d: number): Omit<RunDefinition, 'kind'> {
-  return { name: 't', ...ofAny(c, d), ...ofTask(c, d) };
+  return { name: 't', ...ofAny(c, d), ...ofTask(c, d), ...ofCall(c, d) };
+}
+
+/** What a call under this flow run waits for that somebody sends. */
+export function receivesOf(parent: RunId, c: number, d: number, nowMs: number): Receives {
+  const until = d % 3 === 0 ? { untilMs: (nowMs + (d % 4) * 400) as EpochMs } : {};
+  const topic = topicOf('paid', pick([undefined, 'a', 'b'], d));
+  return pick<Receives>(
+    [
+      { type: 'MESSAGE', mailbox: mailboxOf(parent, pick(MESSAGES, d)), ...until },
+      { type: 'MESSAGE', mailbox: pauseMailbox(parent, `k${String(d % 2)}`), ...until },
+      { type: 'EVENT', topic, ...until },
+    ],
+    c,
+  );
+}
+
+export const MESSAGES = ['go', 'go', 'go', 'stop'] as const;
+
+/** What it is called by, now and then with a key of its own, and that it undoes something. */
+function ofCall(c: number, d: number): Pick<RunDefinition, 'call' | 'cleanup' | 'strict'> {
+  const key = pick(['t', 't', 't', 'mine'], c);
+  return {
+    ...(c % 2 === 0 ? { call: { key, inputs: String(d % 2).repeat(64) as Digest, ordinal: 0 } } : {}),
+    ...(d % 9 === 0 ? { cleanup: true } : {}),
+    ...(c % 3 === 0 ? { strict: true } : {}),
+  };
 }
 
 export function backgroundOf(c: number, d: number): RunDefinition {
@@ -43,6 +74,7 @@ function ofTask(c: number, d: number): Pick<RunDefinition, 'cache' | 'tags'> {
             key: `c${String(d % 3)}`,
             ...(d % 2 === 0 ? {} : { ttlMs: 300 }),
             ...(d % 7 === 0 ? { refresh: true } : {}),
+            ...(d % 5 < 2 ? { once: true } : {}),
           },
         }
       : {}),

@@ -3,7 +3,7 @@
  * (sections 4 to 6), not from the fold: the sums are made anew from the runs, the queues from the held proposals.
  */
 import { limitKey, type Held, type Run, type Workspace } from '../../engine/fold/workspace.ts';
-import { parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
+import { mailboxParts, parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -17,7 +17,9 @@ export function wrongsOf(workspace: Workspace, overridden: ReadonlySet<string> =
     ...slotWrongs(workspace),
     ...queueWrongs(workspace),
     ...heldWrongs(workspace),
+    ...mailWrongs(workspace),
     ...runWrongs(workspace, overridden),
+    ...callWrongs(workspace),
     ...timerWrongs(workspace),
     ...sessionWrongs(workspace),
   ];
@@ -38,6 +40,21 @@ function* slotWrongs(workspace: Workspace): Generator<string> {
   for (const [limit, slots] of held)
     if (workspace.limits.get(limit) === undefined) yield `${String(slots)} slots of no limit ${limit}`;
   for (const [run] of workspace.evictions.entries()) yield `${run} is to be evicted and was not`;
+}
+
+/** What a strict flow run owes are the calls of this round that an earlier execution made, and this one has not. */
+function* callWrongs(workspace: Workspace): Generator<string> {
+  for (const [, flow] of workspace.runs.entries()) {
+    const execution = workspace.runs.get(rootOf(flow.id))?.execution ?? 0;
+    const isCurrent = flow.parent === undefined || flow.ran?.execution === execution;
+    if (flow.strict !== true || flow.state.type !== 'RUNNING' || !isCurrent) continue;
+    let owed = 0;
+    for (const [, { parent, made, cleanup }] of workspace.runs.entries()) {
+      const isOlder = made !== undefined && made.execution < execution && made.round === flow.round;
+      if (parent === flow.id && isOlder && cleanup !== true) owed += 1;
+    }
+    if (owed !== (flow.owed ?? 0)) yield `${flow.id} owes ${String(owed)} calls, not ${String(flow.owed ?? 0)}`;
+  }
 }
 
 /** K1, and the order of the queues: priority, then place. */
@@ -119,6 +136,44 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
     const session = id.split(':')[0] ?? '';
     if (id.includes(':') && workspace.sessions.get(session) === undefined)
       yield `${id} is held for a session that is closed`;
+  }
+}
+
+/** M1 to M3, K3: a message and who waits for it never coexist, and nothing of a run that is over is left. */
+function* mailWrongs(workspace: Workspace): Generator<string> {
+  const under = (mailbox: string): boolean =>
+    workspace.mailboxesUnder.of(rootOf(mailboxParts(mailbox).run)).has(mailbox);
+  for (const [mailbox, mail] of workspace.mailboxes.entries()) {
+    if (mail.length === 0) yield `the mailbox ${mailbox} is empty and kept`;
+    if (new Set(mail.map(({ id }) => id)).size !== mail.length) yield `the mailbox ${mailbox} holds one twice`;
+    if (workspace.waiting.get(mailbox) !== undefined) yield `K3: somebody waits for what lies in ${mailbox}`;
+    if (!under(mailbox)) yield `the mailbox ${mailbox} is nobody's`;
+    const root = workspace.runs.get(rootOf(mailboxParts(mailbox).run));
+    if (root?.state.type === 'PAUSED' && root.state.suspended === true && root.state.wakeOn?.includes(mailbox) === true)
+      if (workspace.timers.get(`wake ${root.id}`) === undefined) yield `${root.id} sleeps over what lies in ${mailbox}`;
+  }
+  for (const [mailbox, ids] of workspace.waiting.entries()) {
+    const rows = ids.map((id) => workspace.held.get(id));
+    if (rows.length === 0 || rows.some((row) => row?.waits.type !== 'MESSAGE' || row.waits.mailbox !== mailbox))
+      yield `one waits at ${mailbox} that does not wait for it`;
+  }
+  for (const [id, { waits, proposal }] of workspace.held.entries()) {
+    if (waits.type !== 'MESSAGE') continue;
+    if (workspace.waiting.get(waits.mailbox)?.includes(id as never) !== true) yield `${id} waits at no mailbox`;
+    if (waits.untilMs !== undefined && workspace.timers.get(`held ${id}`) === undefined)
+      yield `${id} waits until a time without a timer`;
+    const listens = [...workspace.listening.entries()].filter(([, calls]) => calls.includes(proposal.run));
+    // Of two that ask for one call, the second may find it ended: its flow run's end, or next execution, sees to that.
+    const hasEnded = isTerminal(workspace.runs.get(proposal.run)?.state);
+    if (waits.topic !== undefined && !hasEnded && listens.length !== 1)
+      yield `${id} waits for an event, and does not listen`;
+  }
+  for (const [topic, calls] of workspace.listening.entries()) {
+    for (const call of calls) if (!under(call)) yield `${call} listens to ${topic}, and is nobody's`;
+  }
+  for (const flow of workspace.mailboxesUnder.keys()) {
+    const state = workspace.runs.get(flow)?.state;
+    if (state === undefined || (isTerminal(state) && state.type !== 'CRASHED')) yield `mail is left of ${flow}`;
   }
 }
 

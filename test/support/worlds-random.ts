@@ -7,10 +7,17 @@
 import fc from 'fast-check';
 import { isTerminal, STATE_TYPES, type State } from '../../protocol/states.ts';
 import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
-import { ENGINE, rootOf, type RunDefinition } from '../../protocol/proposals.ts';
+import {
+  ENGINE,
+  mailboxParts,
+  rootOf,
+  type EventEmitted,
+  type MessageSent,
+  type RunDefinition,
+} from '../../protocol/proposals.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import type { Run } from '../../engine/fold/workspace.ts';
-import { backgroundOf, callOf, flowOf, LIMITS, limitEventOf } from './worlds-definitions.ts';
+import { backgroundOf, callOf, flowOf, LIMITS, limitEventOf, MESSAGES, receivesOf } from './worlds-definitions.ts';
 import { Desk, runId, type DraftOfWish } from './worlds.ts';
 
 export type Step = readonly [verb: number, a: number, b: number, c: number, d: number];
@@ -103,6 +110,64 @@ export class Monkey {
     this.#ask(this.#session(d), { kind, run, to, create, ...this.#asked(run, c) });
   }
 
+  /** Called only where the flow run is not a task's; a call may be asked for before it waits. */
+  receive(a: number, b: number, c: number, d: number): void {
+    const running = this.#flows().filter(({ state }) => d % 6 === 0 || state.type === 'RUNNING');
+    if (running.length === 0) return;
+    const parent = pick(running, a).id;
+    const run = `${parent}.m${String(b % 4)}-receive` as RunId;
+    const receives = receivesOf(parent, c, d, this.desk.nowMs);
+    const create: RunDefinition = {
+      kind: 'task',
+      name: 'receive',
+      parent,
+      receives,
+      ...(d % 4 === 0 ? { limits: [{ limit: 'db', slots: 1 }] } : {}),
+    };
+    const to = d % 11 === 0 ? simple('PENDING') : simple('RUNNING');
+    this.#ask(this.#session(d), { kind: 'task', run, to, create, ...this.#asked(run, c) });
+  }
+
+  /** From outside, or carried by the end of a call. */
+  send(a: number, b: number, c: number, d: number): void {
+    const value = { digest: 'c'.repeat(64) as Digest, size: 1, inline: String(d % 10) };
+    const event = this.#awaited(a, d) ?? this.#sent(a, b, c, d);
+    if (event === undefined) return;
+    const caller = d % 3 === 0 ? this.desk.runs().find(({ state }) => state.type === 'RUNNING') : undefined;
+    if (caller === undefined) this.#ask(this.#session(b), { kind: 'workspace', event: { ...event, value } });
+    else {
+      const { kind, id: run } = caller;
+      const to = simple('COMPLETED');
+      this.#ask(this.#session(b), {
+        kind,
+        run,
+        to,
+        report: true,
+        carries: { ...event, value },
+        ...this.#asked(run, b),
+      });
+    }
+  }
+
+  /** To whoever waits, now and then; an event may be heard by others too. */
+  #awaited(a: number, d: number): MessageSent | EventEmitted | undefined {
+    const mailbox = d % 2 === 0 ? pickAny([...this.desk.workspace.waiting.entries()], a)?.[0] : undefined;
+    if (mailbox === undefined) return undefined;
+    const { run, kind, name } = mailboxParts(mailbox);
+    if (kind === 'message') return { type: 'MESSAGE_SENT', to: run, name };
+    return { type: 'EVENT_EMITTED', name: 'paid', ...pick([{}, { key: 'a' }, { key: 'b' }], d) };
+  }
+
+  #sent(a: number, b: number, c: number, d: number): MessageSent | EventEmitted | undefined {
+    const flow = pickAny(
+      this.#flows().filter(({ state }) => d % 6 === 0 || !isTerminal(state)),
+      a,
+    );
+    if (flow === undefined) return undefined;
+    if (c % 2 === 0) return { type: 'MESSAGE_SENT', to: flow.id, name: pick(MESSAGES, b) };
+    return { type: 'EVENT_EMITTED', name: 'paid', ...(b % 2 === 0 ? {} : { key: pick(['a', 'b'], d) }) };
+  }
+
   report(a: number, b: number, c: number): void {
     const active = this.desk.runs().filter(({ state }) => b % 7 === 0 || !isTerminal(state));
     if (active.length === 0) return;
@@ -144,6 +209,8 @@ export class Monkey {
       ...(b % 3 === 0 ? {} : { key: `k${String(b % 2)}` }),
       ...(c % 3 === 0 ? { timeoutAtMs: (this.desk.nowMs + (d % 4) * 500) as EpochMs } : {}),
       ...(d % 3 === 0 ? { suspended: true } : {}),
+      ...(a % 4 === 0 ? { wakeAtMs: (this.desk.nowMs + (c % 3) * 400) as EpochMs } : {}),
+      ...(d % 2 === 0 ? { wakeOn: [...this.desk.workspace.waiting.entries()].map(([mailbox]) => mailbox) } : {}),
     };
     this.#ask(this.#session(b), { kind: 'flow', run: run.id, to, ...this.#asked(run.id, c) });
   }
@@ -161,7 +228,8 @@ export class Monkey {
       { ...running, claim: true },
       { kind: 'flow', run: run.id, to: simple('SCHEDULED', this.desk.nowMs + (d % 3) * 200) },
     ];
-    this.#ask(this.#session(b), pick(asks, d));
+    const input = c % 2 === 0 ? {} : { input: { digest: 'd'.repeat(64) as Digest, size: 1, inline: '7' } };
+    this.#ask(this.#session(b), { ...pick(asks, d), ...input });
   }
 
   /** Somebody says why a run that has ended did not end so, or not at all. */
@@ -174,7 +242,10 @@ export class Monkey {
     const to = simple(pick(STATE_TYPES, b), this.desk.nowMs + (d % 3) * 200);
     const claim = c % 3 === 0 ? { claim: true as const } : {};
     const execution = c % 2 === 0 ? this.#asked(run.id, d) : {};
-    this.#ask(this.#session(d), { kind: run.kind, run: run.id, to, reason: 'it was wrong', ...claim, ...execution });
+    const call = c % 4 === 3 ? pickAny(this.desk.runs(), d) : undefined;
+    const redo = call === undefined ? {} : { redoFrom: call.id };
+    const asked = { to, reason: 'it was wrong', ...claim, ...execution, ...redo };
+    this.#ask(this.#session(d), { kind: run.kind, run: run.id, ...asked });
   }
 
   /** An operator overrides the rules; now and then without saying why. */
@@ -280,10 +351,12 @@ const WEIGHTS: Readonly<Record<Verb, number>> = {
   start: 8,
   background: 4,
   claim: 6,
-  call: 14,
-  report: 12,
+  call: 15,
+  receive: 5,
+  send: 5,
+  report: 13,
   cancel: 3,
-  pause: 3,
+  pause: 4,
   resume: 4,
   correct: 2,
   force: 1,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as entry from '../testing/index.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const GUIDE = join(ROOT, 'docs', 'guides', 'testing-rules-and-flows.md');
+const GUIDE = join(ROOT, 'docs', 'guides', 'testing-rules.md');
 const run = promisify(execFile);
 let folder: string;
 
@@ -59,7 +59,7 @@ test('the guide’s code runs under node:test', async () => {
   // One file, as a reader puts it together: the imports of a later block add to those of an earlier one.
   await writeFile(join(folder, 'guide.test.ts'), blocks.join('\n'));
   const { stdout } = await run(process.execPath, ['guide.test.ts'], { cwd: folder });
-  expect(stdout).toMatch(/^(# |ℹ )pass 8$/m);
+  expect(stdout).toMatch(/^(# |ℹ )pass 6$/m);
   expect(stdout).toMatch(/^(# |ℹ )fail 0$/m);
 });
 

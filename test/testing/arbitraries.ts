@@ -152,7 +152,7 @@ function definitionOf(fc: FastCheck): Arbitrary<RunDefinition> {
   const cache = merged<object>(
     fc,
     fc.record({ key: name }),
-    optional(fc, { ttlMs: durationMs, refresh: fc.constant(true) }),
+    optional(fc, { ttlMs: durationMs, refresh: fc.constant(true), once: fc.constant(true) }),
   );
   const retry = fc.record({
     retriesMax: fc.nat(LIMITS.retriesMax),

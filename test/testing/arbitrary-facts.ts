@@ -7,6 +7,7 @@ import { STATE_TYPES, isTerminal, type State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Facts, RunKind, SlotFact, Transition } from '../../rules/rule.ts';
 
+/** The module `fast-check`, as it is imported. */
 export type FastCheck = typeof fastCheck;
 
 type Parts = {
@@ -97,15 +98,24 @@ export function factsOf(parts: Parts, kind: RunKind): Arbitrary<Facts> {
     graceMs: fc.nat(60_000),
   });
   const flow = fc.record({ type: fc.constantFrom(...STATE_TYPES), round: small(fc) });
-  const ran = fc.record({ execution: small(fc), round: small(fc) });
+  const ran = fc
+    .tuple(fc.record({ execution: small(fc), round: small(fc) }), some(fc, { redo: fc.constant(true) }))
+    .map(both);
   const more = some(fc, {
-    ...(isOwn(kind) ? {} : { ran }),
+    ...(isOwn(kind) ? {} : { ran, call: callOf(parts), cleanup: fc.constant(true) }),
     timeoutMs: fc.integer({ min: 1, max: 100_000 }),
     cache: cacheOf(parts),
   });
   return fc
     .tuple(known, more, isOwn(kind) ? fc.constant({}) : fc.record({ flow }))
     .map((made) => Object.assign({}, ...made) as Facts);
+}
+
+/** A call as it is made; with a key of its own, as it was made before; or the one that was expected in its place. */
+function callOf({ fc, runId, digest }: Parts): Arbitrary<object> {
+  const expected = fc.record({ run: runId, key: fc.constantFrom('charge', 'mine') });
+  const more = some(fc, { inputs: digest, recorded: some(fc, { inputs: digest }), expected });
+  return fc.tuple(fc.record({ key: fc.constantFrom('charge', 'mine') }), more).map(both);
 }
 
 const both = <A extends object, B extends object>([one, other]: [A, B]): A & B => ({ ...one, ...other });
@@ -128,6 +138,6 @@ const retryOf = (fc: FastCheck): Arbitrary<Facts['retry']> =>
 
 function cacheOf({ fc, runId, time, value }: Parts): Arbitrary<object> {
   const entry = fc.tuple(fc.record({ run: runId }), some(fc, { result: value, expiresAtMs: time })).map(both);
-  const more = some(fc, { ttlMs: fc.nat(100_000), refresh: fc.constant(true), entry });
+  const more = some(fc, { ttlMs: fc.nat(100_000), refresh: fc.constant(true), once: fc.constant(true), entry });
   return fc.tuple(fc.record({ key: fc.constantFrom('one', 'two') }), more).map(both);
 }

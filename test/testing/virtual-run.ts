@@ -18,6 +18,7 @@ export interface Meanwhile {
   readonly runId: () => RunId | undefined;
 }
 
+/** How a flow is run in virtual time; all optional. */
 export interface VirtualTimeOptions {
   /** In the place of ours, kind by kind, or as a policy module exports them. */
   readonly policies?: PolicyModule | PolicyChange;
@@ -35,6 +36,7 @@ export interface VirtualTimeOptions {
   readonly meanwhile?: (world: Meanwhile) => Promise<void>;
 }
 
+/** What is known of a flow that was run in virtual time. */
 export interface VirtualRun<Result> {
   /** `unfinished`: time was up, or nothing was left that could happen; {@link VirtualRun.why} says what it waits for. */
   readonly outcome: 'completed' | 'failed' | 'unfinished';

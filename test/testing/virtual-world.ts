@@ -18,7 +18,7 @@ import { completePolicies, type CompletePolicies } from '../../rules/compose.ts'
 import { court } from '../../rules/judge.ts';
 import { Client } from '../../sdk/client/client.ts';
 import { claimOf, executed, type CallableFlow } from '../../sdk/flow-call.ts';
-import { StartRefused } from '../../sdk/flow-run.ts';
+import { StartRefused } from '../../sdk/flow-plan.ts';
 import type { Seeded } from '../support/seeded.ts';
 import { MemoryLink } from './memory-link.ts';
 import type { VirtualClock } from './virtual-clock.ts';

@@ -1,4 +1,5 @@
 /** Rulings and trails in words: which rule said what, for messages that a rule's author reads. */
+import { mailboxParts } from '../../protocol/proposals.ts';
 import type { Ruling, TrailEntry, Waits } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 
@@ -39,6 +40,10 @@ export function waitsWords(waits: Waits): string {
       return `slots of ${waits.limits.map(({ limit }) => `'${limit}'`).join(', ')}`;
     case 'FLOW':
       return 'its flow run';
+    case 'MESSAGE': {
+      const { kind, name } = mailboxParts(waits.mailbox);
+      return kind === 'message' ? `the message '${name}'` : kind === 'pause' ? `the input of '${name}'` : 'an event';
+    }
   }
 }
 

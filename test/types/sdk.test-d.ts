@@ -1,18 +1,30 @@
 /** What the SDK infers, and what it refuses. `npm run types` checks this file; nothing here runs. */
 import { expectTypeOf } from 'vitest';
 import { z } from 'zod';
-import { exponential, flow, serve, startRun, task, type RunHandle } from '../../sdk/index.ts';
+import {
+  allowFailure,
+  completed,
+  exponential,
+  flow,
+  serve,
+  startRun,
+  task,
+  unmapped,
+  type Future,
+  type RunHandle,
+} from '../../sdk/index.ts';
 
 const number = async (n: number): Promise<number> => Promise.resolve(n);
 
 // A task has its function's own type …
-expectTypeOf(task(number)).toEqualTypeOf<(n: number) => Promise<number>>();
-expectTypeOf(task({ name: 'x', retries: 1 }, number)).toEqualTypeOf<(n: number) => Promise<number>>();
+expectTypeOf(task(number)).toExtend<(n: number) => Promise<number>>();
+expectTypeOf(task({ name: 'x', retries: 1 }, number)(1)).resolves.toEqualTypeOf<number>();
 
 // … but that it returns a promise.
 const length = task({ name: 'length' }, (text: string, times?: number) => text.length * (times ?? 1));
-expectTypeOf(length).toEqualTypeOf<(text: string, times?: number) => Promise<number>>();
-expectTypeOf(task(function nothing() {})).toEqualTypeOf<() => Promise<void>>();
+expectTypeOf(length).toExtend<(text: string, times?: number) => Promise<number>>();
+expectTypeOf(length('a', 2)).resolves.toEqualTypeOf<number>();
+expectTypeOf(task(function nothing() {})()).resolves.toBeVoid();
 
 // A generic function stays generic.
 const first = task({ name: 'first' }, async <T>(list: readonly T[]): Promise<T | undefined> =>
@@ -26,6 +38,32 @@ expectTypeOf(first([1])).resolves.toEqualTypeOf<number | undefined>();
 void length(3);
 // @ts-expect-error -- the text is missing
 void length();
+
+// Futures of inputs are inputs; lists of them are mapped.
+expectTypeOf(length.submit('a')).toEqualTypeOf<Future<number>>();
+void length.submit(task((n: number) => String(n)).submit(3), 2);
+void length(task((n: number) => String(n)).submit(3), 2);
+expectTypeOf(length.map(['a', 'b'], 2).results()).resolves.toEqualTypeOf<number[]>();
+void length.map(['a', 'b'], [1, 2]);
+void length.map(unmapped('a'), [1, 2]);
+const total = task((rows: number[], by: { factor: number }) => rows.length * by.factor);
+void total(length.map(['a']), { factor: length.submit('b') });
+void total([length.submit('a'), 3], { factor: 1 });
+// @ts-expect-error -- a list of texts is no list of numbers
+void total([task((n: number) => String(n)).submit(3)], { factor: 1 });
+// @ts-expect-error -- a future of a number is no text
+void length.submit(length.submit('a'));
+// @ts-expect-error -- numbers are no texts
+void length.map([1, 2]);
+// @ts-expect-error -- a failure is no text
+void length.submit(allowFailure(task((n: number) => String(n)).submit(3)));
+void task((text: string | Error) => String(text)).submit(allowFailure(task((n: number) => String(n)).submit(3)));
+
+// What is in a state that is returned is what the caller gets.
+const skips = flow({ name: 'skips' }, ({ n }: { n: number }) => (n > 1 ? n : completed({ value: 'none' })));
+expectTypeOf(skips({ n: 1 })).resolves.toEqualTypeOf<number | string>();
+const lists = flow({ name: 'lists' }, () => [length.submit('a'), length.submit('b')]);
+expectTypeOf(lists()).resolves.toEqualTypeOf<number[]>();
 
 // A key is a function of the same inputs.
 task(

@@ -1,0 +1,42 @@
+/**
+ * What whoever resumes a run has to say, checked before it is said: a pause may ask for input by a JSON Schema. The flow
+ * checks it once more, by its own schema, which may ask for more than JSON Schema can say.
+ */
+import { z } from 'zod';
+import { AssentError } from '../../protocol/errors.ts';
+import type { RunState } from '../../protocol/query.ts';
+import type { Value } from '../../protocol/values.ts';
+import { decodeValue, inlineValue } from './values.ts';
+
+/** @throws AssentError USAGE, BAD_PARAMETERS, VALUE_TOO_LARGE */
+export function inputOf(state: RunState, text: string | undefined): Value | undefined {
+  const schema = state.input?.inline === undefined ? undefined : decodeValue(state.input.inline);
+  if (text === undefined) {
+    if (state.input === undefined) return undefined;
+    throw new AssentError('USAGE', `The pause asks for input: --input with JSON that meets ${JSON.stringify(schema)}.`);
+  }
+  const input = jsonOf(text);
+  const problem = schema === undefined ? undefined : problemOf(schema, input);
+  if (problem !== undefined) {
+    throw new AssentError('BAD_PARAMETERS', `The input does not meet what the pause asks for:\n${problem}`);
+  }
+  return inlineValue(input);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AssentError('USAGE', `--input is not JSON: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+}
+
+/** Nothing is said against a schema that zod does not understand: the flow has the last word. */
+function problemOf(schema: unknown, input: unknown): string | undefined {
+  try {
+    const parsed = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(input);
+    return parsed.success ? undefined : z.prettifyError(parsed.error);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+/** The command `assent worker`: its options and examples, and who carries it out. */
+import type { Command } from 'commander';
+import type { Lent } from './lent.ts';
+import { report } from './report.ts';
+
+export function workerCommand(root: Command, { command, act, natural }: Lent): void {
+  type Options = { pool: string; queue: string; slots: number };
+  command(root, 'worker <file...>', 'Execute runs of the flows and tasks that files export, until it is stopped.', [
+    'worker flows.ts',
+    'worker flows.ts reports.ts --queue heavy --slots 4',
+  ])
+    .option('--pool <name>', 'the pool of workers that it belongs to', 'default')
+    .option('--queue <name>', 'the queue within the pool from which it takes runs', 'default')
+    .option('--slots <number>', 'runs at once', natural, 100)
+    .addHelpText('after', HELP)
+    .action((files: string[], options: Options) =>
+      act(async (output, place) => {
+        const { checkedNames, runWorker } = await import('./worker.ts');
+        checkedNames(options);
+        const code = await runWorker(output, place, { files, ...options }).catch((error: unknown) =>
+          report(error, output.isJson),
+        );
+        // What a file left open (a server, a timer) must not keep the command from ending.
+        await new Promise((resolve) => process.stdout.write('', resolve));
+        process.exit(code);
+      }),
+    );
+}
+
+const HELP = `
+It takes runs that were started for a worker: flows by startRun(flow), tasks by task.delay(…), and the calls of flows
+that have the task runner workers(). Start as many workers as you like, on as many machines (ASSENT_URL says where the
+server is): each run is given to one of them, and if that one dies, the run goes on in another.
+
+Ctrl-C, or SIGTERM, finishes what it has and takes no more; a second one leaves at once.`;

@@ -1,0 +1,129 @@
+/**
+ * `assent worker FILE...`: executes, in this process, runs of the flows and tasks that the files export, and says what it
+ * does.
+ *
+ * K1 The first Ctrl-C (or SIGTERM) takes no more runs and waits for those at work; the second leaves at once: what was at
+ *    work goes on in another worker.
+ */
+import { AssentError } from '../../protocol/errors.ts';
+import type { ServedRun, Worker } from '../../sdk/worker.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Output } from './output.ts';
+import type { Place } from './place.ts';
+import { findServed, loadServingSdk, pathOf, type Served, type ServingSdk } from './run-file.ts';
+import { count } from './run-text.ts';
+import { inkOfNotes, oneLine } from './style.ts';
+import { clockOf, spanOf } from './times.ts';
+import { needsOtherNode, runWithTypes } from './with-types.ts';
+
+export type WorkerCommand = {
+  readonly files: readonly string[];
+  readonly pool: string;
+  readonly queue: string;
+  readonly slots: number;
+};
+
+export async function runWorker(output: Output, place: Place, command: WorkerCommand): Promise<number> {
+  const paths = command.files.map((file) => pathOf(file));
+  if (needsOtherNode(paths)) return runWithTypes();
+  // The SDK goes by the same rule, but does not know what the command line said.
+  if (place.type === 'FOLDER') process.env['ASSENT_DATA'] = place.dataDir;
+  const [first = ''] = paths;
+  const sdk = await loadServingSdk(first);
+  const served = await findServed(sdk, paths);
+  try {
+    return await serveThem(output, { sdk, served, command });
+  } finally {
+    await sdk.disconnect();
+  }
+}
+
+type Serving = { readonly sdk: ServingSdk; readonly served: Served; readonly command: WorkerCommand };
+
+async function serveThem(output: Output, { sdk, served, command }: Serving): Promise<number> {
+  const { pool, queue, slots } = command;
+  const log = new WorkLog(output);
+  const worker = await sdk.serve(served.callables, {
+    pool,
+    queue,
+    slots,
+    onRun: (run) => {
+      log.tell(run);
+    },
+  });
+  const names = [...listed('flow', served.flows), ...listed('task', served.tasks)].join('; ');
+  if (output.isJson)
+    output.line(JSON.stringify({ type: 'SERVING', pool, queue, slots, flows: served.flows, tasks: served.tasks }));
+  output.note(`Serving queue '${queue}' of pool '${pool}', ${count(slots, 'run')} at once: ${names}. Ctrl-C ends it.`);
+  return untilStopped(output, worker, log);
+}
+
+const listed = (what: string, names: readonly string[]): readonly string[] =>
+  names.length === 0 ? [] : [`${what}${names.length === 1 ? '' : 's'} ${names.map(oneLine).join(', ')}`];
+
+/** K1. */
+function untilStopped(output: Output, worker: Worker, log: WorkLog): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let signals = 0;
+    const stop = (): void => {
+      signals += 1;
+      if (signals > 1) {
+        output.note(`Left. ${count(log.atWork, 'run')} will go on in another worker.`);
+        process.exit(EXIT.interrupted);
+      }
+      if (log.atWork > 0)
+        output.note(`Finishing ${count(log.atWork, 'run')}, taking no more; Ctrl-C again leaves at once.`);
+      worker.stop().then(() => {
+        resolve(EXIT.ok);
+      }, reject);
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}
+
+/** What the worker does, a line for each thing. */
+class WorkLog {
+  readonly #output: Output;
+  readonly #begunMs = new Map<string, number>();
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  get atWork(): number {
+    return this.#begunMs.size;
+  }
+
+  tell(run: ServedRun): void {
+    const nowMs = Date.now();
+    const tookMs = nowMs - (this.#begunMs.get(run.runId) ?? nowMs);
+    if (run.type === 'BEGUN') this.#begunMs.set(run.runId, this.#begunMs.get(run.runId) ?? nowMs);
+    else if (run.type !== 'HOOK') this.#begunMs.delete(run.runId);
+    const { runId, ...rest } = run;
+    if (this.#output.isJson) this.#output.line(JSON.stringify({ ...rest, run: runId, atMs: nowMs }));
+    else this.#output.note(`${inkOfNotes('dim', clockOf(nowMs, nowMs))} ${lineOf(run, tookMs)}`);
+  }
+}
+
+function lineOf({ type, kind, name, runId, attempt, detail = '' }: ServedRun, tookMs: number): string {
+  const who = `${kind} ${oneLine(name)} ${inkOfNotes('dim', runId)}`;
+  switch (type) {
+    case 'BEGUN':
+      return `${who} begins${attempt > 1 ? `, attempt ${String(attempt)}` : ''}`;
+    case 'DONE':
+      return `${who} ${inkOfNotes('green', 'done')} in ${spanOf(tookMs)}`;
+    case 'FAILED':
+      return `${who} ${inkOfNotes('red', 'failed')} after ${spanOf(tookMs)}: ${oneLine(detail)}`;
+    case 'HOOK':
+      return `${who}: its hook ${detail} was called`;
+  }
+}
+
+/** @throws AssentError USAGE */
+export function checkedNames({ pool, queue }: Pick<WorkerCommand, 'pool' | 'queue'>): void {
+  for (const [option, name] of Object.entries({ pool, queue })) {
+    if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) continue;
+    throw new AssentError('USAGE', `--${option} has 1 to 64 letters, digits, dashes or underscores, not '${name}'.`);
+  }
+}

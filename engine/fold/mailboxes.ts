@@ -1,0 +1,197 @@
+/**
+ * Messages and events in the fold: who gets them, who waits for them, and when they are forgotten.
+ *
+ * M1 A message lies in its mailbox until the ruling that claims it, or until the flow run at the top is over. A crashed one
+ *    is not over: whoever goes on with it finds its mail.
+ * M2 A call that waits for an event listens from when it was first asked for until it ends, also while its flow run is
+ *    suspended or crashed; it needs one event, so its mailbox holds one.
+ * M3 A suspended flow run that goes on for a mailbox has a timer `wake` from the moment in which something is there.
+ */
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import {
+  ENGINE,
+  mailboxParts,
+  pauseMailbox,
+  rootOf,
+  topicOf,
+  type CarriedEvent,
+  type Receives,
+  type TransitionProposal,
+} from '../../protocol/proposals.ts';
+import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
+import { isTerminal, type State } from '../../protocol/states.ts';
+import { receiveMessage } from '../../rules/receive-message.ts';
+import { timerKey, type Message, type Run, type Workspace } from './workspace.ts';
+
+export type Occasion = { readonly by: string; readonly atMs: EpochMs; readonly at: Position };
+
+/** Whoever goes on with a crashed run goes on where it was. */
+export const isOver = (state: State): boolean => isTerminal(state) && state.type !== 'CRASHED';
+
+/** Where what a call waits for is put: an event's mailbox is the call's own. */
+export const mailboxFor = (call: RunId, receives: Receives): string =>
+  receives.type === 'EVENT' ? call : receives.mailbox;
+
+/** Whether it is what a rule made of a call that waits: that it got something, or waited in vain. */
+export const hasReceived = ({ outcome, trail }: Ruling): boolean =>
+  outcome === 'rewritten' && decidingEntry(trail)?.rule === receiveMessage.name;
+
+export function deliver(
+  workspace: Workspace,
+  mailbox: string,
+  sent: Pick<Message, 'value' | 'from'>,
+  { by, atMs, at }: Occasion,
+): void {
+  const mail = workspace.mailboxes.get(mailbox) ?? [];
+  const id = `${String(at.seq)}/${String(at.index)}`;
+  const { value, from } = sent;
+  const message: Message = {
+    id,
+    ...(value === undefined ? {} : { value }),
+    ...(from === undefined ? {} : { from }),
+    by,
+    atMs,
+  };
+  const root = rootOf(mailboxParts(mailbox).run);
+  const run = workspace.runs.get(root);
+  // The end of a flow run may carry a message to itself.
+  if (run === undefined || isOver(run.state)) return;
+  workspace.mailboxes.set(mailbox, [...mail, message]);
+  workspace.mailboxesUnder.add(root, mailbox);
+  workspace.touched.mailboxes.add(mailbox);
+  if (run.state.type === 'PAUSED' && run.state.wakeOn?.includes(mailbox) === true) wakeAt(workspace, run, atMs);
+}
+
+/** To all calls that listen now. */
+export function emit(
+  workspace: Workspace,
+  { name, key, ...sent }: Extract<CarriedEvent, { type: 'EVENT_EMITTED' }>,
+  occasion: Occasion,
+): void {
+  const topics = key === undefined ? [topicOf(name)] : [topicOf(name), topicOf(name, key)];
+  for (const topic of topics) {
+    for (const call of workspace.listening.get(topic) ?? []) {
+      if ((workspace.mailboxes.get(call)?.length ?? 0) === 0) deliver(workspace, call, sent, occasion);
+    }
+  }
+}
+
+/** The clock wakes a run, and a process that executes it anew calls it again: neither is the word that its pause waits for. */
+export const isWord = ({ by, execution }: TransitionProposal): boolean => by !== ENGINE && execution === undefined;
+
+/** What whoever resumes a run says to it, be it only that it may go on. */
+export function deliverInput(
+  workspace: Workspace,
+  before: Run,
+  {
+    state,
+    proposal,
+    occasion,
+  }: { readonly state: State; readonly proposal: TransitionProposal; readonly occasion: Occasion },
+): void {
+  if (before.state.type !== 'PAUSED' || before.state.key === undefined || !isWord(proposal)) return;
+  if (proposal.to.type !== state.type || (state.type !== 'RUNNING' && state.type !== 'SCHEDULED')) return;
+  deliver(
+    workspace,
+    pauseMailbox(before.id, before.state.key),
+    proposal.input === undefined ? {} : { value: proposal.input },
+    occasion,
+  );
+}
+
+/** M2. Of a call that has begun to wait, or has ended. */
+export function followCall(workspace: Workspace, run: Run): void {
+  if (run.receives?.type !== 'EVENT') return;
+  if (isOver(run.state)) forgetMailbox(workspace, run.id);
+  else listen(workspace, run.id, run.receives.topic);
+}
+
+/** To one topic: that of its record, once it has one. */
+export function listen(workspace: Workspace, call: RunId, topic: string): void {
+  const calls = workspace.listening.get(topic) ?? [];
+  const root = workspace.runs.get(rootOf(call));
+  // An operator may open a call again whose flow run is over: nobody would receive anything.
+  if (calls.includes(call) || root === undefined || isOver(root.state)) return;
+  if (workspace.mailboxesUnder.of(rootOf(call)).has(call)) unlisten(workspace, call);
+  workspace.listening.set(topic, [...calls, call]);
+  workspace.mailboxesUnder.add(rootOf(call), call);
+}
+
+/** The mailboxes of all under a flow run that is over; of one at the top, all that there are. */
+export function forgetMail(workspace: Workspace, flow: RunId): void {
+  const isRoot = rootOf(flow) === flow;
+  for (const mailbox of [...workspace.mailboxesUnder.of(rootOf(flow))]) {
+    const { run, kind } = mailboxParts(mailbox);
+    // A flow run within another may be called again, and finds its messages then; what it called listens no more.
+    if (isRoot || (kind === 'event' && run.startsWith(`${flow}.`))) forgetMailbox(workspace, mailbox);
+  }
+}
+
+function forgetMailbox(workspace: Workspace, mailbox: string): void {
+  workspace.mailboxes.delete(mailbox);
+  workspace.mailboxesUnder.remove(rootOf(mailboxParts(mailbox).run), mailbox);
+  if (mailboxParts(mailbox).kind === 'event') unlisten(workspace, mailbox as RunId);
+}
+
+function unlisten(workspace: Workspace, call: RunId): void {
+  const receives = workspace.runs.get(call)?.receives;
+  if (receives?.type === 'EVENT' && leaveTopic(workspace, call, receives.topic)) return;
+  // A call that was only ever held has no record that says what it listens to.
+  for (const [topic] of workspace.listening.entries()) if (leaveTopic(workspace, call, topic)) return;
+}
+
+function leaveTopic(workspace: Workspace, call: RunId, topic: string): boolean {
+  const calls = workspace.listening.get(topic) ?? [];
+  const others = calls.filter((other) => other !== call);
+  if (others.length === calls.length) return false;
+  if (others.length === 0) workspace.listening.delete(topic);
+  else workspace.listening.set(topic, others);
+  return true;
+}
+
+/** What the rules gave a run leaves its mailbox. */
+export function takeMessages(workspace: Workspace, { claims = [] }: Ruling): void {
+  for (const claim of claims) {
+    if (claim.type !== 'MESSAGE') continue;
+    const { mailbox, id } = claim;
+    const mail = workspace.mailboxes.get(mailbox) ?? [];
+    const rest = mail.filter((message) => message.id !== id);
+    if (rest.length > 0) {
+      workspace.mailboxes.set(mailbox, rest);
+      workspace.touched.mailboxes.add(mailbox);
+      continue;
+    }
+    workspace.mailboxes.delete(mailbox);
+    if (mailboxParts(mailbox).kind !== 'event') {
+      workspace.mailboxesUnder.remove(rootOf(mailboxParts(mailbox).run), mailbox);
+    }
+  }
+}
+
+/**
+ * A run that suspends itself while it waits for messages goes on at once if there is one, or if fewer of its calls wait
+ * than it says: the others have got theirs in the meantime.
+ */
+export function wakeIfServed(workspace: Workspace, run: Run, atMs: EpochMs): void {
+  if (run.state.type !== 'PAUSED' || run.state.suspended !== true || run.state.wakeOn === undefined) return;
+  const wanted = Map.groupBy(run.state.wakeOn, (mailbox) => mailbox);
+  for (const [mailbox, { length }] of wanted) {
+    const isServed = (workspace.waiting.get(mailbox)?.length ?? 0) < length;
+    if (isServed || workspace.mailboxes.get(mailbox) !== undefined) {
+      wakeAt(workspace, run, atMs);
+      return;
+    }
+  }
+}
+
+function wakeAt(workspace: Workspace, { id, version, state }: Run, atMs: EpochMs): void {
+  if (state.type !== 'PAUSED' || state.suspended !== true) return;
+  workspace.setTimer(timerKey(id, 'wake'), { dueAtMs: atMs, run: id, timer: 'wake', version });
+}
+
+/** In whose name a proposal is made, where, and when. */
+export const occasionOf = ({ proposal, atMs }: Ruling, at: Position): Occasion => ({
+  by: proposal.onBehalfOf ?? proposal.by,
+  atMs,
+  at,
+});

@@ -1,0 +1,142 @@
+/**
+ * Artifacts: what a run makes for people to look at. The newest of a run and key is the one that counts; the older ones
+ * stay on the ledger.
+ */
+import { AssentError } from '../protocol/errors.ts';
+import type { RunId } from '../protocol/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { ARTIFACT_KEY, type ArtifactKind, type ArtifactMade } from '../protocol/proposals.ts';
+import { Progress } from './progress.ts';
+import { scopes, type FlowScope, type TaskScope } from './scope.ts';
+import { encodeText, recorded, type Recorded } from './values.ts';
+import { happen } from './workspace-calls.ts';
+
+/** What an artifact says besides its contents. */
+export interface ArtifactOptions {
+  /** One line for people, at most 1,000 characters. */
+  readonly description?: string;
+}
+
+/** How a link is shown. */
+export interface LinkOptions extends ArtifactOptions {
+  /** Default: the address itself. */
+  readonly text?: string;
+}
+
+/** What is known of the work before it begins. */
+export interface ProgressOptions extends ArtifactOptions {
+  /** How much there is to do. Default: nobody knows. */
+  readonly total?: number;
+}
+
+/** Work that goes on; see {@link artifacts}. */
+export interface ProgressArtifact {
+  /** So much is done. Recorded at most four times a second; the last one always. */
+  update(done: number): void;
+}
+
+/**
+ * Makes artifacts of the run in which this code runs: a flow's, or a task's. A key has letters, digits, `.`, `_` and `-`, at
+ * most 200. In a flow, making one is a call, which happens once however often the flow runs again; in a task, each attempt
+ * makes its own. Progress is only told, never a call. Look at them with `assent artifacts ls` and `assent artifacts show`.
+ *
+ * @throws AssentError OUTSIDE_RUN outside of a run; BAD_OPTION for a key that is none; VALUE_NOT_SERIALIZABLE; REJECTED.
+ * @example
+ * import { artifacts, flow, task } from 'assent';
+ *
+ * const load = task({ name: 'load' }, (files: string[]) => {
+ *   const progress = artifacts.progress('load', { total: files.length });
+ *   files.forEach((_, index) => progress.update(index + 1));
+ *   return files.length;
+ * });
+ * const nightly = flow({ name: 'nightly' }, async () => {
+ *   const rows = await load(['a.csv', 'b.csv']);
+ *   await artifacts.markdown('summary', `# Nightly\n\n${rows} files`, { description: 'What was loaded' });
+ *   await artifacts.table('files', [{ file: 'a.csv', rows: 12 }, { file: 'b.csv', rows: 3 }]);
+ *   await artifacts.link('dashboard', 'https://example.org/nightly', { text: 'Dashboard' });
+ * });
+ * await nightly();
+ */
+export const artifacts = {
+  /** A text in Markdown. */
+  async markdown(key: string, text: string, options: ArtifactOptions = {}): Promise<void> {
+    if (typeof text !== 'string') throw badArtifact(key, 'its text is no string');
+    await make('markdown', key, text, options);
+  },
+
+  /** Rows of one table; its columns are the names that occur. */
+  async table(key: string, rows: readonly object[], options: ArtifactOptions = {}): Promise<void> {
+    if (!Array.isArray(rows)) throw badArtifact(key, 'its rows are no list');
+    await make('table', key, rows, options);
+  },
+
+  /** An address to follow. */
+  async link(key: string, url: string | URL, { text, ...options }: LinkOptions = {}): Promise<void> {
+    await make('link', key, { url: String(url), ...(text === undefined ? {} : { text }) }, options);
+  },
+
+  /** A picture, by its address. */
+  async image(key: string, url: string | URL, options: ArtifactOptions = {}): Promise<void> {
+    await make('image', key, { url: String(url) }, options);
+  },
+
+  /** Work that goes on. */
+  progress(key: string, { total, description }: ProgressOptions = {}): ProgressArtifact {
+    const scope = scopeOf(key);
+    const flow = scope.type === 'flow' ? scope : scope.flow;
+    const options = description === undefined ? {} : { description };
+    return new Progress(flow, (done) => {
+      const made = madeBy(scope, 'progress', {
+        key,
+        data: { done, ...(total === undefined ? {} : { total }) },
+        options,
+      });
+      // It is small enough to stand inline: there is nothing to store.
+      return made.event;
+    });
+  },
+};
+
+async function make(kind: ArtifactKind, key: string, data: unknown, options: ArtifactOptions): Promise<void> {
+  const { text, event } = madeBy(scopeOf(key), kind, { key, data, options });
+  await happen(text, {
+    call: { name: `artifacts.${kind}`, inputs: [key, data, options] },
+    event,
+    whose: `The artifact '${key}'`,
+  });
+}
+
+type Given = { readonly key: string; readonly data: unknown; readonly options: ArtifactOptions };
+type Made = { readonly text: Recorded; readonly event: ArtifactMade };
+
+function madeBy(scope: FlowScope | TaskScope, kind: ArtifactKind, { key, data, options }: Given): Made {
+  const { description } = options;
+  if (description !== undefined && description.length > LIMITS.textMax) {
+    throw badArtifact(key, `its description has more than ${String(LIMITS.textMax)} characters`);
+  }
+  const whose = `The artifact '${key}'`;
+  const text = recorded(encodeText(data, whose), whose);
+  const run: RunId = scope.type === 'flow' ? scope.owner.run : scope.run;
+  const event: ArtifactMade = {
+    type: 'ARTIFACT_MADE',
+    run,
+    key,
+    kind,
+    ...(description === undefined ? {} : { description }),
+    data: text.value,
+  };
+  return { text, event };
+}
+
+function scopeOf(key: string): FlowScope | TaskScope {
+  const most = LIMITS.artifactKeyMax;
+  if (!ARTIFACT_KEY.test(key) || key.length > most) {
+    throw badArtifact(key, `a key has letters, digits, '.', '_' and '-', at most ${String(most)}`);
+  }
+  const scope = scopes.getStore();
+  if (scope !== undefined) return scope;
+  throw new AssentError('OUTSIDE_RUN', `The artifact '${key}' was made outside of a flow or task that runs.`);
+}
+
+const badArtifact = (key: string, problem: string): AssentError =>
+  new AssentError('BAD_OPTION', `The artifact '${key}' cannot be made: ${problem}.`);

@@ -1,0 +1,131 @@
+/**
+ * Starts runs of tasks that any worker executes: task runs of their own. Owns what is recorded of them; background.ts
+ * executes them.
+ */
+import { hash } from 'node:crypto';
+import { AssentError } from '../protocol/errors.ts';
+import { idFrom, type RunId } from '../protocol/ids.ts';
+import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
+import { digestOf } from './call.ts';
+import type { Client } from './client/client.ts';
+import { currentClient } from './client/connect.ts';
+import { newRunId } from './flow-call.ts';
+import { AwaitedRun } from './run-handle.ts';
+import { cancelRun, type RunHandle } from './runs.ts';
+import { scopes, type FlowScope, type TaskScope } from './scope.ts';
+import { isLoadedByThread, NEVER } from './task-thread.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import { encodeText, recorded } from './values.ts';
+
+export type Place = { readonly pool: string; readonly queue: string };
+
+/**
+ * The run in the background that does the work of a call: the same one whoever asks. Its first half is the call's alone, so
+ * that it can be told from one that the call's code has started.
+ */
+export const runFor = (call: RunId, generation: number, tries = 0): RunId =>
+  `${markOf(call)}${shortHash([call, generation, tries])}` as RunId;
+
+export const isRunFor = (call: RunId, run: RunId): boolean => run.startsWith(markOf(call));
+
+const markOf = (call: RunId): string => shortHash([call]);
+
+const shortHash = (of: readonly unknown[]): string => idFrom(hash('sha256', JSON.stringify(of), 'buffer')).slice(0, 8);
+
+/**
+ * A task's run that is started and not awaited: `task.delay(...inputs)`. Started by a flow, it is started once, however often
+ * the flow is executed.
+ *
+ * @throws AssentError VALUE_NOT_SERIALIZABLE, VALUE_TOO_LARGE; REJECTED if a rule refused.
+ */
+export async function delayTask(
+  task: TaskDefinition,
+  inputs: readonly unknown[],
+  place: Place,
+): Promise<RunHandle<unknown>> {
+  if (isLoadedByThread()) return NEVER;
+  const scope = scopes.getStore();
+  const run = scope?.type === 'flow' ? startOf(scope, task, inputs) : newRunId();
+  const client = await currentClient();
+  client.beginWork();
+  try {
+    const create = await definitionOf(client, { task, inputs, place, startedBy: scope?.run });
+    const awaited = new AwaitedRun(client, run, `Task '${task.settings.name}'`);
+    awaited.started(await client.ask(startWish(run, create)), scope?.type === 'flow');
+    return { id: run, result: () => awaited.result(), cancel: (reason) => cancelRun(run, reason) };
+  } finally {
+    client.endWork();
+  }
+}
+
+/** A flow's starts are counted like its calls, apart from them. */
+function startOf(flow: FlowScope, { settings, keyOf }: TaskDefinition, inputs: readonly unknown[]): RunId {
+  const key = keyOf?.(inputs);
+  const { run } = flow.counter.nextOf(`delay ${settings.name}`, digestOf(inputs), key);
+  return runFor(run, 0);
+}
+
+export const startWish = (run: RunId, create: RunDefinition) =>
+  ({ kind: 'task', run, to: { type: 'PENDING', name: 'Pending' }, basedOn: 0, create }) as const;
+
+type Start = {
+  readonly task: TaskDefinition;
+  readonly inputs: readonly unknown[];
+  readonly place: Place;
+  readonly startedBy: RunId | undefined;
+  /** It does the work of this call, which has the tags, the cache and the hooks. */
+  readonly isCall?: true;
+};
+
+/** What is recorded of the run; its inputs can be read when this resolves. */
+export async function definitionOf(client: Client, start: Start): Promise<RunDefinition> {
+  const { task, inputs, place, startedBy, isCall } = start;
+  const { settings } = task;
+  const { name, retry, timeoutMs, tags, priority, hooks } = settings;
+  const { limits = settings.limits, cache, title } = settings.ofCall?.(contextOf(task, inputs)) ?? {};
+  const whose = `The inputs of task '${name}'`;
+  const text = recorded(encodeText(settings.redact?.ofInputs(inputs) ?? inputs, whose), whose);
+  await client.store(text);
+  const named = HOOKS.filter((hook) => hooks?.[hook] !== undefined);
+  return {
+    kind: 'task',
+    name,
+    parameters: text.value,
+    work: place,
+    ...(startedBy === undefined ? {} : { startedBy }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(title === undefined ? {} : { title }),
+    ...(tags === undefined || isCall === true ? {} : { tags }),
+    ...(cache === undefined || isCall === true ? {} : { cache }),
+    ...(named.length === 0 || isCall === true ? {} : { hooks: named }),
+  };
+}
+
+function contextOf({ settings, fn }: TaskDefinition, inputs: readonly unknown[]) {
+  const scope: FlowScope | TaskScope | undefined = scopes.getStore();
+  const flow = scope?.type === 'task' ? scope.flow : scope;
+  return {
+    task: settings.name,
+    source: Function.prototype.toString.call(fn),
+    inputs,
+    flowRunId: flow?.owner.run ?? '',
+    flowName: flow?.owner.name ?? '',
+    flowParameters: flow?.owner.parameters,
+  };
+}
+
+/** @throws AssentError BAD_OPTION */
+export function checkedPlace({ pool = 'default', queue = 'default' }: Partial<Place>): Place {
+  for (const [option, name] of Object.entries({ pool, queue })) {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+      throw new AssentError(
+        'BAD_OPTION',
+        `${option}: '${name}' is not 1 to 64 letters, digits, dashes or underscores.`,
+      );
+    }
+  }
+  return { pool, queue };
+}

@@ -1,0 +1,154 @@
+/**
+ * The end of a task's call, from the ruling to its caller: the hooks, the transaction that it belongs to, then the caller when
+ * it is its turn (handover.ts).
+ *
+ * Z1 It is handed over once.
+ */
+import type { State } from '../protocol/states.ts';
+import type { Hook } from '../protocol/proposals.ts';
+import type { Position } from '../protocol/rulings.ts';
+import type { CallIdentity } from './call.ts';
+import { noteEnd, type EndDetails } from './future.ts';
+import { stateOfError, FinalState } from './final-state.ts';
+import { HOOK_OF, runHooks, type HookContext } from './hooks.ts';
+import type { Ended } from './reuse.ts';
+import { logOfRun } from './run-logger.ts';
+import { scopes, type FlowScope } from './scope.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+export type Caller = { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void };
+
+type Parts = {
+  readonly flow: FlowScope;
+  readonly task: TaskDefinition;
+  readonly identity: CallIdentity;
+  readonly inputs: readonly unknown[];
+  readonly caller: Caller;
+  readonly details: EndDetails;
+  /** The call is over: it is told so right before its caller is. */
+  readonly over: () => boolean;
+};
+
+const ignore = (): void => undefined;
+
+export class CallEnd {
+  readonly #parts: Parts;
+  #handed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.details.runId = parts.identity.run;
+  }
+
+  /** It has its end, and its caller will hear of it. */
+  get isHanded(): boolean {
+    return this.#handed;
+  }
+
+  /** When it is its turn. What has to be fetched keeps those after it waiting; hooks do not. */
+  inTurn(how: keyof Caller, known: unknown, { state, attempt }: { state?: State; attempt?: number } = {}): void {
+    this.#handed = true;
+    const { flow, task, details } = this.#parts;
+    if (state !== undefined) noteEnd(details, state);
+    if (known instanceof Promise) known.catch(ignore);
+    if (task.settings.hooks !== undefined && attempt !== undefined) flow.follow(this.#endHooks(how, known, attempt));
+    this.#handOver(how, known);
+  }
+
+  /** At once: its flow run has stopped. */
+  now(how: keyof Caller, known: unknown, ended?: Ended): void {
+    this.#handed = true;
+    if (ended !== undefined) noteEnd(this.#parts.details, ended.state);
+    this.#tell(how, known, ended?.at);
+  }
+
+  onRunning(attempt: number): void {
+    const { flow, task } = this.#parts;
+    if (task.settings.hooks === undefined) return;
+    if (this.#hooksEnded === undefined) {
+      this.#hooksEnded = Promise.withResolvers<void>();
+      flow.expectHooks(this.#hooksEnded.promise);
+    }
+    const state = { type: 'RUNNING', name: attempt === 1 ? 'Running' : 'Retrying' } as const;
+    flow.follow(this.#hook('onRunning', state, attempt));
+  }
+
+  async #endHooks(how: keyof Caller, known: unknown, attempt: number): Promise<void> {
+    const { details } = this.#parts;
+    let state: FinalState;
+    try {
+      const value = await known;
+      if (how === 'reject') throw value;
+      state = new FinalState('COMPLETED', { ...details, value });
+    } catch (error) {
+      state = stateOfError(error, details);
+    }
+    await this.#hook(HOOK_OF[state.type], shown(state), attempt);
+  }
+
+  #hook(hook: Hook, state: HookContext['state'], attempt: number): Promise<void> | undefined {
+    const { flow, task, identity, inputs } = this.#parts;
+    return runHooks({
+      client: flow.client,
+      hooks: task.settings.hooks?.[hook],
+      hook,
+      context: {
+        kind: 'task',
+        name: task.settings.name,
+        runId: identity.run,
+        flowRunId: flow.owner.run,
+        attempt,
+        inputs,
+        state,
+      },
+      warn: (error, words) => {
+        scopes.run(flow, () => {
+          logOfRun(flow).error({ err: error, taskRun: identity.run }, words);
+        });
+      },
+    });
+  }
+
+  #handOver(how: keyof Caller, known: unknown): void {
+    this.#parts.flow.execution.handover.live(() => {
+      if (known instanceof Promise) {
+        return known.then(
+          (value: unknown) => {
+            this.#tell(how, value);
+          },
+          (error: unknown) => {
+            this.#tell('reject', error);
+          },
+        );
+      }
+      this.#tell(how, known);
+      return undefined;
+    });
+  }
+
+  #tell(how: keyof Caller, known: unknown, at?: Position): void {
+    const { over, caller } = this.#parts;
+    if (!over()) return;
+    if (how === 'resolve') this.#completed(known, at);
+    caller[how](known);
+  }
+
+  /** A transaction has to know what there is to undo. What the cache answered was done by another call, and not in it. */
+  #completed(result: unknown, at: Position | undefined): void {
+    const { flow, task, identity, inputs, details } = this.#parts;
+    const { transaction: hooks, settings } = task;
+    if (hooks === undefined || details.name === CACHED) return;
+    flow.transactionAround?.completed({ runId: identity.run, name: settings.name, inputs, result, hooks, at });
+  }
+}
+
+/** As the rule retrieve-cached-result calls it. */
+const CACHED = 'Cached';
+
+const shown = ({ type, name, message, value, error }: FinalState): HookContext['state'] => ({
+  type,
+  name,
+  ...(message === undefined ? {} : { message }),
+  ...(value === undefined ? {} : { value }),
+  ...(error === undefined ? {} : { error }),
+});

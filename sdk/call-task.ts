@@ -1,0 +1,66 @@
+/** A call of a task by a flow: its inputs are waited for, it gets its identity, and begins. */
+import { digestOf } from './call.ts';
+import { placeOfCaller } from './call-site.ts';
+import { Future, noteEnd } from './future.ts';
+import { proposeNotReady } from './not-ready.ts';
+import { notBegun } from './outcomes.ts';
+import type { FlowScope } from './scope.ts';
+import { TaskCall, type CallParts } from './task-call.ts';
+import type { TaskDefinition } from './task-definition.ts';
+import { isCompared } from './task-start.ts';
+import { hasFutures, resolved } from './upstream.ts';
+
+const NO_FUTURES: readonly Future<unknown>[] = [];
+
+export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): Future<unknown> {
+  return Future.of<unknown>(flow, (caller, details) => {
+    if (flow.stopped !== undefined && task.builtIn?.cleanup !== true) {
+      caller.reject(flow.stopped);
+      return;
+    }
+    const place = isCompared(flow, task) ? placeOfCaller() : undefined;
+    const digest = digestOf(inputs);
+    // What has a digest has nothing in it to wait for.
+    if ((digest === undefined && hasFutures(inputs)) || task.waitFor !== undefined) {
+      void callWhenReady(flow, task, inputs, { caller, details, place });
+      return;
+    }
+    const identity = flow.counter.nextOf(task.settings.name, digest, task.keyOf?.(inputs));
+    begin({ flow, task, inputs, identity, caller, details, place });
+  });
+}
+
+function begin(parts: CallParts): void {
+  const { flow, task, identity, caller } = parts;
+  if (flow.replays && task.builtIn?.cleanup !== true && flow.recorded?.get(identity.run) === undefined) {
+    caller.reject(notBegun(`Task '${task.settings.name}'`));
+  } else {
+    new TaskCall(parts).begin();
+  }
+}
+
+async function callWhenReady(
+  flow: FlowScope,
+  task: TaskDefinition,
+  given: readonly unknown[],
+  { caller, details, place }: Pick<CallParts, 'caller' | 'details' | 'place'>,
+): Promise<void> {
+  try {
+    const { name } = task.settings;
+    const ready = await resolved(`Task '${name}'`, given, task.waitFor ?? NO_FUTURES);
+    if (flow.stopped !== undefined) throw flow.stopped;
+    const { inputs } = ready;
+    const key = ready.type === 'READY' ? task.keyOf?.(inputs) : undefined;
+    const identity = flow.counter.nextOf(name, digestOf(inputs), key);
+    if (ready.type === 'READY') {
+      begin({ flow, task, inputs, identity, caller, details, place });
+      return;
+    }
+    const { error } = ready;
+    details.runId = identity.run;
+    noteEnd(details, await proposeNotReady(flow, { kind: 'task', name, identity, error }));
+    caller.reject(error);
+  } catch (error) {
+    caller.reject(error);
+  }
+}

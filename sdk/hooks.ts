@@ -1,0 +1,131 @@
+/**
+ * Functions of the user's that are called when a run has entered a state. What they do changes no state: the ruling came
+ * first. That they were called, and what they threw, is recorded (HOOK_RAN), and logged.
+ *
+ * H1 They are called outside of every run: a task that they call is a plain function.
+ * H2 The hooks of one run are called one after the other, in the order of its states.
+ * H3 Whoever waits for the run hears of its end when they have ended, and the process does not exit before that is
+ *    recorded; one that takes longer than LIMITS.hookMsMax is not waited for any more.
+ */
+import { AssentError } from '../protocol/errors.ts';
+import type { Hook, HookRan } from '../protocol/proposals.ts';
+import type { RunId } from '../protocol/ids.ts';
+import type { StateType, TerminalType } from '../protocol/states.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Client } from './client/client.ts';
+import { errorText } from './outcomes.ts';
+import { scopes } from './scope.ts';
+
+/** What a hook is told. */
+export interface HookContext {
+  readonly kind: 'flow' | 'task';
+  /** The flow's or task's name. */
+  readonly name: string;
+  readonly runId: string;
+  /** The flow run that it belongs to; of a flow run, itself. */
+  readonly flowRunId: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** The parameters of a flow, as a list of one. */
+  readonly inputs: readonly unknown[];
+  /** The state that the run has entered. */
+  readonly state: {
+    readonly type: StateType;
+    readonly name: string;
+    readonly message?: string;
+    /** What the run gave, if it completed. */
+    readonly value?: unknown;
+    /** What it threw, if it did not. */
+    readonly error?: unknown;
+  };
+}
+
+/**
+ * A function that is called when a run has entered a state. A promise is waited for, a minute at most. It is called in the
+ * process that executes the run, once, or not at all if that dies right then; of a run that ended in nobody's hands, by a
+ * worker, once at least. What it throws is logged and recorded, and changes nothing.
+ */
+export type HookFunction = (context: HookContext) => unknown;
+/** One hook, or several, called one after the other. */
+export type Hooks = HookFunction | readonly HookFunction[];
+
+export type HookTable = Readonly<Partial<Record<Hook, readonly HookFunction[]>>>;
+
+/** Which hook belongs to an end. */
+export const HOOK_OF: Readonly<Record<TerminalType, Hook>> = {
+  COMPLETED: 'onCompletion',
+  FAILED: 'onFailure',
+  CANCELLED: 'onCancellation',
+  CRASHED: 'onCrashed',
+};
+
+type Occasion = {
+  readonly client: Client;
+  readonly hooks: readonly HookFunction[] | undefined;
+  readonly hook: HookRan['hook'];
+  readonly context: HookContext;
+  /** Hears of what a hook threw, for the run's log. */
+  readonly warn: (error: unknown, words: string) => void;
+};
+
+/** Calls the hooks one after the other; undefined if there are none. Never rejects. */
+export function runHooks({ client, hooks, hook, context, warn }: Occasion): Promise<void> | undefined {
+  if (hooks === undefined || hooks.length === 0) return undefined;
+  return (async () => {
+    for (const each of hooks) {
+      let thrown: { readonly error: unknown } | undefined;
+      try {
+        await inTime(scopes.exit(() => each(context)));
+      } catch (error) {
+        thrown = { error };
+        warn(error, `the hook ${hook} of ${context.kind} '${context.name}' failed`);
+      }
+      recordHook(client, context.runId as RunId, hook, each.name, thrown);
+    }
+  })();
+}
+
+/** H3. */
+async function inTime(called: unknown): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new AssentError('TIMED_OUT', `The hook did not end within ${String(LIMITS.hookMsMax / 1000)} s.`));
+    }, LIMITS.hookMsMax);
+  });
+  try {
+    await Promise.race([called, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** That a hook was called stands on the ledger; nobody waits for it, but the process does not exit before. */
+export function recordHook(
+  client: Client,
+  run: RunId,
+  hook: HookRan['hook'],
+  name: string,
+  thrown: { readonly error: unknown } | undefined,
+): void {
+  const text = thrown === undefined ? undefined : errorText(thrown.error);
+  const stored = text === undefined ? undefined : client.store(text);
+  const propose = (): void => {
+    const event: HookRan = {
+      type: 'HOOK_RAN',
+      run,
+      hook,
+      ...(name === '' ? {} : { function: name.slice(0, LIMITS.nameMax) }),
+      ...(text === undefined ? {} : { error: text.value }),
+    };
+    client.session.propose({ kind: 'workspace', event }, () => {
+      client.link.release();
+    });
+  };
+  client.link.hold();
+  if (stored === undefined) propose();
+  else
+    stored.then(propose, () => {
+      client.link.release();
+    });
+}

@@ -1,0 +1,37 @@
+/**
+ * A call whose inputs will never be there: it is recorded as a run that was PENDING `NotReady`, as in Prefect 3, and ends as
+ * FAILED `NotReady`, because nothing would ever end it otherwise.
+ */
+import type { AssentError } from '../protocol/errors.ts';
+import type { RunDefinition } from '../protocol/proposals.ts';
+import type { State } from '../protocol/states.ts';
+import type { CallIdentity } from './call.ts';
+import { failedWith } from './outcomes.ts';
+import type { FlowScope } from './scope.ts';
+
+type NotReady = {
+  readonly kind: RunDefinition['kind'];
+  readonly name: string;
+  readonly identity: CallIdentity;
+  readonly error: AssentError;
+};
+
+/** Says how the call ended, when that is on its way. */
+export async function proposeNotReady(flow: FlowScope, { kind, name, identity, error }: NotReady): Promise<State> {
+  const { client, execution } = flow;
+  const { state, stored } = failedWith(client, error, false);
+  const end: State = { ...state, name: 'NotReady' };
+  await stored;
+  if (flow.mute) return end;
+  const { run, call } = identity;
+  const of = { kind, run, execution: execution.number } as const;
+  const message = end.message === undefined ? {} : { message: end.message };
+  const create = { kind, name, parent: flow.run, call };
+  client.session.propose(
+    { ...of, to: { type: 'PENDING', name: 'NotReady', ...message }, create },
+    () => undefined,
+    flow,
+  );
+  client.session.propose({ ...of, to: end, report: true }, () => undefined, flow);
+  return end;
+}

@@ -1,0 +1,83 @@
+/** Waiting for the end of a run that somebody else executes. */
+import { AssentError } from '../protocol/errors.ts';
+import type { RunId } from '../protocol/ids.ts';
+import type { Answer } from '../protocol/messages.ts';
+import { isTerminal, type State } from '../protocol/states.ts';
+import type { Client } from './client/client.ts';
+import { errorOf, refusedError } from './outcomes.ts';
+
+export class AwaitedRun {
+  readonly #client: Client;
+  readonly #run: RunId;
+  readonly #whose: string;
+  #end: { readonly state: State; readonly reason: string | undefined } | undefined;
+  #wake: () => void = () => undefined;
+  #left: { readonly error: unknown } | undefined;
+  #waiting = 0;
+
+  constructor(client: Client, run: RunId, whose: string) {
+    this.#client = client;
+    this.#run = run;
+    this.#whose = whose;
+    client.await(run, ({ state, reason }) => {
+      this.#hear(state, reason);
+    });
+  }
+
+  /** What was said to the wish to start it. @throws AssentError REJECTED */
+  started(answer: Answer, mayExist: boolean): void {
+    const exists = mayExist && answer.state !== undefined;
+    if (answer.outcome !== 'rejected' || exists) {
+      if (answer.state !== undefined) this.#hear(answer.state, undefined);
+      return;
+    }
+    const error = refusedError(answer, this.#whose);
+    this.leave(error);
+    throw error;
+  }
+
+  /** The state that it ended in; undefined while it has not. */
+  get end(): State | undefined {
+    return this.#end?.state;
+  }
+
+  async result(): Promise<unknown> {
+    if (this.#end === undefined && this.#left === undefined) await this.#ended();
+    if (this.#left !== undefined) throw this.#left.error;
+    const { state, reason } = this.#end ?? { state: { type: 'PENDING', name: 'Pending' }, reason: undefined };
+    if (state.type === 'COMPLETED') return this.#client.read(state.result);
+    if (state.type === 'CRASHED')
+      throw new AssentError('FLOW_FAILED', `${this.#whose} crashed: ${state.message ?? ''}.`);
+    throw await errorOf(this.#client, state, this.#whose, reason);
+  }
+
+  /** Its end is of no interest any more: whoever waits for it gets the error. */
+  leave(error: unknown): void {
+    if (this.#end !== undefined) return;
+    this.#left = { error };
+    this.#client.unawait(this.#run);
+    this.#wake();
+  }
+
+  async #ended(): Promise<void> {
+    this.#waiting += 1;
+    if (this.#waiting === 1) this.#client.beginWork();
+    const woken = this.#wake;
+    await new Promise<void>((resolve) => {
+      this.#wake = () => {
+        woken();
+        resolve();
+      };
+    });
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#client.endWork();
+  }
+
+  #hear(state: State, reason: string | undefined): void {
+    // One whose worker died is SCHEDULED for the next; CRASHED is one that no worker will go on with.
+    if (!isTerminal(state) || (this.#end ?? this.#left) !== undefined) return;
+    this.#end = { state, reason };
+    this.#client.unawait(this.#run);
+    this.#wake();
+  }
+}

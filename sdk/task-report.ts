@@ -1,0 +1,94 @@
+/** What an attempt of a task reports of its end, from what its function returned. */
+import { AssentError } from '../protocol/errors.ts';
+import type { Client } from './client/client.ts';
+import { aggregate, endError, FinalState } from './final-state.ts';
+import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
+import type { Redaction } from './redaction.ts';
+import type { Settings } from './settings.ts';
+
+/** What the function itself gave: the caller in the same process gets the very value or error. */
+export type Own = { readonly value?: unknown; readonly error?: unknown };
+
+export type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** Hears of what `act` gives or throws, at once if it is no promise. */
+export function outcomeOf(act: () => unknown, settle: (outcome: Outcome) => void): void {
+  let returned: unknown;
+  try {
+    returned = act();
+  } catch (error) {
+    settle({ error });
+    return;
+  }
+  if (!(returned instanceof Promise) && typeof (returned as PromiseLike<unknown> | null)?.then !== 'function') {
+    settle({ value: returned });
+    return;
+  }
+  (returned as PromiseLike<unknown>).then(
+    (value) => {
+      settle({ value });
+    },
+    (error: unknown) => {
+      settle({ error });
+    },
+  );
+}
+
+type Attempt = {
+  readonly settings: Settings;
+  readonly attempt: number;
+  /** It was told to stop. */
+  readonly stopped: AssentError | undefined;
+};
+type Reported = { readonly report: Report; readonly own: Own };
+
+/** A state that was returned, or a list of them, is how the task ends; anything else is its value. */
+export function reportedBy(client: Client, outcome: Outcome, { settings, attempt, stopped }: Attempt): Reported {
+  if ('error' in outcome) {
+    const { error } = outcome;
+    if (stopped !== undefined)
+      return { report: cancelledWith(client, { error }, settings.redact), own: { error: stopped } };
+    return { report: failedWith(client, error, isRetriable(error, settings, attempt)), own: { error } };
+  }
+  const { value } = outcome;
+  const whose = `Task '${settings.name}'`;
+  try {
+    const state = stateIn(value);
+    if (state === undefined) return { report: completedWith(client, value, whose, settings.redact), own: { value } };
+    return reportOfState(client, state, { whose, redact: settings.redact }, (error) =>
+      isRetriable(error, settings, attempt),
+    );
+  } catch (error) {
+    return { report: failedWith(client, error, false), own: { error } };
+  }
+}
+
+function stateIn(value: unknown): FinalState | undefined {
+  if (value instanceof FinalState) return value;
+  if (!Array.isArray(value) || !(value[0] instanceof FinalState)) return undefined;
+  const states = value as readonly unknown[];
+  return states.every((one) => one instanceof FinalState) ? aggregate(states) : undefined;
+}
+
+/** @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */
+export function reportOfState(
+  client: Client,
+  state: FinalState,
+  { whose, redact }: { readonly whose: string; readonly redact: Redaction | undefined },
+  mayRetry: (error: unknown) => boolean,
+): { report: Report; own: { value: unknown } | { error: unknown } } {
+  const { type, name, message, value } = state;
+  const said = { name, ...(message === undefined ? {} : { message }) };
+  if (type === 'COMPLETED') {
+    const { state: done, stored } = completedWith(client, value, whose, redact);
+    return { report: { state: { ...done, ...said }, stored }, own: { value } };
+  }
+  const error = state.error ?? endError(state);
+  if (type === 'CANCELLED') {
+    const { state: stopped, stored } = cancelledWith(client, {});
+    const own = { error: error instanceof AssentError ? error : endError(state) };
+    return { report: { state: { ...stopped, ...said }, stored }, own };
+  }
+  const { state: bad, stored } = failedWith(client, error, mayRetry(error));
+  return { report: { state: { ...bad, ...said }, stored }, own: { error } };
+}

@@ -1,0 +1,200 @@
+/**
+ * The end of a transaction: what completed in it is committed, or undone, by the tasks' own hooks; each hook is a recorded call
+ * of the transaction's run, so that it is made once, whatever becomes of the process.
+ *
+ * X1 What is decided is recorded before the first hook is called. After a crash the function runs again only to find the
+ *    hooks, answered from the record; whatever it does then, the decision stands.
+ * X2 Nothing is undone by a process that the run was taken from, or while the run goes on with a next attempt: that meets
+ *    the transaction as it was left.
+ * X3 When the engine has ended the run meanwhile, its ledger takes no more calls: what is left is undone all the same, and
+ *    only that the hooks ran is recorded.
+ */
+import { AssentError } from '../protocol/errors.ts';
+import type { RunId } from '../protocol/ids.ts';
+import { CallCounter, digestOf } from './call.ts';
+import { endError, FinalState } from './final-state.ts';
+import type { Gave } from './flow-report.ts';
+import { recordHook } from './hooks.ts';
+import { cancelled, errorText } from './outcomes.ts';
+import { recordedCall, type RecordedCall } from './recorded-call.ts';
+import { logOfRun } from './run-logger.ts';
+import { scopes, TaskScope, within, type FlowScope } from './scope.ts';
+import type { CommitHook } from './transaction-hooks.ts';
+import type { Inside, TransactionMemory } from './transaction-memory.ts';
+import { decodeError } from './values.ts';
+
+/** How long what is at work in a transaction may take to end when it is undone. */
+const GRACE_MS = 10_000;
+
+/** What became of a transaction whose end had been decided before its process died. */
+export type Decision =
+  { readonly type: 'COMMIT'; readonly value: unknown } | { readonly type: 'ROLLBACK'; readonly error: unknown };
+
+/** The call that records a decision, and the one that the counter gives it. */
+const markerOf = (type: Decision['type']): RecordedCall => ({
+  name: type === 'COMMIT' ? 'commit' : 'rollback',
+  inputs: [],
+  key: type === 'COMMIT' ? 'the transaction is committed' : 'the transaction is rolled back',
+  builtIn: { cleanup: true },
+});
+
+const runOf = (scope: FlowScope, { name, inputs, key }: RecordedCall): RunId =>
+  new CallCounter(scope.run).nextOf(name, digestOf(inputs), key).run;
+
+/** X1: what an earlier execution has recorded. */
+export async function decisionOf(scope: FlowScope): Promise<Decision | undefined> {
+  for (const type of ['ROLLBACK', 'COMMIT'] as const) {
+    const state = scope.recorded?.get(runOf(scope, markerOf(type)))?.state;
+    if (state?.type !== 'COMPLETED') continue;
+    const value = await scope.client.read(state.result);
+    return type === 'COMMIT' ? { type, value } : { type, error: decodeError(String(value)) };
+  }
+  return undefined;
+}
+
+/** Whether an earlier execution has decided, without waiting for what. */
+export const isDecided = (scope: FlowScope): boolean =>
+  (['ROLLBACK', 'COMMIT'] as const).some((type) => scope.recorded?.has(runOf(scope, markerOf(type))) === true);
+
+/** What the block gave, made into the end of the transaction; undefined if it has none here. */
+export async function conclude(scope: FlowScope, memory: TransactionMemory, gave: Gave): Promise<Gave | undefined> {
+  const decision = (await decisionOf(scope)) ?? decisionBy(scope, gave);
+  if (decision.type === 'COMMIT') {
+    const committed = await commit(scope, memory, { gave, decision });
+    if (committed !== 'NOT_COMMITTED') return committed;
+  }
+  const error = decision.type === 'ROLLBACK' ? decision.error : (scope.stopped ?? lateCancel(scope));
+  return rollBack(scope, memory, error);
+}
+
+function decisionBy(scope: FlowScope, gave: Gave): Decision {
+  if (scope.stopped !== undefined) return { type: 'ROLLBACK', error: scope.stopped };
+  if ('error' in gave) return { type: 'ROLLBACK', error: gave.error };
+  if ('value' in gave) return { type: 'COMMIT', value: gave.value };
+  const { state } = gave;
+  return state.isCompleted
+    ? { type: 'COMMIT', value: state.value }
+    : { type: 'ROLLBACK', error: state.error ?? endError(state) };
+}
+
+const lateCancel = (scope: FlowScope): AssentError => cancelled(`The transaction '${scope.name}'`, undefined);
+
+type Committing = { readonly gave: Gave; readonly decision: Extract<Decision, { readonly type: 'COMMIT' }> };
+
+/** A nested one is committed with the outermost, which from now on has its calls. */
+async function commit(
+  scope: FlowScope,
+  memory: TransactionMemory,
+  { gave, decision }: Committing,
+): Promise<Gave | 'NOT_COMMITTED' | undefined> {
+  await found(memory);
+  if (memory.outer !== undefined) {
+    memory.outer.adopt(memory);
+    return gave;
+  }
+  const hooks = memory.inOrderOfCommit().flatMap((call) => hooksOf(call, 'onCommit', call.hooks.onCommit));
+  const isResumed = isDecided(scope);
+  if (hooks.length === 0 && !isResumed) return gave;
+  try {
+    await recordedCall(scope, markerOf('COMMIT'), () => decision.value);
+  } catch (error) {
+    if (isLeft(scope)) return undefined;
+    if (error instanceof AssentError && STOPPED.has(error.kind)) return 'NOT_COMMITTED';
+    return rollBack(scope, memory, error);
+  }
+  for (const hook of hooks) if ((await runHook(scope, hook)) === 'LEFT') return undefined;
+  const made = 'state' in gave && gave.state.isCompleted && !isResumed ? gave.state : undefined;
+  return { state: made ?? new FinalState('COMPLETED', { value: decision.value }), stands: true };
+}
+
+const STOPPED: ReadonlySet<string> = new Set(['CANCELLED', 'TIMED_OUT', 'REJECTED']);
+
+async function rollBack(scope: FlowScope, memory: TransactionMemory, error: unknown): Promise<Gave | undefined> {
+  scope.stop(cancelled(`A call of the transaction '${scope.name}'`, 'the transaction is rolled back'));
+  await scope.emptied(GRACE_MS);
+  await scope.undone();
+  await found(memory);
+  if (isLeft(scope)) return undefined;
+  const hooks = memory.inOrderOfUndoing().flatMap((call) => hooksOf(call, 'onRollback', call.hooks.onRollback));
+  if (hooks.length > 0 && !(await isRollbackRecorded(scope, error))) return undefined;
+  for (const hook of hooks) {
+    const end = await runHook(scope, hook);
+    if (end === 'LEFT') return undefined;
+    if (end === 'FAILED') break;
+  }
+  return { state: new FinalState('FAILED', { name: 'RolledBack', error }) };
+}
+
+const found = (memory: TransactionMemory): Promise<void> => within(GRACE_MS, memory.complete());
+
+/** X3: true as well if there is nothing any more that could take it. */
+async function isRollbackRecorded(scope: FlowScope, error: unknown): Promise<boolean> {
+  try {
+    if (!scope.mute) await recordedCall(scope, markerOf('ROLLBACK'), () => errorText(error).text);
+  } catch {
+    // It is refused because the run has ended meanwhile, or goes on elsewhere.
+  }
+  return !isLeft(scope);
+}
+
+/** X2. */
+const isLeft = (scope: FlowScope): boolean =>
+  scope.stopped?.kind === 'FENCED' || scope.execution.over || (scope.stopped?.kind === 'TIMED_OUT' && !scope.mute);
+
+type TransactionHook = {
+  readonly hook: 'onCommit' | 'onRollback';
+  readonly call: Inside;
+  readonly fn: CommitHook;
+  readonly place: number;
+};
+
+const hooksOf = (call: Inside, hook: TransactionHook['hook'], fns: readonly CommitHook[]): TransactionHook[] =>
+  fns.map((fn, place) => ({ hook, call, fn, place }));
+
+/** FAILED: the hook threw, now or in an earlier execution. LEFT: the run is not this process's any more. */
+async function runHook(scope: FlowScope, transactionHook: TransactionHook): Promise<'DONE' | 'FAILED' | 'LEFT'> {
+  const { hook, call, fn, place } = transactionHook;
+  const wish: RecordedCall = {
+    name: `${hook === 'onCommit' ? 'commit' : 'rollback'} ${call.name}`,
+    inputs: [call.runId],
+    key: `${hook} ${String(place)} of ${call.runId}`,
+    builtIn: { cleanup: true },
+  };
+  const run = runOf(scope, wish);
+  let own: 'DONE' | 'FAILED' | undefined;
+  const act = async (): Promise<void> => {
+    own = 'DONE';
+    try {
+      const { runId, inputs, result, get } = call;
+      await fn({ runId, idempotencyKey: run, inputs, result, get } as never);
+      recordHook(scope.client, runId as RunId, hook, fn.name, undefined);
+    } catch (error) {
+      own = 'FAILED';
+      warn(scope, transactionHook, error);
+      throw error;
+    }
+  };
+  if (!scope.mute) {
+    try {
+      await recordedCall(scope, wish, act);
+      return own ?? 'DONE';
+    } catch {
+      if (isLeft(scope)) return 'LEFT';
+      if (own !== undefined) return own;
+      if (scope.recorded?.has(run) === true) return 'FAILED';
+    }
+  }
+  try {
+    await scopes.run(new TaskScope(scope, run, wish.name, 1), act);
+    return 'DONE';
+  } catch {
+    return 'FAILED';
+  }
+}
+
+function warn(scope: FlowScope, { hook, call, fn }: TransactionHook, error: unknown): void {
+  scopes.run(scope, () => {
+    logOfRun(scope).error({ err: error, taskRun: call.runId }, `the hook ${hook} of task '${call.name}' failed`);
+  });
+  recordHook(scope.client, call.runId as RunId, hook, fn.name, { error });
+}

@@ -1,0 +1,113 @@
+/**
+ * The wait of a call that has nothing to do but to wait: for a time, for a message, for an event.
+ *
+ * B1 When the wait is over is said once, and recorded with the call: one that is made again, because its flow run was
+ *    suspended or its process died, waits no longer than it said at first.
+ * B2 A call that is to be done again though it has ended waits anew.
+ */
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import type { Answer, RunView } from '../../protocol/messages.ts';
+import type { State } from '../../protocol/states.ts';
+import type { Value } from '../../protocol/values.ts';
+import type { Client } from '../client/client.ts';
+import type { Wish } from '../client/session.ts';
+import type { Waiting } from '../scope.ts';
+import type { BuiltIn } from '../task-definition.ts';
+import type { TaskWishes } from '../task-start.ts';
+import { encodeText, recorded } from '../values.ts';
+
+type WaitParts = {
+  readonly client: Client;
+  readonly run: RunId;
+  readonly wishes: TaskWishes;
+  readonly builtIn: BuiltIn;
+  /** Nobody waits for it any more. */
+  readonly isOver: () => boolean;
+};
+
+/** As {@link Session.propose}, in the name of the flow run; once that is over, nothing is answered. */
+type Propose = (wish: Wish, settle: (answer: Answer) => void) => void;
+
+/** Why an ended call is opened again, where that needs a reason. */
+const AGAIN = 'its flow run makes the call again';
+
+export class CallWait {
+  readonly #parts: WaitParts;
+  #untilMs: EpochMs | undefined;
+
+  constructor(parts: WaitParts) {
+    this.#parts = parts;
+  }
+
+  /** What the flow run may let go of its process for; undefined if it may not. */
+  get waiting(): Waiting | undefined {
+    const { builtIn, run } = this.#parts;
+    if (builtIn.waits !== true) return undefined;
+    const { receives } = builtIn;
+    const mailbox = receives?.type === 'EVENT' ? run : receives?.mailbox;
+    return {
+      ...(mailbox === undefined ? {} : { mailbox }),
+      ...(this.#untilMs === undefined ? {} : { untilMs: this.#untilMs }),
+    };
+  }
+
+  /** The arbiter has said that the call waits: nothing is there for it yet. */
+  readonly held = (): void => {
+    this.#parts.builtIn.onHeld?.(this.#untilMs);
+  };
+
+  /** Resolves when the call may ask to begin; undefined if it may at once. */
+  open(propose: Propose): Promise<void> | undefined {
+    const { lastsMs } = this.#parts.builtIn;
+    return lastsMs === undefined ? undefined : this.#open(propose, Math.ceil(Date.now() + lastsMs) as EpochMs);
+  }
+
+  async #open(propose: Propose, untilMs: EpochMs): Promise<void> {
+    const ask = (wish: Wish): Promise<Answer> =>
+      new Promise((resolve) => {
+        propose(wish, resolve);
+      });
+    this.#untilMs = untilMs;
+    const answer = await ask(this.#wish(untilMs, { basedOn: 0 }));
+    // Any other refusal is met again, and told, when the call asks to begin.
+    if (answer.code !== 'STALE') return;
+    const { state, version } = answer;
+    switch (state?.type) {
+      case 'COMPLETED':
+      case 'FAILED':
+        await ask(this.#wish(untilMs, { basedOn: version, reason: AGAIN }));
+        return;
+      case 'SCHEDULED':
+      case 'CRASHED':
+      case 'CANCELLED': {
+        const knownMs = await this.#recorded();
+        this.#untilMs = knownMs ?? untilMs;
+        if (state.type !== 'SCHEDULED') await ask(this.#wish(this.#untilMs, { basedOn: version, reason: AGAIN }));
+        return;
+      }
+      default:
+    }
+  }
+
+  /** What waits for a message may begin at once to do so; what sleeps, when it is over. */
+  #wish(untilMs: EpochMs, more: { readonly basedOn: number; readonly reason?: string }): Wish {
+    const { wishes, builtIn } = this.#parts;
+    const isSleep = builtIn.receives === undefined;
+    const to: State = isSleep
+      ? { type: 'SCHEDULED', name: 'Sleeping', dueAtMs: untilMs }
+      : { type: 'SCHEDULED', name: 'Waiting', dueAtMs: Math.floor(Date.now()) as EpochMs };
+    return { ...wishes.open(to, untilMs, untilValue(untilMs)), ...more };
+  }
+
+  /** B1. Whoever answers knows the run, because it has just said so. */
+  async #recorded(): Promise<EpochMs | undefined> {
+    const { client, run, isOver } = this.#parts;
+    let view: RunView | undefined;
+    while (view === undefined && !isOver()) view = await client.runView(run).catch(() => undefined);
+    const known = (await client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
+    return known?.until instanceof Date ? (known.until.getTime() as EpochMs) : undefined;
+  }
+}
+
+const untilValue = (untilMs: EpochMs): Value =>
+  recorded(encodeText({ until: new Date(untilMs) }, 'The time'), 'The time').value;

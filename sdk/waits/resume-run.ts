@@ -1,0 +1,91 @@
+/** The word by which a paused run goes on. */
+import { z } from 'zod';
+import { AssentError } from '../../protocol/errors.ts';
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import type { RunView } from '../../protocol/messages.ts';
+import type { State } from '../../protocol/states.ts';
+import type { Client } from '../client/client.ts';
+import { currentClient } from '../client/connect.ts';
+import { refusedError } from '../outcomes.ts';
+import { recordedCall } from '../recorded-call.ts';
+import { scopes } from '../scope.ts';
+import { stored } from './mail.ts';
+import { problemsOf } from './received.ts';
+
+type Paused = Extract<State, { readonly type: 'PAUSED' }>;
+
+/**
+ * Resumes a paused or suspended run, and says to it what it waits for. Resolves when that is ruled: what was said is then
+ * kept until the run has it, whatever happens to processes. In a flow it is recorded, and done once.
+ *
+ * @throws AssentError RUN_NOT_FOUND; BAD_PARAMETERS if the pause asks for something else; REJECTED if the run is not paused,
+ *   or a rule refused; VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE.
+ * @example
+ * import { flow, flowRun, pause, resumeRun, task } from 'assent';
+ *
+ * // In truth somebody, later.
+ * const somebody = task({ name: 'somebody', retries: 100, retryDelay: '50ms' }, (run: string) => resumeRun(run, 'go on'));
+ *
+ * const patient = flow({ name: 'patient' }, async () => {
+ *   const [, word] = await Promise.all([somebody(flowRun().id), pause()]);
+ *   return word;
+ * });
+ * console.log(await patient()); // go on
+ */
+export async function resumeRun(id: string, input?: unknown): Promise<void> {
+  const scope = scopes.getStore();
+  if (scope?.type === 'flow') {
+    const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
+    await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
+  } else await resume(scope?.flow.client ?? (await currentClient()), id, input);
+}
+
+async function resume(client: Client, id: string, input: unknown): Promise<void> {
+  client.beginWork();
+  try {
+    for (;;) {
+      const view = await client.runView(id as RunId);
+      if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
+      const { state } = view;
+      if (state.type !== 'PAUSED') throw new AssentError('REJECTED', `Run ${id} is ${state.name}, and not paused.`);
+      await checkInput(client, id, state, input);
+      if (await isResumed(client, view, state, input)) return;
+    }
+  } finally {
+    client.endWork();
+  }
+}
+
+/** False: it has moved since it was looked at. @throws AssentError REJECTED */
+async function isResumed(client: Client, { run, version }: RunView, paused: Paused, input: unknown): Promise<boolean> {
+  const said = await stored(client, input, 'The input');
+  const to: State =
+    paused.suspended === true
+      ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs: Date.now() as EpochMs }
+      : { type: 'RUNNING', name: 'Running' };
+  const word = said.value === undefined ? {} : { input: said.value };
+  const answer = await client.ask({ kind: 'flow', run, to, basedOn: version, ...word });
+  if (answer.code === 'STALE') return false;
+  if (answer.outcome === 'rejected') throw refusedError(answer, `Resuming run ${run}`);
+  return true;
+}
+
+/** By what the pause has recorded; the flow looks at it once more, by its own schema. */
+async function checkInput(client: Client, id: string, { input: schema, key }: Paused, input: unknown): Promise<void> {
+  if (schema === undefined) return;
+  const known = (await client.read(schema)) as Parameters<typeof z.fromJSONSchema>[0];
+  const problem = problemIn(known, input);
+  if (problem === undefined) return;
+  const pause = key === undefined ? 'its pause' : `its pause '${key}'`;
+  throw new AssentError('BAD_PARAMETERS', `Run ${id} goes on from ${pause} with something else: ${problem}.`);
+}
+
+/** Nothing is said against what cannot be read as a schema here. */
+function problemIn(schema: Parameters<typeof z.fromJSONSchema>[0], input: unknown): string | undefined {
+  try {
+    const { success, error } = z.fromJSONSchema(schema).safeParse(input);
+    return success ? undefined : problemsOf(error);
+  } catch {
+    return undefined;
+  }
+}

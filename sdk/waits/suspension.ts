@@ -1,0 +1,158 @@
+/**
+ * Lets a worker's process go of a flow run that does nothing but wait: the run is proposed to be suspended until the first
+ * of its waits is over, and whichever worker is free then goes on with it, from the top, answered from the record.
+ *
+ * S1 It is let go of only while every open call of the whole tree is a pure wait; what a flow's own code does besides is not
+ *    seen, and done again.
+ * S2 What waits here waits for ever once the suspension is ruled: no code of the user's hears of it.
+ */
+import type { EpochMs } from '../../protocol/ids.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { Answer } from '../../protocol/messages.ts';
+import type { State } from '../../protocol/states.ts';
+import { isFence } from '../outcomes.ts';
+import { logOfRun } from '../run-logger.ts';
+import type { FlowScope, Waiting } from '../scope.ts';
+
+type Paused = Extract<State, { readonly type: 'PAUSED' }>;
+
+/** Somebody asks for it by `suspend()`. */
+export type SuspendWish = {
+  readonly to: Paused;
+  /** It is refused, and will be. */
+  readonly refused: (answer: Answer) => void;
+};
+
+export type SuspensionParts = {
+  /** The attempt of the flow run at the top. */
+  readonly scope: FlowScope;
+  /** How long it must have nothing to do but to wait, and how much longer at least. Default: 10 seconds. */
+  readonly afterMs: number | undefined;
+  /** The run is not this process's any more. */
+  readonly left: (state: State) => void;
+};
+
+const AFTER_MS = 10_000;
+
+export class Suspension {
+  readonly #parts: SuspensionParts;
+  readonly #afterMs: number;
+  readonly #wishes = new Map<string, SuspendWish>();
+  #changedMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #soon = false;
+  #isAsked = false;
+
+  constructor(parts: SuspensionParts) {
+    this.#parts = parts;
+    this.#afterMs = parts.afterMs ?? AFTER_MS;
+  }
+
+  /** It was proposed, and the answer is still to come. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** A call has begun, or ended. */
+  changed(): void {
+    this.#changedMs = performance.now();
+    if (this.#wishes.size > 0) this.#lookSoon();
+    else if (this.#timer === undefined) this.#lookAfter(this.#afterMs);
+  }
+
+  /** As soon as nothing is at work; `key` is the wish's own, so that it may be said again. */
+  wish(key: string, wish: SuspendWish): void {
+    this.#wishes.set(key, wish);
+    this.#lookSoon();
+  }
+
+  withdraw(key: string): void {
+    this.#wishes.delete(key);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #lookAfter(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const quietMs = performance.now() - this.#changedMs;
+      const leftMs = Math.ceil(this.#afterMs - quietMs);
+      if (leftMs > 0) this.#lookAfter(leftMs);
+      else this.#look();
+    }, ms);
+    // It is no reason to keep the process, which has others.
+    this.#timer.unref();
+  }
+
+  /** What goes on now may call something at once. */
+  #lookSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    setImmediate(() => {
+      this.#soon = false;
+      this.#look();
+    });
+  }
+
+  #look(): void {
+    const { scope } = this.#parts;
+    if (this.#isAsked || scope.mute || scope.stopped !== undefined) return;
+    const waits = waitsIn(scope);
+    if (waits === undefined) return;
+    const [wish] = this.#wishes.values();
+    const untilMs = waits.reduce((first, { untilMs: one = Infinity }) => Math.min(first, one), Infinity);
+    const mailboxes = waits.flatMap(({ mailbox }) => mailbox ?? []);
+    if (mailboxes.length > LIMITS.wakeOnMax || (wish === undefined && untilMs - Date.now() <= this.#afterMs)) return;
+    const to: Paused = {
+      type: 'PAUSED',
+      name: wish === undefined ? (mailboxes.length === 0 ? 'Sleeping' : 'Waiting') : 'Suspended',
+      suspended: true,
+      ...(Number.isFinite(untilMs) ? { wakeAtMs: untilMs as EpochMs } : {}),
+      ...(mailboxes.length === 0 ? {} : { wakeOn: mailboxes }),
+      ...wish?.to,
+    };
+    this.#propose(to, wish);
+  }
+
+  #propose(to: Paused, wish: SuspendWish | undefined): void {
+    const { scope, left } = this.#parts;
+    this.#isAsked = true;
+    const asked = { kind: 'flow', run: scope.run, to, execution: scope.execution.number } as const;
+    scope.client.session.propose(
+      asked,
+      (answer) => {
+        this.#isAsked = false;
+        if (isFence(answer)) scope.execution.fence(answer.why ?? 'another execution is current');
+        else if (isSuspended(answer)) {
+          logOfRun(scope).info(lettingGo(to));
+          left(answer.state ?? to);
+        }
+        // It is paused or cancelled, by somebody else; asked for again when something changes.
+        else if (answer.code !== 'NOT_RUNNING') wish?.refused(answer);
+      },
+      scope,
+    );
+  }
+}
+
+function lettingGo({ wakeAtMs, name }: Paused): string {
+  const until = wakeAtMs === undefined ? '' : ` until ${new Date(wakeAtMs).toISOString()} at the latest`;
+  return `its process lets go of the run, which is ${name}${until}`;
+}
+
+const isSuspended = ({ outcome, state }: Answer): boolean =>
+  outcome === 'accepted' || (outcome === 'rewritten' && state?.type === 'PAUSED' && state.suspended === true);
+
+/** What all open calls of a flow run, and of the flow runs within it, wait for; undefined if anything is at work. */
+export function waitsIn(scope: FlowScope): readonly Waiting[] | undefined {
+  if (scope.calls.size === 0 || scope.hasHooks) return undefined;
+  const all: Waiting[] = [];
+  for (const call of scope.calls) {
+    const waits = call.scope === undefined ? call.waits && [call.waits] : waitsIn(call.scope);
+    if (waits === undefined) return undefined;
+    all.push(...waits);
+  }
+  return all;
+}

@@ -1,0 +1,24 @@
+/** Where the waits may be called: a flow waits, a task is at work. */
+import { AssentError } from '../../protocol/errors.ts';
+import { parseDuration, type Duration } from '../durations.ts';
+import { scopes, type FlowScope } from '../scope.ts';
+
+/** The flow whose function calls. @throws AssentError OUTSIDE_FLOW */
+export function callingFlow(what: string): FlowScope {
+  const scope = scopes.getStore();
+  if (scope?.type === 'flow') return scope;
+  const where = scope === undefined ? 'outside of a flow that runs' : `in the task '${scope.name}'`;
+  throw new AssentError('OUTSIDE_FLOW', `${what}() was called ${where}.`);
+}
+
+/** @throws AssentError BAD_OPTION */
+export function durationOf(duration: Duration, what: string): number {
+  const ms = parseDuration(duration);
+  if (ms !== undefined) return ms;
+  const found = String(duration);
+  throw new AssentError('BAD_OPTION', `${what}: '${found}' is no duration; milliseconds, or a text like '10s' or '3d'.`);
+}
+
+/** As the wait of a call. @throws AssentError BAD_OPTION */
+export const lastsFor = (timeout: Duration | undefined, what: string): { readonly lastsMs?: number } =>
+  timeout === undefined ? {} : { lastsMs: durationOf(timeout, `${what}: timeout`) };

@@ -1,0 +1,132 @@
+/** `assent runs send`, `events emit`, `runs resume --input`, and what is said of runs that wait for them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inlineValue } from '../../engine/cli/values.ts';
+import { EXIT } from '../../engine/cli/exit-codes.ts';
+import { startEngine, type Engine } from '../../engine/main.ts';
+import type { RunDetail } from '../../protocol/query.ts';
+import { proposeRaw, type RawSession } from '../support/raw-session.ts';
+import { assentOn, type Assent } from './assent.ts';
+
+let dataDir: string;
+let engine: Engine;
+let session: RawSession;
+let assent: Assent;
+
+const FLOW = 'mmmmmmmmmmmmmmm1';
+const SLEEPS = 'mmmmmmmmmmmmmmm2';
+const ASKS = 'mmmmmmmmmmmmmmm3';
+const RUNNING = { type: 'RUNNING', name: 'Running' };
+
+const start = (run: string, more: object = {}): Promise<unknown> =>
+  session.ask({ kind: 'flow', run, to: RUNNING, claim: true, create: { kind: 'flow', name: 'orders', ...more } });
+const receive = (run: string, name: string, receives: object): Promise<unknown> =>
+  session.ask({
+    kind: 'task',
+    run: `${run}.${name}`,
+    execution: 1,
+    to: RUNNING,
+    create: { kind: 'task', name, parent: run, receives },
+  });
+const said = async (...args: readonly string[]): Promise<string> => {
+  const { stdout, stderr, code } = await assent(...args);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+};
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'assent-mail-'));
+  // The session made by hand does not beat: its runs must not be taken for dead.
+  engine = await startEngine({ dataDir, durability: 'process', settings: { heartbeatLimitMs: 3_600_000 } });
+  session = await proposeRaw(dataDir);
+  assent = assentOn(dataDir);
+  await start(FLOW);
+});
+
+afterAll(async () => {
+  await session.close();
+  await engine.stop();
+  await rm(dataDir, { recursive: true });
+});
+
+test('a message that is sent is received, and until then everybody is told how to send it', async () => {
+  await receive(FLOW, 'receive', {
+    type: 'MESSAGE',
+    mailbox: `${FLOW} message:approved`,
+    untilMs: Date.now() + 3_600_000,
+  });
+  const how = `assent runs send ${FLOW} approved`;
+  expect(await said('why', FLOW)).toMatch(
+    new RegExp(`waits for .* for the message 'approved' until [^]*HELD by receive-message[^]*${how} JSON`),
+  );
+  expect(await said('runs', 'ls')).toMatch(/orders +Running .*a call waits for the message 'approved' since \d\d:/);
+  expect(await said('runs', 'inspect', FLOW)).toMatch(
+    new RegExp(`waits for +the message 'approved', since .*, until .*: ${how} JSON`),
+  );
+  expect(await said('runs', 'send', FLOW, 'approved', '{"by":"Ada"}')).toContain(`'approved' is sent to ${FLOW}.`);
+  const received = await assent.json<RunDetail>('runs', 'inspect', `${FLOW}.receive`);
+  expect(received).toMatchObject({ state: { name: 'Received' }, result: { value: { by: 'Ada' } } });
+});
+
+test('an event that is emitted is heard under its key', async () => {
+  await receive(FLOW, 'paid', { type: 'EVENT', topic: 'order paid[7]' });
+  expect(await said('why', FLOW)).toContain(`assent events emit 'order paid' JSON --key 7`);
+  await said('events', 'emit', 'order paid', '12', '--key', '8');
+  await said('events', 'emit', 'order paid', '13', '--key', '7');
+  expect(await assent.json<RunDetail>('runs', 'inspect', `${FLOW}.paid`)).toMatchObject({ result: { value: 13 } });
+  expect(await said('events', FLOW)).toContain('Received');
+});
+
+test('what cannot be received is refused, and says why', async () => {
+  expect(await assent('runs', 'send', `${FLOW}.paid`, 'approved')).toMatchObject({
+    code: EXIT.rejected,
+    stdout: expect.stringContaining('is a task run, which receives nothing') as string,
+  });
+  expect(await assent('runs', 'send', 'zzzzzzzzzzzzzzzz', 'approved')).toMatchObject({ code: EXIT.notFound });
+  expect(await assent('events')).toMatchObject({ code: EXIT.usage });
+});
+
+test('a run that has let go of its process says what it goes on for', async () => {
+  await start(SLEEPS, { work: { pool: 'p', queue: 'q' } });
+  await receive(SLEEPS, 'paid', { type: 'EVENT', topic: 'paid' });
+  const wakeOn = [`${SLEEPS} message:go`, `${SLEEPS}.paid`];
+  const to = {
+    type: 'PAUSED',
+    name: 'Waiting',
+    suspended: true,
+    wakeAtMs: Date.now() + 86_400_000,
+    wakeOn: wakeOn.slice(1),
+  };
+  await session.ask({ kind: 'flow', run: SLEEPS, execution: 1, to });
+  expect(await said('why', SLEEPS)).toMatch(
+    /a worker goes on with it:\n +at .*, in 23 h[^]*when the event 'paid' comes \(assent events emit paid JSON\)\n +or when somebody/,
+  );
+  expect(await said('runs', 'inspect', SLEEPS)).toMatch(/waits for +the event 'paid': assent events emit paid JSON/);
+  await said('events', 'emit', 'paid');
+  const { state } = await assent.json<RunDetail>('runs', 'inspect', SLEEPS);
+  expect(['SCHEDULED', 'PENDING']).toContain(state?.type);
+});
+
+test('input that does not meet what the pause asks for is refused', async () => {
+  await start(ASKS);
+  const schema = { type: 'object', properties: { approved: { type: 'boolean' } }, required: ['approved'] };
+  const to = { type: 'PAUSED', name: 'Paused', key: 'approval', input: inlineValue(schema) };
+  await session.ask({ kind: 'flow', run: ASKS, execution: 1, to });
+  expect(await said('why', ASKS)).toContain(`(assent runs resume ${ASKS} --input JSON)`);
+  expect(await said('runs', 'inspect', ASKS)).toMatch(/asks for +\{/);
+  expect(await assent('runs', 'resume', ASKS)).toMatchObject({
+    code: EXIT.usage,
+    stderr: expect.stringContaining('The pause asks for input') as string,
+  });
+  expect(await assent('runs', 'resume', ASKS, '--input', '{"approved":"yes"}')).toMatchObject({
+    code: EXIT.usage,
+    stderr: expect.stringContaining('approved') as string,
+  });
+  expect(await said('runs', 'resume', ASKS, '--input', '{"approved":true}')).toContain('is Running');
+  await receive(ASKS, 'input', { type: 'MESSAGE', mailbox: `${ASKS} pause:approval` });
+  expect(await assent.json<RunDetail>('runs', 'inspect', `${ASKS}.input`)).toMatchObject({
+    result: { value: { approved: true } },
+  });
+});
