@@ -40,6 +40,7 @@ export const bookJourney = flow(
       await transaction('journey', async () => {
         await book('train', true);
         await book('hotel', true);
+        await book('museum', true);
         await book('cabin', cabin);
       });
       return 'booked';

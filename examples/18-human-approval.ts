@@ -1,6 +1,7 @@
 /**
  * A machine prepares, a person decides, and the machine goes on with what the person said: an answer that does not fit is
- * refused before the flow hears of it. The process may die while it waits. Nobody answers in time: the refund is refused.
+ * refused before the flow hears of it. The process may die while it waits. If nobody answers in time, the run
+ * has failed.
  *
  *   npx node examples/18-human-approval.ts 2000        (it says which command answers it, in another terminal)
  *   npx node examples/18-human-approval.ts 2000 5s
@@ -26,24 +27,25 @@ export const refund = flow(
     console.log(
       `Somebody has to decide: npx assent runs resume ${flowRun().id} --input '{"approver":"Ada","cents":1500}'`,
     );
-    try {
-      const message = `May ${String(cents)} cents be paid back?`;
-      const { approver, cents: granted } = await pause({
-        key: 'approval',
-        message,
-        input: answer,
-        timeout: patience as Duration,
-      });
-      return await payOut(granted, approver);
-    } catch (error) {
-      if (!(error instanceof AssentError) || error.kind !== 'TIMED_OUT') throw error;
-      return 0;
-    }
+    const { approver, cents: granted } = await pause({
+      key: 'approval',
+      message: `May ${String(cents)} cents be paid back?`,
+      input: answer,
+      timeout: patience as Duration,
+    });
+    return payOut(granted, approver);
   },
 );
 
 if (process.argv[1] === import.meta.filename) {
   const [, , cents = '2000', patience] = process.argv;
-  const paid = await refund({ cents: Number(cents), ...(patience === undefined ? {} : { patience }) });
-  console.log(`${String(paid)} cents are paid back.`);
+  const paid = refund({ cents: Number(cents), ...(patience === undefined ? {} : { patience }) });
+  const words = paid.then(
+    (given) => `${String(given)} cents are paid back.`,
+    (error: unknown) => {
+      if (!(error instanceof AssentError)) throw error;
+      return error.detail;
+    },
+  );
+  console.log(await words);
 }

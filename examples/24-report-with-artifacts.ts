@@ -32,8 +32,8 @@ const sumUp = task({ name: 'sum-up' }, async () => {
 });
 
 const publish = task({ name: 'publish' }, async (years: readonly Year[]) => {
+  console.log(`publishing ${String(years.length)} years`);
   await pause(300);
-  console.log(`published ${String(years.length)} years`);
 });
 
 export const weatherReport = flow({ name: 'weather-report' }, async () => {

@@ -34,6 +34,8 @@ export const LIMITS = {
   artifactKeyMax: 200,
   /** Messages in one mailbox that nobody has received. */
   mailboxMessagesMax: 1000,
+  /** Mailboxes with such messages of one flow run of its own and of all under it, with its calls that wait for an event. */
+  mailboxesMax: 10_000,
   /** Mailboxes that a suspended run goes on for. */
   wakeOnMax: 256,
   /** Calls of one flow run that are at work in its process at once, unless it says otherwise. */

@@ -18,6 +18,9 @@ export const TRANSACTION_LIMIT = 'transaction';
 /** The slots that each key has of a limit that is the engine's own; undefined for those that people set. */
 export const ownLimitSlots = (limit: string): number | undefined =>
   limit === CACHE_KEY_LIMIT || limit === TRANSACTION_LIMIT ? 1 : undefined;
+/** Whether people may set it: the engine's own are what they are, and so is what one key has of them. */
+export const isSettable = (limit: string): boolean =>
+  ![CACHE_KEY_LIMIT, TRANSACTION_LIMIT].some((own) => limit === own || limit.startsWith(`${own}[`));
 
 export type RetryPolicy = {
   /** Further attempts after the first. */
@@ -29,7 +32,7 @@ export type RetryPolicy = {
 };
 
 /**
- * What a call waits for: the next message in a mailbox, or the next event of a topic after the call was made. After
+ * What a call waits for: the next message in a mailbox, or the next event of a topic since its flow run first waited for one. After
  * `untilMs` it fails. The message becomes the call's result.
  */
 export type Receives =
@@ -40,17 +43,25 @@ export type Receives =
 export const mailboxOf = (flow: RunId, name: string): string => `${flow} message:${name}`;
 /** Where the input of a resumption lies that ended the pause of this key. */
 export const pauseMailbox = (flow: RunId, key: string): string => `${flow} pause:${key}`;
-/** What a mailbox is for, and whose it is: a flow run's, or that of the call that waits for an event. */
+/** Where a flow run's events of a topic lie: those since the first of its calls that waited for one. */
+export const eventMailbox = (flow: RunId, topic: string): string => `${flow} event:${topic}`;
+/** Where what a call waits for lies. */
+export const mailboxFor = (call: RunId, receives: Receives): string =>
+  receives.type === 'MESSAGE' ? receives.mailbox : eventMailbox((parentId(call) || call) as RunId, receives.topic);
+/** What a mailbox is for, and which flow run's it is. */
 export function mailboxParts(mailbox: string): {
   readonly run: RunId;
   readonly kind: 'message' | 'pause' | 'event';
   readonly name: string;
 } {
-  const [, run = mailbox, kind = 'event', name = ''] = /^(\S*) (message|pause):(.*)$/s.exec(mailbox) ?? [];
+  const [, run = mailbox, kind = 'message', name = ''] = /^(\S*) (message|pause|event):(.*)$/s.exec(mailbox) ?? [];
   return { run: run as RunId, kind: kind as 'message' | 'pause' | 'event', name };
 }
-/** What an event is heard under: its name, and with a key under both. */
-export const topicOf = (name: string, key?: string): string => (key === undefined ? name : `${name}[${key}]`);
+/** What an event is heard under: its name, and with a key under both. A bracket in a name begins no key. */
+export const topicOf = (name: string, key?: string): string => {
+  const topic = name.replaceAll(/[[\\]/g, '\\$&');
+  return key === undefined ? topic : `${topic}[${key}]`;
+};
 
 /** Functions of the user's that are called when a run enters a state. */
 export const HOOKS = ['onRunning', 'onCompletion', 'onFailure', 'onCancellation', 'onCrashed'] as const;

@@ -10,8 +10,8 @@ import {
   ARTIFACT_KEY,
   ARTIFACT_KINDS,
   HOOKS,
+  isSettable,
   ON_FULL,
-  ownLimitSlots,
   VARIABLE_NAME,
   type RunDefinition,
 } from './proposals.ts';
@@ -21,9 +21,12 @@ import type { Value } from './values.ts';
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
 const text = z.string().max(LIMITS.textMax);
-const name = z.string().min(1).max(LIMITS.nameMax);
+/** Of what the engine finds things by: half a character would be another one once it is stored. */
+const isWhole = (found: string): boolean => found.isWellFormed();
+const NOT_WHOLE = 'half of a character stands alone in it';
+const name = z.string().min(1).max(LIMITS.nameMax).refine(isWhole, NOT_WHOLE);
 /** Of a limit that is set or removed: the engine's own are what they are. */
-const limitName = name.refine((limit) => ownLimitSlots(limit) === undefined, 'this limit is the engine’s own');
+const limitName = name.refine(isSettable, 'this limit is the engine’s own');
 const count = z.int().nonnegative();
 const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
 const runId = z.string().max(LIMITS.runIdMax).regex(RUN_ID) as unknown as z.ZodType<RunId>;
@@ -39,14 +42,14 @@ const value: z.ZodType<Value> = z.strictObject({
   cipher: z.strictObject({ key: name, box: z.string().max(2 * LIMITS.inlineBytesMax) }).exactOptional(),
 });
 
-const topic = z
-  .string()
-  .min(1)
-  .max(2 * LIMITS.nameMax + 2);
+/** Each character of the name may be escaped (topicOf). */
+const TOPIC_MAX = 3 * LIMITS.nameMax + 2;
+const topic = z.string().min(1).max(TOPIC_MAX).refine(isWhole, NOT_WHOLE);
 const mailbox = z
   .string()
   .min(1)
-  .max(LIMITS.runIdMax + LIMITS.nameMax + ' message:'.length);
+  .max(LIMITS.runIdMax + TOPIC_MAX + ' message:'.length)
+  .refine(isWhole, NOT_WHOLE);
 
 const variable = z.string().max(LIMITS.variableNameMax).regex(VARIABLE_NAME);
 const artifact = z.string().max(LIMITS.artifactKeyMax).regex(ARTIFACT_KEY);
@@ -98,7 +101,7 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
   tags: z.array(name).max(LIMITS.tagsOfRunMax).exactOptional(),
   cache: z
     .strictObject({
-      key: z.string().min(1).max(LIMITS.cacheKeyMax),
+      key: z.string().min(1).max(LIMITS.cacheKeyMax).refine(isWhole, NOT_WHOLE),
       ttlMs: durationMs.exactOptional(),
       refresh: z.literal(true).exactOptional(),
       once: z.literal(true).exactOptional(),

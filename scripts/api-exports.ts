@@ -176,7 +176,25 @@ function signatureOf(node: ts.Declaration): string {
   }
   if (!ts.isTypeAliasDeclaration(node) || membersOf(node).length > 0) return '';
   const types = node.typeParameters === undefined ? '' : `<${node.typeParameters.map(textOf).join(', ')}>`;
-  return `type ${name}${types} = ${textOf(node.type)};`;
+  return `type ${name}${types} = ${literalsOf(node.type) ?? textOf(node.type)};`;
+}
+
+/** `(typeof NAMES)[number]`: the names themselves, where the list stands in the same file. */
+function literalsOf(type: ts.TypeNode): string | undefined {
+  if (!ts.isIndexedAccessTypeNode(type)) return undefined;
+  const [, list = ''] = /^\(typeof (\w+)\)\[number\]$/.exec(textOf(type)) ?? [];
+  const source = type.getSourceFile();
+  const found = source.statements.flatMap((statement) => declarationsIn(statement, list));
+  const [values] = found.map((one) => (ts.isVariableDeclaration(one) ? withoutAssertion(one.initializer) : undefined));
+  if (values === undefined || !ts.isArrayLiteralExpression(values)) return undefined;
+  return values.elements.every(ts.isStringLiteral) ? values.elements.map(textOf).join(' | ') : undefined;
+}
+
+/** Of `… as const` and `… satisfies T`, what comes before. */
+function withoutAssertion(value: ts.Expression | undefined): ts.Expression | undefined {
+  let bare = value;
+  while (bare !== undefined && (ts.isAsExpression(bare) || ts.isSatisfiesExpression(bare))) bare = bare.expression;
+  return bare;
 }
 
 function extendedBy(node: ts.Declaration): string | undefined {
@@ -191,8 +209,7 @@ function extendedBy(node: ts.Declaration): string | undefined {
 
 /** `{ … }`, also `{ … } as const` and `Object.freeze({ … })`. */
 function objectIn(node: ts.VariableDeclaration): ts.ObjectLiteralExpression | undefined {
-  let value: ts.Expression | undefined = node.initializer;
-  while (value !== undefined && (ts.isAsExpression(value) || ts.isSatisfiesExpression(value))) value = value.expression;
+  let value = withoutAssertion(node.initializer);
   if (value !== undefined && ts.isCallExpression(value)) value = value.arguments[0];
   return value !== undefined && ts.isObjectLiteralExpression(value) ? value : undefined;
 }
@@ -276,6 +293,8 @@ function exampleIn(tag: Tag, comment: ts.JSDoc): Tag {
 function namesUsedIn(node: ts.Declaration): readonly string[] {
   const names: string[] = [];
   const visit = (one: ts.Node): void => {
+    // What is not shown is not used.
+    if (ts.isClassElement(one) && ts.isClassDeclaration(one.parent) && !isPublic(one)) return;
     if (ts.isBlock(one) || (ts.isArrowFunction(one.parent) && one === one.parent.body)) return;
     if (ts.isTypeReferenceNode(one) && ts.isIdentifier(one.typeName)) names.push(one.typeName.text);
     if (ts.isExpressionWithTypeArguments(one) && ts.isIdentifier(one.expression)) names.push(one.expression.text);

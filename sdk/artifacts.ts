@@ -7,6 +7,7 @@ import type { RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { ARTIFACT_KEY, type ArtifactKind, type ArtifactMade } from '../protocol/proposals.ts';
 import { Progress } from './progress.ts';
+import { watched } from './recorded-call.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
 import { encodeText, recorded, type Recorded } from './values.ts';
 import { happen } from './workspace-calls.ts';
@@ -59,25 +60,33 @@ export interface ProgressArtifact {
  */
 export const artifacts = {
   /** A text in Markdown. */
-  async markdown(key: string, text: string, options: ArtifactOptions = {}): Promise<void> {
-    if (typeof text !== 'string') throw badArtifact(key, 'its text is no string');
-    await make('markdown', key, text, options);
+  markdown(key: string, text: string, options: ArtifactOptions = {}): Promise<void> {
+    return watched(async () => {
+      if (typeof text !== 'string') throw badArtifact(key, 'its text is no string');
+      await make('markdown', key, text, options);
+    });
   },
 
   /** Rows of one table; its columns are the names that occur. */
-  async table(key: string, rows: readonly object[], options: ArtifactOptions = {}): Promise<void> {
-    if (!Array.isArray(rows)) throw badArtifact(key, 'its rows are no list');
-    await make('table', key, rows, options);
+  table(key: string, rows: readonly object[], options: ArtifactOptions = {}): Promise<void> {
+    return watched(async () => {
+      if (!Array.isArray(rows)) throw badArtifact(key, 'its rows are no list');
+      await make('table', key, rows, options);
+    });
   },
 
   /** An address to follow. */
-  async link(key: string, url: string | URL, { text, ...options }: LinkOptions = {}): Promise<void> {
-    await make('link', key, { url: String(url), ...(text === undefined ? {} : { text }) }, options);
+  link(key: string, url: string | URL, { text, ...options }: LinkOptions = {}): Promise<void> {
+    return watched(async () => {
+      await make('link', key, { url: String(url), ...(text === undefined ? {} : { text }) }, options);
+    });
   },
 
   /** A picture, by its address. */
-  async image(key: string, url: string | URL, options: ArtifactOptions = {}): Promise<void> {
-    await make('image', key, { url: String(url) }, options);
+  image(key: string, url: string | URL, options: ArtifactOptions = {}): Promise<void> {
+    return watched(async () => {
+      await make('image', key, { url: String(url) }, options);
+    });
   },
 
   /** Work that goes on. */

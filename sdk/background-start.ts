@@ -50,7 +50,7 @@ export async function delayTask(
   client.beginWork();
   try {
     const create = await definitionOf(client, { task, inputs, place, startedBy: scope?.run });
-    const awaited = new AwaitedRun(client, run, `Task '${task.settings.name}'`);
+    const awaited = AwaitedRun.of(client, run, `Task '${task.settings.name}'`);
     awaited.started(await client.ask(startWish(run, create)), scope?.type === 'flow');
     return { id: run, result: () => awaited.result(), cancel: (reason) => cancelRun(run, reason) };
   } finally {

@@ -24,6 +24,8 @@ type Said = string | undefined | typeof NOT_KEYED;
 const NOT_KEYED = Symbol('not keyed');
 type Part = (context: CacheContext, excluded: ReadonlySet<string | number>) => Said;
 
+const ignore = (): void => undefined;
+
 /** What a cache key is made of; see {@link INPUTS}. */
 export class CachePolicy {
   readonly #parts: readonly Part[];
@@ -48,13 +50,24 @@ export class CachePolicy {
     return new CachePolicy(this.#parts, new Set([...this.#excluded, input]));
   }
 
-  /** The key of a call; undefined if there is nothing to make one of, and nothing is kept. */
-  keyOf(context: CacheContext): string | undefined {
+  /**
+   * The key of a call; undefined if there is nothing to make one of, and nothing is kept. `onProblem` hears why it cannot be
+   * made: an input cannot be told from others, or a function that says the key has thrown.
+   */
+  keyOf(context: CacheContext, onProblem: (problem: string, error?: unknown) => void = ignore): string | undefined {
     const said: string[] = [];
-    for (const part of this.#parts) {
-      const one = part(context, this.#excluded);
-      if (one === NOT_KEYED) return undefined;
-      if (one !== undefined) said.push(one);
+    try {
+      for (const part of this.#parts) {
+        const one = part(context, this.#excluded);
+        if (one === NOT_KEYED) {
+          onProblem('its inputs cannot be told from others by their contents');
+          return undefined;
+        }
+        if (one !== undefined) said.push(one);
+      }
+    } catch (error) {
+      onProblem('the function that says its key failed', error);
+      return undefined;
     }
     return said.length === 0 ? undefined : hash('sha256', JSON.stringify(said), 'hex');
   }

@@ -34,6 +34,10 @@ const ignore = (): void => undefined;
 export class CallEnd {
   readonly #parts: Parts;
   #handed = false;
+  /** The hooks that were called last. */
+  #hooking: Promise<void> | undefined;
+  /** Whether all that there will be have ended. */
+  #hooksEnded: PromiseWithResolvers<undefined> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -52,6 +56,7 @@ export class CallEnd {
     if (state !== undefined) noteEnd(details, state);
     if (known instanceof Promise) known.catch(ignore);
     if (task.settings.hooks !== undefined && attempt !== undefined) flow.follow(this.#endHooks(how, known, attempt));
+    else this.#hooksEnded?.resolve(undefined);
     this.#handOver(how, known);
   }
 
@@ -59,6 +64,7 @@ export class CallEnd {
   now(how: keyof Caller, known: unknown, ended?: Ended): void {
     this.#handed = true;
     if (ended !== undefined) noteEnd(this.#parts.details, ended.state);
+    this.#hooksEnded?.resolve(undefined);
     this.#tell(how, known, ended?.at);
   }
 
@@ -66,7 +72,7 @@ export class CallEnd {
     const { flow, task } = this.#parts;
     if (task.settings.hooks === undefined) return;
     if (this.#hooksEnded === undefined) {
-      this.#hooksEnded = Promise.withResolvers<void>();
+      this.#hooksEnded = Promise.withResolvers();
       flow.expectHooks(this.#hooksEnded.promise);
     }
     const state = { type: 'RUNNING', name: attempt === 1 ? 'Running' : 'Retrying' } as const;
@@ -84,13 +90,16 @@ export class CallEnd {
       state = stateOfError(error, details);
     }
     await this.#hook(HOOK_OF[state.type], shown(state), attempt);
+    this.#hooksEnded?.resolve(undefined);
   }
 
   #hook(hook: Hook, state: HookContext['state'], attempt: number): Promise<void> | undefined {
     const { flow, task, identity, inputs } = this.#parts;
-    return runHooks({
+    const hooks = task.settings.hooks?.[hook];
+    if (hooks === undefined) return undefined;
+    const occasion = {
       client: flow.client,
-      hooks: task.settings.hooks?.[hook],
+      hooks,
       hook,
       context: {
         kind: 'task',
@@ -101,12 +110,14 @@ export class CallEnd {
         inputs,
         state,
       },
-      warn: (error, words) => {
+      warn: (error: unknown, words: string) => {
         scopes.run(flow, () => {
           logOfRun(flow).error({ err: error, taskRun: identity.run }, words);
         });
       },
-    });
+    } as const;
+    this.#hooking = this.#hooking === undefined ? runHooks(occasion) : this.#hooking.then(() => runHooks(occasion));
+    return this.#hooking;
   }
 
   #handOver(how: keyof Caller, known: unknown): void {

@@ -1,7 +1,7 @@
 /** A call of a task by a flow: its inputs are waited for, it gets its identity, and begins. */
 import { digestOf } from './call.ts';
 import { placeOfCaller } from './call-site.ts';
-import { Future, noteEnd } from './future.ts';
+import { Future, NO_WATCH, noteEnd } from './future.ts';
 import { proposeNotReady } from './not-ready.ts';
 import { notBegun } from './outcomes.ts';
 import type { FlowScope } from './scope.ts';
@@ -13,7 +13,9 @@ import { hasFutures, resolved } from './upstream.ts';
 const NO_FUTURES: readonly Future<unknown>[] = [];
 
 export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): Future<unknown> {
-  return Future.of<unknown>(flow, (caller, details) => {
+  // What only waits holds nobody up who does not look at it.
+  const watch = task.builtIn?.waits === true ? NO_WATCH : flow;
+  return Future.of<unknown>(watch, (caller, details) => {
     if (flow.stopped !== undefined && task.builtIn?.cleanup !== true) {
       caller.reject(flow.stopped);
       return;

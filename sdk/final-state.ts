@@ -58,7 +58,7 @@ export class FinalState<T = unknown> {
  * const sync = flow({ name: 'sync' }, ({ rows }: { rows: number[] }) =>
  *   rows.length === 0 ? completed({ name: 'Skipped', message: 'nothing to do', value: 0 }) : rows.length,
  * );
- * console.log(await sync({ rows: [] })); // 0, and the run is COMPLETED `Skipped`
+ * console.log(await sync({ rows: [] })); // 0
  */
 export const completed = <T>(details: { value?: T; name?: string; message?: string } = {}): FinalState<T> =>
   new FinalState<T>('COMPLETED', details);

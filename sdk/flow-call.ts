@@ -14,6 +14,7 @@ import type { Wish } from './client/session.ts';
 import { currentClient } from './client/connect.ts';
 import { StartRefused, type FlowDefinition, type FlowRunPlan } from './flow-plan.ts';
 import { divergence } from './divergence.ts';
+import { crashHook } from './flow-hooks.ts';
 import { FlowRun } from './flow-run.ts';
 import { Future, noteEnd, type EndDetails } from './future.ts';
 import { proposeNotReady } from './not-ready.ts';
@@ -61,7 +62,7 @@ export async function definitionOf(
   client: Client,
   flow: CallableFlow,
   parameters: unknown,
-  more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity'>,
+  more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity' | 'startedBy'>,
 ): Promise<RunDefinition> {
   const { name, retry, timeoutMs, limits, tags, priority, strict, hooks, title, redact } = {
     ...flow.settings,
@@ -196,15 +197,23 @@ async function runSubflow(
     parameters: () => parameters,
     start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
   });
-  return flowRun.outcome().catch(async (error: unknown) => {
-    if (!(error instanceof StartRefused)) throw error;
-    const { answer } = error;
-    if (answer.code !== 'DIVERGED') throw error.shown;
-    const { name } = flow.settings;
-    const diverged = await divergence(parent, { name, identity: { run }, inputs, answer, place: undefined });
-    parent.fail(diverged);
-    throw diverged;
-  });
+  return flowRun
+    .outcome()
+    .catch((error: unknown) => outcomeRefused(parent, { name: flow.settings.name, run, inputs }, error));
+}
+
+/** What it means to the caller that a flow run within its own came to nothing. */
+export async function outcomeRefused(
+  parent: FlowScope,
+  { name, run, inputs }: { readonly name: string; readonly run: RunId; readonly inputs: readonly unknown[] },
+  error: unknown,
+): Promise<never> {
+  if (!(error instanceof StartRefused)) throw error;
+  const { answer } = error;
+  if (answer.code !== 'DIVERGED') throw error.shown;
+  const diverged = await divergence(parent, { name, identity: { run }, inputs, answer, place: undefined });
+  parent.fail(diverged);
+  throw diverged;
 }
 
 /** A claim that is refused again and again is refused by a rule. */
@@ -279,15 +288,23 @@ function newRun(
 async function resume(
   client: Client,
   flow: CallableFlow,
-  { run, version, parameters, mustResume, again }: Found,
+  { run, version, parameters, mustResume, again, crashed }: Found,
   given?: unknown,
 ): Promise<{ readonly value: unknown } | 'LOST'> {
+  // The claim that ends a crash is granted once.
+  let untold = crashed;
   const plan: FlowRunPlan = {
     client,
     flow,
     run,
     version,
-    parameters: async () => withOwn(await client.read(parameters), given),
+    parameters: async () => {
+      const known = withOwn(await client.read(parameters), given);
+      const told = untold;
+      untold = undefined;
+      if (told !== undefined) await crashHook(plan, told, known);
+      return known;
+    },
     // Said once: what has been done again since is not to be done a third time.
     start: (basedOn) => ({ ...claimOf(run, basedOn ?? version), ...(basedOn === version ? again : {}) }),
     onAttempt: (scope) => {

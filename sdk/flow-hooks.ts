@@ -1,9 +1,10 @@
 /** The hooks of a flow run, when it has entered a state. */
 import type { RunId } from '../protocol/ids.ts';
+import type { RunView } from '../protocol/messages.ts';
 import { isTerminal, type State, type TerminalType } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { HOOK_OF, runHooks } from './hooks.ts';
-import { logOfRun } from './run-logger.ts';
+import { logOf, logOfRun } from './run-logger.ts';
 import { scopes, type FlowScope } from './scope.ts';
 import type { Settings } from './settings.ts';
 
@@ -27,7 +28,7 @@ export function flowHook(
   if (hooks === undefined) return undefined;
   const before = called.get(of);
   const calling = (async () => {
-    await before;
+    if (before !== undefined) await before;
     const { type, name, message } = state;
     const said = { type, name, ...(message === undefined ? {} : { message }) };
     await runHooks({
@@ -41,7 +42,7 @@ export function flowHook(
         flowRunId: run,
         attempt: scope.attempt,
         inputs: inputsOf(kind, scope.parameters),
-        state: { ...said, ...(await outcomeOf(meaning)) },
+        state: { ...said, ...(meaning === undefined ? {} : await outcomeOf(meaning)) },
       },
       warn: (error, words) => {
         scopes.run(scope, () => {
@@ -51,10 +52,40 @@ export function flowHook(
     });
   })();
   called.set(of, calling);
+  void calling.finally(() => {
+    if (called.get(of) === calling) called.delete(of);
+  });
   return calling;
 }
 
-/** The hooks of a run that were called last: those of its next state are called after them. */
+/** Calls those for a crash of which the run goes on now. */
+export async function crashHook(of: Of, crashed: RunView, parameters: unknown): Promise<void> {
+  const { client, run, flow } = of;
+  const hooks = flow.settings.hooks?.onCrashed;
+  if (hooks === undefined) return;
+  const { name } = flow.settings;
+  const { type, name: stateName, message } = crashed.state;
+  await runHooks({
+    client,
+    hooks,
+    hook: 'onCrashed',
+    context: {
+      kind: 'flow',
+      name,
+      runId: run,
+      flowRunId: run,
+      attempt: crashed.attempt,
+      inputs: parameters === undefined ? [] : [parameters],
+      // Of a process that died nobody knows more than the state's own message.
+      state: { type, name: stateName, ...(message === undefined ? {} : { message }) },
+    },
+    warn: (error, words) => {
+      logOf(client, run).error({ err: error }, words);
+    },
+  });
+}
+
+/** The hooks of a run that have not ended: those of its next state are called after them. */
 const called = new WeakMap<Of, Promise<void>>();
 
 function inputsOf(kind: 'flow' | 'task', parameters: unknown): readonly unknown[] {
@@ -62,8 +93,7 @@ function inputsOf(kind: 'flow' | 'task', parameters: unknown): readonly unknown[
   return parameters === undefined ? [] : [parameters];
 }
 
-async function outcomeOf(meaning: Promise<unknown> | undefined): Promise<{ value?: unknown; error?: unknown }> {
-  if (meaning === undefined) return {};
+async function outcomeOf(meaning: Promise<unknown>): Promise<{ value?: unknown; error?: unknown }> {
   try {
     const value = await meaning;
     return value === undefined ? {} : { value };

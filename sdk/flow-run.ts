@@ -200,10 +200,8 @@ export class FlowRun implements Call {
     });
     scope.redact = flow.settings.redact;
     this.#scope = scope;
-    if (this.#plan.byWorker === true) {
-      const left = this.#suspended.bind(this);
-      execution.suspension = new Suspension({ scope, afterMs: flow.settings.suspendAfterMs, left });
-    }
+    if (this.#plan.byWorker === true)
+      execution.suspension = new Suspension(scope, flow.settings, this.#suspended.bind(this));
     // A cancel may have been ordered while the calls were read.
     if (this.#cancelled !== undefined) scope.stop(this.#cancelled);
     return scope;

@@ -42,7 +42,7 @@ export class Future<T> extends Promise<T> {
   #state: FinalState<T> | undefined;
   #end: EndDetails = {};
 
-  /** Made by the calls themselves. */
+  /** @internal Made by the calls themselves. */
   static of<T>(
     watch: FutureWatch,
     begin: (

@@ -25,6 +25,7 @@ export const unmapped = <T>(value: T): Unmapped<T> => new Unmapped(value);
 
 /** What `map` takes in place of an input: a list of such inputs, or one for all calls. */
 export type MapInput<T> = Iterable<Given<T>> | Unmapped<Given<T>> | (T extends Iterable<unknown> ? never : Given<T>);
+/** What `map` takes: for each input, a list of them, or one that is the same for all calls. */
 export type MapInputs<Inputs extends readonly unknown[]> = { readonly [K in keyof Inputs]: MapInput<Inputs[K]> };
 
 /** @throws AssentError BAD_OPTION if there is no list, or lists are of different lengths. */

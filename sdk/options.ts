@@ -52,7 +52,8 @@ export interface RunOptions {
    * What of the parameters, inputs, results and log lines is neither recorded nor logged: paths like `card.number`,
    * `items[*].token`, `[0]`. Of parameters and results, a secret stands in its place that cannot be revealed, also in a
    * process that goes on with the run, unless that process is given the same parameters again. It counts for what makes
-   * a call the same call, so a digest of the inputs is recorded. Default: nothing.
+   * a call the same call, so a digest of the inputs is recorded; and what `key`, `cacheKey`, `limits` and `tags` say is
+   * recorded as they say it. Default: nothing.
    */
   readonly redact?: readonly string[];
   /** Called when the run, or a further attempt of it, has begun. */
@@ -77,6 +78,7 @@ export interface LimitWish<Args extends readonly unknown[] = readonly never[]> {
 
 /** The options of {@link task}; `Args` are its function's parameters. */
 export interface TaskOptions<Args extends readonly unknown[] = readonly never[]> extends Omit<RunOptions, 'limits'> {
+  /** As of flows ({@link RunOptions}); the key of a limit may be a function of the inputs. */
   readonly limits?: readonly string[] | Readonly<Record<string, number | LimitWish<Args>>>;
   /**
    * What makes this call the same call when the flow runs again, instead of its name and inputs: a text, or a function
@@ -130,7 +132,8 @@ export interface FlowOptions extends RunOptions {
   readonly strict?: boolean;
   /**
    * How long the run must have nothing to do but to sleep, or to wait for a message, before a worker lets go of it; it goes on
-   * in whichever worker is free then. Default: `'10s'`.
+   * in whichever worker is free then, and its time-out begins again. What lasts no longer than this again is waited for.
+   * Default: `'10s'`.
    */
   readonly suspendAfter?: Duration;
 }

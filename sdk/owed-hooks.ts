@@ -4,7 +4,7 @@ import { isTerminal } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { runHooks, type HookContext } from './hooks.ts';
 import { errorOf } from './outcomes.ts';
-import { runLogger } from './run-logger.ts';
+import { logOf } from './run-logger.ts';
 import type { Settings } from './settings.ts';
 
 export type HookHint = WorkHint & { readonly hook: NonNullable<WorkHint['hook']> };
@@ -22,9 +22,10 @@ export async function runHooksOf(client: Client, settings: Settings, hint: HookH
     hook,
     context: await contextOf(client, settings, hint),
     warn: (error, words) => {
-      runLogger().error({ err: error, flowRun: hint.run }, words);
+      logOf(client, hint.run).error({ err: error }, words);
     },
   });
+  client.logs.flush(hint.run);
 }
 
 async function contextOf(client: Client, { name }: Settings, hint: HookHint): Promise<HookContext> {

@@ -1,6 +1,7 @@
 /** Progress, told seldom enough: what comes in between is left out, what comes last never is. */
 import type { WorkspaceEvent } from '../protocol/proposals.ts';
 import type { FlowScope } from './scope.ts';
+import { tell } from './workspace-calls.ts';
 
 /** At most four times a second. */
 const EVERY_MS = 250;
@@ -19,7 +20,7 @@ export class Progress {
     this.#untold = undefined;
     if (done === undefined || this.#flow.mute) return;
     this.#toldMs = performance.now();
-    this.#flow.client.session.propose({ kind: 'workspace', event: this.#eventOf(done) }, () => undefined, this.#flow);
+    tell(this.#flow, this.#eventOf(done));
   };
 
   constructor(flow: FlowScope, eventOf: (done: number) => WorkspaceEvent) {

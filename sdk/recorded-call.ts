@@ -4,7 +4,8 @@
  */
 import type { CarriedEvent } from '../protocol/proposals.ts';
 import { callTask } from './call-task.ts';
-import type { FlowScope } from './scope.ts';
+import { Future, NO_WATCH } from './future.ts';
+import { scopes, type FlowScope } from './scope.ts';
 import type { BuiltIn, TaskDefinition } from './task-definition.ts';
 
 /** What a call of the SDK's own kind is known by. */
@@ -33,4 +34,17 @@ export function recordedCall(
     builtIn: { ...builtIn, ...(carries === undefined ? {} : { carries }) },
   };
   return callTask(scope, definition, inputs);
+}
+
+/**
+ * What the SDK does for code, which may not look at how it ends: in a flow it is like a call of a task, waited for, and a
+ * failure that nobody sees is the flow's. `waits`: it does nothing but wait, and need not be waited for.
+ */
+export function watched<T>(act: () => Promise<T>, { waits = false } = {}): Promise<T> {
+  const scope = scopes.getStore();
+  // Outside of a flow, a failure that nobody handles is the process's, as everywhere.
+  if (scope?.type !== 'flow') return act();
+  return Future.of<T>(waits ? NO_WATCH : scope, ({ resolve }) => {
+    resolve(act());
+  });
 }

@@ -10,6 +10,8 @@ type Step = string | number;
 type Path = readonly Step[];
 
 export type Redaction = {
+  /** As they were given. */
+  readonly paths: readonly string[];
   /** The value with what is confidential in it taken out; the value itself if there is nothing. */
   readonly of: (value: unknown) => unknown;
   /** The same of a list of inputs: each path is looked for in each of them, and in the list. */
@@ -40,6 +42,7 @@ export function redactionOf(texts: readonly string[]): Redaction | undefined {
   if (paths.length === 0) return undefined;
   const of = (value: unknown): unknown => paths.reduce((rest, path) => without(rest, path, taken), value);
   return {
+    paths: texts,
     of,
     ofInputs: (inputs) => of(inputs.map(of)) as readonly unknown[],
     hide: (...values) => {

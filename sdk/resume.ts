@@ -26,6 +26,8 @@ export type Found = {
   readonly mustResume: boolean;
   /** What is said with the first claim. */
   readonly again?: Again;
+  /** The run as its process left it, if that is known to have died. */
+  readonly crashed?: RunView;
 };
 
 /** What a script that is started again recognises its run by; undefined if the parameters have no canonical text. */
@@ -85,11 +87,12 @@ export async function findUnfinished(client: Client, identity: Digest | undefine
   return free && foundIn(free, false);
 }
 
-const foundIn = ({ run, version, parameters }: RunView, mustResume: boolean): Found => ({
-  run,
-  version,
-  parameters: parameters as Value | undefined,
+const foundIn = (view: RunView, mustResume: boolean): Found => ({
+  run: view.run,
+  version: view.version,
+  parameters: view.parameters as Value | undefined,
   mustResume,
+  ...(view.state.type === 'CRASHED' ? { crashed: view } : {}),
 });
 
 /** The run as it is when no process executes it any more; undefined if one does. */

@@ -6,6 +6,9 @@ import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { errorOf, refusedError } from './outcomes.ts';
 
+/** Runs whose end is waited for, by the client that hears of it. */
+const awaited = new WeakMap<Client, Map<RunId, AwaitedRun>>();
+
 export class AwaitedRun {
   readonly #client: Client;
   readonly #run: RunId;
@@ -15,7 +18,16 @@ export class AwaitedRun {
   #left: { readonly error: unknown } | undefined;
   #waiting = 0;
 
-  constructor(client: Client, run: RunId, whose: string) {
+  /** The same object for whoever waits for the same run in this process. */
+  static of(client: Client, run: RunId, whose: string): AwaitedRun {
+    const known = awaited.get(client) ?? new Map<RunId, AwaitedRun>();
+    awaited.set(client, known);
+    const found = known.get(run) ?? new AwaitedRun(client, run, whose);
+    known.set(run, found);
+    return found;
+  }
+
+  private constructor(client: Client, run: RunId, whose: string) {
     this.#client = client;
     this.#run = run;
     this.#whose = whose;
@@ -55,8 +67,13 @@ export class AwaitedRun {
   leave(error: unknown): void {
     if (this.#end !== undefined) return;
     this.#left = { error };
-    this.#client.unawait(this.#run);
+    this.#forget();
     this.#wake();
+  }
+
+  #forget(): void {
+    awaited.get(this.#client)?.delete(this.#run);
+    this.#client.unawait(this.#run);
   }
 
   async #ended(): Promise<void> {
@@ -77,7 +94,7 @@ export class AwaitedRun {
     // One whose worker died is SCHEDULED for the next; CRASHED is one that no worker will go on with.
     if (!isTerminal(state) || (this.#end ?? this.#left) !== undefined) return;
     this.#end = { state, reason };
-    this.#client.unawait(this.#run);
+    this.#forget();
     this.#wake();
   }
 }

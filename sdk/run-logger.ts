@@ -3,10 +3,13 @@
  * as well when somebody looks at it, or when ASSENT_LOG names a level.
  */
 import { pino, type Logger } from 'pino';
+import type { RunId } from '../protocol/ids.ts';
 import { rootOf } from '../protocol/proposals.ts';
+import type { Client } from './client/client.ts';
 import type { Redaction } from './redaction.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
 import { HIDDEN, scrubbedLine } from './scrubber.ts';
+import { isTaskThread } from './task-thread.ts';
 
 const loggers = new WeakMap<FlowScope | TaskScope, Logger>();
 let outside: Logger | undefined;
@@ -28,7 +31,7 @@ let outside: Logger | undefined;
  */
 export function runLogger(): Logger {
   const scope = scopes.getStore();
-  if (scope === undefined) return (outside ??= loggerTo(show, {}));
+  if (scope === undefined) return (outside ??= loggerTo(showLine, {}));
   return logOfRun(scope);
 }
 
@@ -37,19 +40,34 @@ export function logOfRun(scope: FlowScope | TaskScope): Logger {
   if (known !== undefined) return known;
   const flow = scope.type === 'flow' ? scope : scope.flow;
   const root = rootOf(flow.run);
-  const fields = { flowRun: flow.owner.run, ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}) };
+  const fields = {
+    flowRun: flow.owner.run,
+    ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}),
+  };
   const hidden = redactionsOf(scope).flatMap((redact) => redact.ofLogs);
   const write = (line: string): void => {
     flow.client.logs.write(root, line);
-    show(line);
+    // The process knows more of what nobody shall see, and shows it itself.
+    if (!isTaskThread()) showLine(line);
   };
   const made = loggerTo(write, fields, [...new Set(hidden)]);
   loggers.set(scope, made);
   return made;
 }
 
+/** Of a run that this process does not execute. */
+export const logOf = (client: Client, run: RunId): Logger =>
+  loggerTo(
+    (line) => {
+      client.logs.write(rootOf(run), line);
+      showLine(line);
+    },
+    { flowRun: run },
+    [],
+  );
+
 /** A run's own, and those of the flows that it is called by. */
-function redactionsOf(scope: FlowScope | TaskScope | undefined): readonly Redaction[] {
+export function redactionsOf(scope: FlowScope | TaskScope | undefined): readonly Redaction[] {
   if (scope === undefined) return [];
   const above = redactionsOf(scope.type === 'task' ? scope.flow : scope.parent);
   return scope.redact === undefined ? above : [scope.redact, ...above];
@@ -73,7 +91,8 @@ function loggerTo(write: (line: string) => void, base: Record<string, string>, h
   );
 }
 
-function show(line: string): void {
+/** On standard error, if somebody looks at it. */
+export function showLine(line: string): void {
   const wanted = process.env['ASSENT_LOG'];
   if (wanted === 'quiet' || (wanted === undefined && !process.stderr.isTTY)) return;
   process.stderr.write(`${shown(line)}\n`);

@@ -15,6 +15,7 @@ import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './
 import { flowDefinition } from './flow.ts';
 import { refusedError } from './outcomes.ts';
 import { AwaitedRun } from './run-handle.ts';
+import { scopes } from './scope.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
 import { send } from './waits/mail.ts';
 import { resumeRun } from './waits/resume-run.ts';
@@ -93,10 +94,14 @@ async function start(
   { pool = 'default', queue = 'default', key, at }: StartOptions,
 ): Promise<FlowRunHandle<unknown>> {
   const run = key === undefined ? newRunId() : runOfKey(flow, key);
-  const handle = new AwaitedRun(client, run, `Flow '${flow.settings.name}'`);
+  const handle = AwaitedRun.of(client, run, `Flow '${flow.settings.name}'`);
   client.beginWork();
   try {
-    const create = await definitionOf(client, flow, parameters, { work: { pool, queue } });
+    const startedBy = scopes.getStore()?.run;
+    const create = await definitionOf(client, flow, parameters, {
+      work: { pool, queue },
+      ...(startedBy === undefined ? {} : { startedBy }),
+    });
     const to: State =
       at === undefined
         ? { type: 'PENDING', name: 'Pending' }

@@ -100,14 +100,14 @@ export class FlowScope implements Asker, FutureWatch {
   parameters: unknown;
   /** Where the functions of its tasks run. */
   readonly runner: TaskRunner;
-  readonly gate: Gate;
+  readonly #gates = new Map<TaskRunner, Gate>();
   readonly strict: boolean;
   readonly #aborting = new LazySignal();
   readonly #fail: (error: AssentError) => void;
   readonly #calls = new Set<Call>();
   readonly #hooks = new Set<Promise<void>>();
-  readonly #hooked = new Set<Promise<void>>();
-  readonly #undoing = new Set<Promise<void>>();
+  readonly #hooked = new Set<Promise<unknown>>();
+  readonly #undoing = new Set<Promise<unknown>>();
   #onEmpty: () => void = () => undefined;
   /** Calls whose outcome nobody looks at, as far as they may still have to be told of. */
   readonly #unobserved = new Set<Future<unknown>>();
@@ -124,9 +124,15 @@ export class FlowScope implements Asker, FutureWatch {
     this.recorded = options.recorded;
     this.counter = new CallCounter(options.run);
     this.runner = options.runner;
-    this.gate = new Gate(this.runner.limit);
     this.strict = options.strict === true;
     this.#fail = options.fail;
+  }
+
+  /** What keeps the limit of a runner; each has its own. Left out, that of the flow's. */
+  gateOf(runner: TaskRunner = this.runner): Gate {
+    const known = this.#gates.get(runner) ?? new Gate(runner.limit);
+    this.#gates.set(runner, known);
+    return known;
   }
 
   get signal(): AbortSignal {
@@ -185,7 +191,7 @@ export class FlowScope implements Asker, FutureWatch {
   }
 
   /** A call whose hooks are to be called when it has ended: `ended` resolves when they are, or will not be. */
-  expectHooks(ended: Promise<void>): void {
+  expectHooks(ended: Promise<unknown>): void {
     this.#hooked.add(ended);
     void ended.finally(() => this.#hooked.delete(ended));
   }
@@ -201,7 +207,7 @@ export class FlowScope implements Asker, FutureWatch {
   }
 
   /** The attempt ends only after this, however long it takes: what was begun in a transaction is being undone. */
-  undo(undone: Promise<void>): void {
+  undo(undone: Promise<unknown>): void {
     this.#undoing.add(undone);
     void undone.finally(() => this.#undoing.delete(undone));
     this.parent?.undo(undone);

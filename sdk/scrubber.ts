@@ -21,9 +21,18 @@ type Looks = readonly string[];
 const revealed = new Map<string, Looks>();
 const redacted = new Map<string, Looks>();
 
+let onRevealed: (value: string) => void = () => undefined;
+
+/** A thread tells its process what its code has revealed: what it gave is recorded there. */
+export function tellRevealed(tell: (value: string) => void): void {
+  onRevealed = tell;
+}
+
 /** A secret's value: from now on it is taken out of all that leaves. */
 export function hideEverywhere(value: string): void {
-  if (value.length >= LENGTH_MIN && !revealed.has(value)) revealed.set(value, looksOf(value));
+  if (value.length < LENGTH_MIN) return;
+  onRevealed(value);
+  if (!revealed.has(value)) revealed.set(value, looksOf(value));
 }
 
 /** A redacted value: from now on it is taken out of texts for people. */
@@ -120,20 +129,38 @@ function scrubbedPart(part: unknown, scrub: (text: string) => string): unknown {
 /** Words of devalue whose texts may be any. */
 const KEEPS_WITHOUT: ReadonlySet<string> = new Set(['null', 'URLSearchParams']);
 
-/** An error's own texts, and those of its causes, before it leaves the run: whoever catches it may print it. */
+/** What an error says, it and its causes, before it leaves the run: whoever catches it may print it, or print it by not catching it. */
 export function scrubError(thrown: unknown, seen: ReadonlySet<unknown> = new Set()): void {
   if (revealed.size + redacted.size === 0 || !(thrown instanceof Error) || seen.has(thrown)) return;
-  for (const field of ['message', 'stack', 'detail']) {
-    const text: unknown = Reflect.get(thrown, field);
-    if (typeof text !== 'string') continue;
-    const clean = scrubbed(text);
-    if (clean === text) continue;
-    Reflect.defineProperty(thrown, field, { value: clean, configurable: true, writable: true });
-  }
   const inside = new Set([...seen, thrown]);
-  scrubError(thrown.cause, inside);
-  if (thrown instanceof AggregateError) for (const one of thrown.errors) scrubError(one, inside);
+  for (const field of Object.getOwnPropertyNames(thrown)) {
+    const value: unknown = Reflect.get(thrown, field);
+    if (value instanceof Error) scrubError(value, inside);
+    const clean = scrubbedData(value, inside);
+    const { enumerable = false } = Reflect.getOwnPropertyDescriptor(thrown, field) ?? {};
+    if (clean !== value)
+      Reflect.defineProperty(thrown, field, { value: clean, enumerable, configurable: true, writable: true });
+  }
 }
+
+/** Plain data without what nobody shall see; the very data if there is nothing of that in it. */
+function scrubbedData(value: unknown, around: ReadonlySet<unknown>): unknown {
+  if (typeof value === 'string') return scrubbed(value);
+  if (typeof value !== 'object' || value === null || around.has(value)) return value;
+  const inside = new Set([...around, value]);
+  if (inside.size > DEPTH_MAX) return value;
+  if (Array.isArray(value)) {
+    for (const item of value) scrubError(item, inside);
+    const clean = value.map((item) => scrubbedData(item, inside));
+    return clean.every((item, index) => item === value[index]) ? value : clean;
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const before = Object.entries(value);
+  const clean = before.map(([key, item]): [string, unknown] => [key, scrubbedData(item, inside)]);
+  return clean.every(([, item], index) => item === before[index]?.[1]) ? value : Object.fromEntries(clean);
+}
+
+const DEPTH_MAX = 8;
 
 /** For tests: as if nothing had been revealed. */
 export function forgetHidden(): void {

@@ -17,7 +17,25 @@ type Source =
   | { readonly type: 'GONE' };
 
 /** What is recorded of a secret. */
-export type SecretReference = { readonly env?: string; readonly file?: string };
+export type SecretReference = {
+  readonly env?: string;
+  readonly file?: string;
+  /** The value itself: between a process and its own threads alone. */
+  readonly literal?: string;
+};
+
+let literalsMayTravel = false;
+
+/** What `act` encodes goes to a thread of this process and is not recorded: it takes the values of literals along. */
+export function withLiterals<T>(act: () => T): T {
+  const before = literalsMayTravel;
+  literalsMayTravel = true;
+  try {
+    return act();
+  } finally {
+    literalsMayTravel = before;
+  }
+}
 
 /**
  * A value that nobody sees: made by {@link secret}. It can be a parameter, an input or a part of them; as text it is `***`.
@@ -59,6 +77,7 @@ export class Secret {
   get reference(): SecretReference {
     const source = this.#source;
     if (source.type === 'ENV') return { env: source.name };
+    if (source.type === 'LITERAL' && literalsMayTravel) return { literal: source.value };
     return source.type === 'FILE' ? { file: source.path } : {};
   }
 
@@ -118,7 +137,8 @@ export const secret = {
 /** What stands for a value that was not recorded. */
 export const goneSecret = (): Secret => Secret.from({ type: 'GONE' });
 
-export function secretOf({ env, file }: SecretReference): Secret {
+export function secretOf({ env, file, literal }: SecretReference): Secret {
+  if (literal !== undefined) return secret.literal(literal);
   if (env !== undefined) return secret.env(env);
   return file === undefined ? goneSecret() : secret.file(file);
 }

@@ -4,7 +4,7 @@
 import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { HOOKS, type Hook, type RetryPolicy, type RunDefinition, type SlotWish } from '../protocol/proposals.ts';
-import { CachePolicy, NO_CACHE, type CacheContext } from './cache-policies.ts';
+import { NO_CACHE, type CacheContext } from './cache-policies.ts';
 import { parseDuration } from './durations.ts';
 import type { HookFunction, HookTable } from './hooks.ts';
 import type { FlowOptions, RunOptions, TaskOptions } from './options.ts';
@@ -28,7 +28,11 @@ export type Settings = {
   readonly strict?: true;
   readonly suspendAfterMs?: number;
   /** What depends on the call. */
-  readonly ofCall?: (context: CacheContext) => Pick<RunDefinition, 'limits' | 'cache' | 'title'>;
+  readonly ofCall?: (
+    context: CacheContext,
+    /** Hears why there is no cache key. */
+    onProblem?: (problem: string, error?: unknown) => void,
+  ) => Pick<RunDefinition, 'limits' | 'cache' | 'title'>;
   readonly redact?: Redaction;
 };
 
@@ -96,7 +100,7 @@ function ofCall(
   options: Checked,
 ): NonNullable<Settings['ofCall']> {
   const redact = redactionOf(options.redact ?? []);
-  return (context) => {
+  return (context, onProblem) => {
     const said = (option: string, by: string | OfInputs, max: number): string => {
       const key = typeof by === 'string' ? by : by(...(context.inputs as never[]));
       if (typeof key === 'string' && key !== '' && key.length <= max) return key;
@@ -106,8 +110,9 @@ function ofCall(
       by === undefined ? { limit, slots } : { limit, slots, by: said(`limits.${limit}.by`, by, LIMITS.nameMax) },
     );
     const { cacheKey, cachePolicy } = options;
+    const policy = typeof cachePolicy === 'function' ? NO_CACHE.plus(cachePolicy) : cachePolicy;
     const key =
-      cacheKey === undefined ? keyByPolicy(cachePolicy, context) : said('cacheKey', cacheKey, LIMITS.cacheKeyMax);
+      cacheKey === undefined ? policy?.keyOf(context, onProblem) : said('cacheKey', cacheKey, LIMITS.cacheKeyMax);
     const title = options.runName === undefined ? undefined : titleOf(options.runName, redact, context);
     return {
       ...(limits.length === 0 ? {} : { limits }),
@@ -124,11 +129,6 @@ const titleOf = (template: RunName, redact: Redaction | undefined, context: Cach
     inputs: redact === undefined ? context.inputs : redact.ofInputs(context.inputs),
     now: new Date(),
   });
-
-function keyByPolicy(policy: Checked['cachePolicy'], context: CacheContext): string | undefined {
-  if (policy === undefined) return undefined;
-  return policy instanceof CachePolicy ? policy.keyOf(context) : NO_CACHE.plus(policy).keyOf(context);
-}
 
 function cacheOf(key: string, options: Checked): NonNullable<RunDefinition['cache']> {
   const ttlMs = parseDuration(options.cacheExpiration);

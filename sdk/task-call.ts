@@ -37,7 +37,7 @@ import { inProcess } from './task-runner.ts';
 import type { TaskDefinition } from './task-definition.ts';
 import { outcomeOf, reportedBy, type Own } from './task-report.ts';
 import { isCompared, settingsFor, TaskWishes, type CallSettings } from './task-start.ts';
-import { CallWait } from './waits/call-wait.ts';
+import { waitOf, type CallWait } from './waits/call-wait.ts';
 
 const ignore = (): void => undefined;
 
@@ -99,11 +99,7 @@ export class TaskCall implements Call {
     this.#settings = settingsFor(flow, task, inputs);
     this.#identity = identity;
     this.#wishes = new TaskWishes(flow, identity, this.#settings, task.builtIn);
-    const { builtIn } = task;
-    if (builtIn !== undefined) {
-      const isOver = (): boolean => this.#done;
-      this.#wait = new CallWait({ client: flow.client, run: identity.run, wishes: this.#wishes, builtIn, isOver });
-    }
+    this.#wait = waitOf({ flow, run: identity.run, wishes: this.#wishes, isOver: () => this.#done }, task.builtIn);
     this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
   }
 
@@ -136,7 +132,7 @@ export class TaskCall implements Call {
     else client.watch(this.run, false, this.#heed);
     if (this.#task.builtIn !== undefined) this.#first();
     else {
-      this.#pass = this.#flow.gate.enter(() => {
+      this.#pass = this.#flow.gateOf(this.#settings.runner).enter(() => {
         this.#first();
       });
     }
@@ -145,17 +141,16 @@ export class TaskCall implements Call {
   #first(): void {
     const { recordedInputs } = this.#settings;
     const stored = recordedInputs === undefined ? undefined : this.#flow.client.store(recordedInputs);
-    const opened = stored ?? this.#wait?.open((wish, settle) => {
-      this.#propose(wish, settle);
-    });
+    const opened =
+      stored ??
+      this.#wait?.open((wish, settle) => {
+        this.#propose(wish, settle);
+      });
     const begin = (): void => {
       if (!this.#done) this.#proposeStart();
     };
     if (opened === undefined) begin();
-    else
-      opened.then(begin, (error: unknown) => {
-        this.#fail(error);
-      });
+    else opened.then(begin, this.#fail.bind(this));
   }
 
   /** The caller is about to be told; false if it was told before. */

@@ -2,6 +2,7 @@
 import { scopes, type TaskScope } from './scope.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
+/** Where the functions of tasks run; made by {@link concurrent}, {@link threads} and {@link workers}. */
 export interface TaskRunner {
   /** `concurrent`, `threads`, `workers`. */
   readonly type: string;

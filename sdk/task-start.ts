@@ -1,11 +1,12 @@
 /** The wish with which a call of a task begins: what the task run is, should it not exist. */
-import type { EpochMs, RunId } from '../protocol/ids.ts';
+import type { EpochMs } from '../protocol/ids.ts';
 import type { RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
 import type { Value } from '../protocol/values.ts';
 import type { CacheContext } from './cache-policies.ts';
 import type { CallIdentity } from './call.ts';
 import type { Wish } from './client/session.ts';
+import { logOfRun } from './run-logger.ts';
 import type { FlowScope } from './scope.ts';
 import type { Settings } from './settings.ts';
 import type { BuiltIn, TaskDefinition } from './task-definition.ts';
@@ -27,7 +28,7 @@ export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: reado
   settings.redact?.hide(...inputs);
   const recordedInputs = isCompared(flow, task) ? inputsOf(settings, inputs) : undefined;
   if (settings.ofCall === undefined && recordedInputs === undefined) return settings;
-  const { cache, ...ofCall } = settings.ofCall?.(contextOf(flow, task, inputs)) ?? {};
+  const { cache, ...ofCall } = settings.ofCall?.(contextOf(flow, task, inputs), notKept(flow, settings)) ?? {};
   return {
     ...settings,
     ...ofCall,
@@ -35,6 +36,13 @@ export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: reado
     ...(recordedInputs === undefined ? {} : { recordedInputs }),
   };
 }
+
+const notKept =
+  (flow: FlowScope, { name }: Settings) =>
+  (problem: string, error?: unknown): void => {
+    const about = { task: name, ...(error === undefined ? {} : { err: error }) };
+    logOfRun(flow).warn(about, `the result of task '${name}' is not kept: ${problem}`);
+  };
 
 /** What may be undone is neither kept for others, nor is theirs of any use: it has to be done here. */
 const mayBeUndone = (flow: FlowScope, { transaction }: TaskDefinition): boolean =>

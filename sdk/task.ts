@@ -119,7 +119,8 @@ function definitionOf<F extends TaskFunction>(options: TaskOptions<Parameters<F>
     settings,
     fn,
     keyOf: key === undefined ? undefined : typeof key === 'string' ? () => key : checkedKey(settings.name, key),
-    awaitsRuling: awaits === 'ruling',
+    // A hook is called when the state is ruled.
+    awaitsRuling: awaits === 'ruling' || settings.hooks?.onCompletion !== undefined,
     ...(waitFor === undefined ? {} : { waitFor }),
     ...(isUndone ? { transaction: { onCommit: listOf(onCommit), onRollback: listOf(onRollback) } } : {}),
     ...(module === undefined ? {} : { module }),

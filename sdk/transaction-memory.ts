@@ -77,8 +77,7 @@ export class TransactionMemory implements TransactionLog {
 
 /** M1. */
 function byLedger(one: Inside, other: Inside): number {
-  if (one.at !== undefined && other.at !== undefined)
-    return one.at.seq - other.at.seq || one.at.index - other.at.index;
+  if (one.at !== undefined && other.at !== undefined) return one.at.seq - other.at.seq || one.at.index - other.at.index;
   if (one.at !== undefined) return -1;
   return other.at === undefined ? one.arrival - other.arrival : 1;
 }

@@ -12,10 +12,9 @@ import { LIMITS } from '../protocol/limits.ts';
 import { TRANSACTION_LIMIT } from '../protocol/proposals.ts';
 import { digestOf, type CallIdentity } from './call.ts';
 import type { FlowResult } from './flow.ts';
-import { definitionOf, reuseSubflow, type CallableFlow } from './flow-call.ts';
-import { StartRefused } from './flow-plan.ts';
+import { definitionOf, outcomeRefused, reuseSubflow, type CallableFlow } from './flow-call.ts';
 import { FlowRun } from './flow-run.ts';
-import { Future, noteEnd, type EndDetails } from './future.ts';
+import { Future, noteEnd, NO_WATCH, type EndDetails } from './future.ts';
 import { notBegun, RUNNING } from './outcomes.ts';
 import { runThrough } from './run-through.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -57,11 +56,12 @@ export interface Transaction {
  * outermost, and undone by it if it fails later. A failing `onRollback` hook is logged, and stops the undoing of what came
  * before; a failing `onCommit` hook is logged, and changes nothing.
  *
- * The calls are undone as well when the flow is cancelled (within its grace) or times out for good, and after a crash, when
- * the flow is resumed; each hook is then still called once, but that it may be called again if the process dies before its
- * end is recorded: give its `idempotencyKey` to outside systems. A block that was undone begins anew when its flow is tried
- * again. After a crash, completed flows and transactions inside a transaction that is still open run through their functions
- * again, with calls answered from the record. A task with `onRollback` does not use its cache here.
+ * The calls are undone as well when the flow is cancelled or times out for good, and after a crash, when the flow is resumed;
+ * each hook is then still called once, but that it may be called again if the process dies before its end is recorded: give
+ * its `idempotencyKey` to outside systems. What the process of a flow that is cancelled, or has timed out, leaves undone when
+ * it dies stays so, because such a flow is not resumed. A block that was undone begins anew when its flow is tried again.
+ * After a crash, completed flows and transactions inside a transaction that is still open run through their functions again,
+ * with calls answered from the record. A task with `onRollback` does not use its cache here.
  *
  * @param nameOrOptions The name of the transaction's run, or {@link TransactionOptions}.
  * @throws AssentError OUTSIDE_FLOW outside of the function of a flow; BAD_OPTION; REJECTED if it waits for a transaction of
@@ -88,18 +88,14 @@ export function transaction<R>(
   nameOrOptions: string | TransactionOptions,
   block: (transaction: Transaction) => R,
 ): Promise<FlowResult<R>> {
-  try {
-    const scope = scopes.getStore();
-    if (scope?.type !== 'flow') {
+  const scope = scopes.getStore();
+  const flow = scope?.type === 'flow' ? scope : undefined;
+  return Future.of<FlowResult<R>>(flow ?? NO_WATCH, ({ resolve }, details) => {
+    if (flow === undefined) {
       throw new AssentError('OUTSIDE_FLOW', 'transaction() was called outside of the function of a flow that runs.');
     }
-    const asked = checked(nameOrOptions, block);
-    return Future.of<unknown>(scope, ({ resolve }, details) => {
-      resolve(enter(scope, asked, details));
-    }) as Future<FlowResult<R>>;
-  } catch (error) {
-    return Promise.reject(error as Error);
-  }
+    resolve(enter(flow, checked(nameOrOptions, block), details) as Promise<FlowResult<R>>);
+  });
 }
 
 type Asked = Required<Pick<TransactionOptions, 'name'>> &
@@ -208,14 +204,14 @@ async function begin(scope: FlowScope, asked: Asked, { identity, details, memory
   const flow = flowOf(scope, asked, () => asked.block(handleOf(run, asked.name, memory)));
   const create = await definitionOf(client, flow, undefined, { parent: scope.run, call });
   if (scope.stopped !== undefined) throw scope.stopped;
-  const over = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<undefined>();
   const flowRun = new FlowRun({
     client,
     flow,
     run,
     parent: scope,
     details,
-    parameters: () => undefined,
+    parameters: () => scope.owner.parameters,
     start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
     onAttempt: (own) => {
       own.transaction = memory;
@@ -224,10 +220,10 @@ async function begin(scope: FlowScope, asked: Asked, { identity, details, memory
     },
     conclude: (own, gave) =>
       conclude(own, memory, gave).finally(() => {
-        over.resolve();
+        over.resolve(undefined);
       }),
   });
-  return flowRun.outcome().catch((error: unknown) => {
-    throw error instanceof StartRefused ? error.shown : error;
-  });
+  return flowRun
+    .outcome()
+    .catch((error: unknown) => outcomeRefused(scope, { name: asked.name, run, inputs: [] }, error));
 }

@@ -4,7 +4,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import type { VariableView } from '../protocol/messages.ts';
 import { VARIABLE_NAME } from '../protocol/proposals.ts';
 import type { Client } from './client/client.ts';
-import { recordedCall } from './recorded-call.ts';
+import { recordedCall, watched } from './recorded-call.ts';
 import { scopes } from './scope.ts';
 import { encodeText, recorded } from './values.ts';
 import { happen, inWorkspace, propose } from './workspace-calls.ts';
@@ -32,34 +32,40 @@ export interface VariableOptions {
  * console.log(await variables.get('rate-per-minute')); // undefined
  */
 export const variables: Variables = {
-  async get(name: string, fallback?: unknown) {
-    checkName(name);
-    const scope = scopes.getStore();
-    const value = await (scope?.type === 'flow'
-      ? recordedCall(scope, { name: 'variables.get', inputs: [name] }, () => read(scope.client, name))
-      : inWorkspace((client) => read(client, name)));
-    return (value === undefined ? fallback : value) as never;
-  },
-
-  async set(name, value, { tags = [] } = {}) {
-    checkName(name);
-    const whose = `The variable '${name}'`;
-    const text = recorded(encodeText(value, whose), whose);
-    const named = { type: 'VARIABLE_SET', name, value: text.value } as const;
-    await happen(text, {
-      call: { name: 'variables.set', inputs: [name, value, tags] },
-      event: tags.length === 0 ? named : { ...named, tags },
-      whose: `Setting the variable '${name}'`,
+  get(name: string, fallback?: unknown) {
+    return watched(async () => {
+      checkName(name);
+      const scope = scopes.getStore();
+      const value = await (scope?.type === 'flow'
+        ? recordedCall(scope, { name: 'variables.get', inputs: [name] }, () => read(scope.client, name))
+        : inWorkspace((client) => read(client, name)));
+      return (value === undefined ? fallback : value) as never;
     });
   },
 
-  async unset(name) {
-    checkName(name);
-    const remove = (client: Client): Promise<void> =>
-      propose(client, { type: 'VARIABLE_REMOVED', name }, `Removing the variable '${name}'`);
-    const scope = scopes.getStore();
-    if (scope?.type !== 'flow') await inWorkspace(remove);
-    else await recordedCall(scope, { name: 'variables.unset', inputs: [name] }, () => remove(scope.client));
+  set(name, value, { tags = [] } = {}) {
+    return watched(async () => {
+      checkName(name);
+      const whose = `The variable '${name}'`;
+      const text = recorded(encodeText(value, whose), whose);
+      const named = { type: 'VARIABLE_SET', name, value: text.value } as const;
+      await happen(text, {
+        call: { name: 'variables.set', inputs: [name, value, tags] },
+        event: tags.length === 0 ? named : { ...named, tags },
+        whose: `Setting the variable '${name}'`,
+      });
+    });
+  },
+
+  unset(name) {
+    return watched(async () => {
+      checkName(name);
+      const remove = (client: Client): Promise<void> =>
+        propose(client, { type: 'VARIABLE_REMOVED', name }, `Removing the variable '${name}'`);
+      const scope = scopes.getStore();
+      if (scope?.type !== 'flow') await inWorkspace(remove);
+      else await recordedCall(scope, { name: 'variables.unset', inputs: [name] }, () => remove(scope.client));
+    });
   },
 };
 

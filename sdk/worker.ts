@@ -21,17 +21,14 @@ import { streams, subjects } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
-import { backgroundPlan } from './background.ts';
-import { claimOf, executed, type CallableFlow } from './flow-call.ts';
-import { flowDefinition } from './flow.ts';
-import { StartRefused, type FlowRunPlan } from './flow-plan.ts';
+import { executed } from './flow-call.ts';
+import { StartRefused, Suspended, type FlowRunPlan } from './flow-plan.ts';
 import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
 import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
-import type { TaskDefinition } from './task-definition.ts';
 import type { Settings } from './settings.ts';
-import { taskDefinition } from './task.ts';
+import { planFor, servedBy, settingsFor, type Served } from './served.ts';
 
 /** What a worker takes. */
 export interface ServeOptions {
@@ -47,13 +44,14 @@ export interface ServeOptions {
 
 /** What a worker says of a run. */
 export interface ServedRun {
-  readonly type: 'BEGUN' | 'DONE' | 'FAILED' | 'HOOK';
+  /** `SUSPENDED`: it only waits, and whichever worker is free goes on with it. */
+  readonly type: 'BEGUN' | 'DONE' | 'SUSPENDED' | 'FAILED' | 'HOOK';
   readonly kind: 'flow' | 'task';
   readonly name: string;
   readonly runId: string;
   /** From 1. */
   readonly attempt: number;
-  /** Of one that failed, or whose hook was called: what it threw, or the name of the hook. */
+  /** What it threw, of one that failed; the name of its state, of one that it has let go of; the name of the hook. */
   readonly detail?: string;
 }
 
@@ -91,42 +89,20 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<Worker> {
   if (isLoadedByThread()) return NEVER;
-  const known = byName(flowsAndTasks);
+  const served = servedBy('serve', flowsAndTasks);
   const client = await currentClient();
   const link = natsLinkOf(client);
   if (link === undefined) throw new AssentError('NATS_UNREACHABLE', 'A worker needs a connection to NATS.');
   const { pool = 'default', queue = 'default', slots = 100, onRun = () => undefined } = options;
-  const serving = new Serving({ client, link, known, pool, queue, slots, onRun });
+  const serving = new Serving({ client, link, served, pool, queue, slots, onRun });
   await serving.begin();
   return { stop: () => serving.stop() };
-}
-
-/** What a hint names: flows and tasks have names of their own. */
-type Known = {
-  readonly flows: ReadonlyMap<string, CallableFlow>;
-  readonly tasks: ReadonlyMap<string, TaskDefinition>;
-};
-
-function byName(flowsAndTasks: readonly unknown[]): Known {
-  const flows = new Map<string, CallableFlow>();
-  const tasks = new Map<string, TaskDefinition>();
-  for (const one of flowsAndTasks) {
-    const [flow, task] = [flowDefinition(one), taskDefinition(one)];
-    const { name } = (flow ?? task)?.settings ?? {};
-    if (name === undefined) throw new AssentError('BAD_OPTION', 'serve needs a list of flows and tasks.');
-    if ((flow === undefined ? tasks : flows).has(name)) {
-      throw new AssentError('BAD_OPTION', `Two ${flow === undefined ? 'tasks' : 'flows'} are called '${name}'.`);
-    }
-    if (flow !== undefined) flows.set(name, flow);
-    else if (task !== undefined) tasks.set(name, task);
-  }
-  return { flows, tasks };
 }
 
 type Parts = Required<ServeOptions> & {
   readonly client: Client;
   readonly link: NatsLink;
-  readonly known: Known;
+  readonly served: Served;
 };
 
 class Serving {
@@ -232,27 +208,15 @@ class Serving {
 
   /** What is to be done about a hint; undefined if another worker has to. */
   #workOf(hint: WorkHint, message: JsMsg): (() => Promise<void>) | undefined {
-    const { client, known } = this.#parts;
-    const { name, kind = 'flow', run, version } = hint;
-    const flow = kind === 'flow' ? known.flows.get(name) : undefined;
-    const task = kind === 'task' ? known.tasks.get(name) : undefined;
-    const settings = (flow ?? task)?.settings;
+    const { client, served } = this.#parts;
+    const settings = settingsFor(served, hint);
     if (settings === undefined) return undefined;
     if (isHookHint(hint)) return () => this.#callHooks(settings, hint, message);
-    if (task !== undefined) return () => this.#execute(() => backgroundPlan(client, task, hint), hint, message);
-    if (flow === undefined) return undefined;
-    const plan = (): FlowRunPlan => ({
-      client,
-      flow,
-      run,
-      version,
-      parameters: () => client.read(hint.parameters),
-      start: (basedOn) => claimOf(run, basedOn ?? version),
-    });
-    return () => this.#execute(plan, hint, message);
+    const plan = planFor(client, served, hint);
+    return plan === undefined ? undefined : () => this.#execute(plan, hint, message);
   }
 
-  async #execute(planOf: () => FlowRunPlan, hint: WorkHint, message: JsMsg): Promise<void> {
+  async #execute(plan: FlowRunPlan, hint: WorkHint, message: JsMsg): Promise<void> {
     const { client, onRun } = this.#parts;
     const { run } = hint;
     const about = aboutRun(hint);
@@ -262,7 +226,7 @@ class Serving {
     try {
       await client.refresh();
       await executed({
-        ...planOf(),
+        ...plan,
         onAttempt: (scope) => {
           clearInterval(claiming);
           message.ack();
@@ -276,6 +240,7 @@ class Serving {
     } catch (error) {
       // The run's own failure stands on the ledger; whoever waits for the run hears of it there.
       if (error instanceof StartRefused) message.ack();
+      else if (error instanceof Suspended) onRun({ ...about, type: 'SUSPENDED', attempt, detail: error.state.name });
       else if (attempt > 0) onRun({ ...about, type: 'FAILED', attempt, detail: headline(error) });
     } finally {
       clearInterval(claiming);

@@ -7,13 +7,15 @@ import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
 import { refusedError } from './outcomes.ts';
 import { recordedCall, type RecordedCall } from './recorded-call.ts';
-import { scopes } from './scope.ts';
+import { scopes, type FlowScope } from './scope.ts';
+import { isTaskThread } from './task-thread.ts';
 import type { Recorded } from './values.ts';
 
 /** The workspace of the run in which this code runs, or of this process. */
 export async function inWorkspace<T>(act: (client: Client) => Promise<T>): Promise<T> {
   const scope = scopes.getStore();
-  if (scope !== undefined) return act((scope.type === 'flow' ? scope : scope.flow).client);
+  // A task's thread has nothing of its process's client but the logs.
+  if (scope !== undefined && !isTaskThread()) return act((scope.type === 'flow' ? scope : scope.flow).client);
   const client = await currentClient();
   client.beginWork();
   try {
@@ -27,6 +29,12 @@ export async function inWorkspace<T>(act: (client: Client) => Promise<T>): Promi
 export async function propose(client: Client, event: WorkspaceEvent, whose: string): Promise<void> {
   const answer = await client.ask({ kind: 'workspace', event });
   if (answer.outcome === 'rejected') throw refusedError(answer, whose);
+}
+
+/** As `propose`, for what nobody waits for. */
+export function tell(flow: FlowScope, event: WorkspaceEvent): void {
+  if (!isTaskThread()) flow.client.session.propose({ kind: 'workspace', event }, () => undefined, flow);
+  else void inWorkspace((client) => client.ask({ kind: 'workspace', event })).catch(() => undefined);
 }
 
 type Happening = { readonly call: RecordedCall; readonly event: CarriedEvent; readonly whose: string };

@@ -219,7 +219,13 @@ function messageProblem(workspace: Workspace, event: WorkspaceEvent): Refusal | 
   if (over !== undefined) {
     return { code: 'ALREADY_ENDED', why: `the flow run ${over.id} is ${over.state.type}, and receives nothing more` };
   }
-  const waiting = workspace.mailboxes.get(mailboxOf(to, name))?.length ?? 0;
+  const mail = workspace.mailboxes.get(mailboxOf(to, name));
+  if (mail === undefined) {
+    const mailboxes = workspace.mailboxesUnder.of(rootOf(to)).size;
+    const why = `the run has ${String(mailboxes)} mailboxes that it has not emptied`;
+    return mailboxes < LIMITS.mailboxesMax ? undefined : { code: 'MAILBOX_FULL', why };
+  }
+  const waiting = mail.length;
   if (waiting < LIMITS.mailboxMessagesMax) return undefined;
   return { code: 'MAILBOX_FULL', why: `the run has ${String(waiting)} messages '${name}' that it has not received` };
 }

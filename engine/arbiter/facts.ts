@@ -5,6 +5,7 @@
 import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import {
   CACHE_KEY_LIMIT,
+  mailboxFor,
   parentId,
   rootOf,
   type Receives,
@@ -17,7 +18,6 @@ import { isTerminal } from '../../protocol/states.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
 import { firstOwed } from '../fold/calls.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
-import { mailboxFor } from '../fold/mailboxes.ts';
 import { limitKey, type Run, type Workspace } from '../fold/workspace.ts';
 
 export type Circumstances = {
@@ -116,10 +116,11 @@ export function gather(asked: Asked, needs: readonly Need[], known: Record<strin
   return { ...known, nowMs: asked.circumstances.nowMs } as Facts;
 }
 
-/** What is called again after it failed, because its flow run began anew, waits anew: for as long as it now says. */
+/** What is called again after it failed, or is to be done again, waits anew: for as long as it now says. */
 function receivesOf({ create }: TransitionProposal, run: Run | undefined): Receives | undefined {
   const known = (run ?? create)?.receives;
-  return run?.state.type === 'FAILED' && known !== undefined ? (create?.receives ?? known) : known;
+  const isAnew = run?.state.type === 'FAILED' || run?.ran?.redo === true;
+  return isAnew && known !== undefined ? (create?.receives ?? known) : known;
 }
 
 function parentOf(workspace: Workspace, proposal: TransitionProposal, run: Run | undefined): Run | undefined {

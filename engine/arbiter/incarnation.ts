@@ -19,6 +19,7 @@ import type { PolicyInForce } from './policy-in-force.ts';
 import type { AppendOutcome, Follower, Log, StoredMessage } from '../log/port.ts';
 import { decide, type Context } from './decide.ts';
 import { crashesOf } from './deaths.ts';
+import { Dispatches } from './dispatches.ts';
 import { Docket, type Matter } from './docket.ts';
 import { readBatch } from './door.ts';
 import { effectsOf, recordedAnswerOf, type Dispatch, type Effect } from './effects.ts';
@@ -68,8 +69,7 @@ export class Incarnation {
   #position: { readonly seq: number; readonly id: string };
   #settledSeq: number;
   #settledPosition: number;
-  /** Dispatches that are not stored yet, by the sequence of their ruling. */
-  readonly #dispatching = new Map<number, number>();
+  readonly #dispatches: Dispatches;
   #follower: Follower | undefined;
   /** Where the reading of PROPOSALS stopped, while too many wait to be heard. */
   #full: number | undefined;
@@ -84,6 +84,7 @@ export class Incarnation {
 
   constructor(options: IncarnationOptions) {
     this.#options = options;
+    this.#dispatches = new Dispatches(options.outbox);
     const { workspace, ledger, epoch, writer, last } = options;
     this.#scribe = new Scribe<Effect>({
       workspace,
@@ -313,13 +314,7 @@ export class Incarnation {
   }
 
   #publish(): void {
-    this.#scribe.publish(this.#position, this.#effectsDone());
-  }
-
-  /** Effects are done up to just before the oldest dispatch that is not stored yet. */
-  #effectsDone(): number {
-    const oldest = Math.min(...this.#dispatching.keys());
-    return Number.isFinite(oldest) ? oldest - 1 : this.#settledSeq;
+    this.#scribe.publish(this.#position, this.#dispatches.doneUntil(this.#settledSeq));
   }
 
   #settled(segment: Settled<Effect>): void {
@@ -352,17 +347,9 @@ export class Incarnation {
     });
   }
 
-  /** `seq` is the segment of the ruling that it follows from: its effects are not done before the hint is stored. */
+  /** `seq` is the segment of the ruling that it follows from. */
   dispatch(dispatch: Dispatch, seq: number): void {
-    this.#dispatching.set(seq, (this.#dispatching.get(seq) ?? 0) + 1);
-    void this.#options.outbox.dispatch(dispatch).then(
-      () => {
-        const left = (this.#dispatching.get(seq) ?? 1) - 1;
-        if (left === 0) this.#dispatching.delete(seq);
-        else this.#dispatching.set(seq, left);
-      },
-      () => undefined, // It stays above `effects`; the claim timer dispatches a run again, a successor all else.
-    );
+    this.#dispatches.add(dispatch, seq);
   }
 
   #failed(outcome: AppendOutcome): void {
@@ -371,11 +358,12 @@ export class Incarnation {
     this.end(`an append to the ledger is ${outcome.type}: ${detail}`);
   }
 
-  /** Looks at who is silent; called every `liveness.intervalMs`. */
+  /** Looks at who is silent, and gives again what was not taken; called every `liveness.intervalMs`. */
   lookAtLiveness(): void {
     const { workspace, liveness, monotonicMs, gone, epoch } = this.#options;
     for (const crash of crashesOf(workspace, liveness, { nowMs: monotonicMs(), epoch, gone }))
       this.#docket.addOwn(crash);
+    this.#dispatches.giveAgain();
     this.#wake();
   }
 

@@ -80,6 +80,8 @@ export class StateStore {
       workspace.runs.place(String(row['key']), JSON.parse(String(row['value'])) as Run);
     }
     this.#wake.run(root);
+    // Whoever only looks at it moves nothing: it leaves again by itself.
+    this.#drowsy.add(root);
     return workspace.runs.placed(id);
   }
 

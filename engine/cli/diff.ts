@@ -116,6 +116,9 @@ function linesOf(before: Side, now: Side, difference: Difference, limit: number)
     bothLine(both),
     ...block('In both', notable.map(pairRow), limit),
     ...block('With other inputs', changed.map(changedRow), limit),
+    ...(changed.some(({ first }) => first === undefined)
+      ? [ink('dim', '  The inputs themselves are recorded of strict flows, and of calls with a key of their own.')]
+      : []),
     ...block('Only before', onlyBefore.map(callRow), limit),
     ...block('Only now', onlyNow.map(callRow), limit),
   ];

@@ -115,6 +115,8 @@ function lineOf({ type, kind, name, runId, attempt, detail = '' }: ServedRun, to
       return `${who} ${inkOfNotes('green', 'done')} in ${spanOf(tookMs)}`;
     case 'FAILED':
       return `${who} ${inkOfNotes('red', 'failed')} after ${spanOf(tookMs)}: ${oneLine(detail)}`;
+    case 'SUSPENDED':
+      return `${who} is ${oneLine(detail)} after ${spanOf(tookMs)}: it goes on in whichever worker is free then`;
     case 'HOOK':
       return `${who}: its hook ${detail} was called`;
   }

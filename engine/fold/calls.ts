@@ -29,7 +29,17 @@ export function noteMade(workspace: Workspace, { proposal, trail }: MadeIn): voi
   if (call.made?.execution === execution && call.made.round === round) return;
   workspace.runs.set(id, { ...call, made: { execution, round } });
   const { owed = 0 } = flow;
-  if (owed > 0 && isOwed(call, flow, execution)) workspace.runs.set(flow.id, { ...flow, owed: owed - 1 });
+  const begun = forgetUnbegun(flow, id);
+  if (owed > 0 && isOwed(call, flow, execution)) workspace.runs.set(flow.id, { ...begun, owed: owed - 1 });
+  else if (begun !== flow) workspace.runs.set(flow.id, begun);
+}
+
+/** Its run tells from now on that it was made: a flow run that waits for ever has only few that have none. */
+function forgetUnbegun(flow: Run, id: RunId): Run {
+  const { unbegun, ...rest } = flow;
+  if (unbegun?.calls.includes(id) !== true) return flow;
+  const calls = unbegun.calls.filter((call) => call !== id);
+  return calls.length === 0 ? rest : { ...rest, unbegun: { ...unbegun, calls } };
 }
 
 type MadeIn = Pick<Ruling, 'trail'> & { readonly proposal: TransitionProposal };

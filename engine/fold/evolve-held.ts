@@ -47,8 +47,17 @@ export function parkHeld(
       if (waits.topic !== undefined) listen(workspace, run, waits.topic);
       break;
     case 'FLOW':
+      listenMeanwhile(workspace, proposal);
       break;
   }
+}
+
+/** A call that waits out a pause before it may wait for its event hears it in the pause too. */
+function listenMeanwhile(workspace: Workspace, { run: id, create }: TransitionProposal): void {
+  const run = workspace.runs.get(id);
+  const receives = create?.receives;
+  if (receives?.type !== 'EVENT' || (run !== undefined && run.receives?.type !== 'EVENT')) return;
+  listen(workspace, id, receives.topic);
 }
 
 function setUntil(workspace: Workspace, { proposal: { id, run } }: Held, untilMs: EpochMs | undefined): void {

@@ -15,6 +15,7 @@ import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts'
 import { markRedone, noteOwed } from './calls.ts';
 import { isStartHeld, withdrawHeld } from './evolve-held.ts';
 import { oweHook } from './hooks-owed.ts';
+import { slotsKept } from './limits.ts';
 import {
   deliverInput,
   followCall,
@@ -172,7 +173,7 @@ function ended(base: Run, before: Run, { ruling, state, proposal, at }: Move): R
   return {
     ...over,
     ...(state.type === 'FAILED' && isUnderWay(before) ? { round: before.round + 1 } : {}),
-    endedMs: before.endedMs ?? ruling.atMs,
+    endedMs: hasReceived(ruling) ? ruling.atMs : (before.endedMs ?? ruling.atMs),
     startedMs: before.startedMs ?? ruling.atMs,
     end: at,
     ...(fences(before, proposal, state) ? { execution: before.execution + 1 } : {}),
@@ -342,7 +343,7 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
   else if (now.kind === 'task') return;
   workspace.touched.flows.add(now.id);
   rememberIdentity(workspace, was, now);
-  if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id);
+  if (was !== undefined && now.execution > was.execution) releaseUnder(workspace, now.id, now.state);
   if (ended) {
     withdrawHeld(workspace, now.id, ({ run }) => run === now.id || run.startsWith(`${now.id}.`));
     if (isOver(now.state)) forgetMail(workspace, now.id);
@@ -358,17 +359,18 @@ function followFamily(workspace: Workspace, was: Run | undefined, now: Run): voi
 const isReopened = (was: Run | undefined): boolean => was !== undefined && isTerminal(was.state);
 
 /** What the calls of a fenced execution hold is given back at once; their own ends, or next attempts, follow. */
-function releaseUnder(workspace: Workspace, flow: RunId): void {
+function releaseUnder(workspace: Workspace, flow: RunId, state: State): void {
   for (const id of workspace.open.of(flow)) {
     const run = workspace.runs.get(id);
     if (run === undefined) continue;
     // What is being cancelled still has to end in its grace.
     if (run.state.type !== 'CANCELLING') dropTimers(workspace, run);
-    if (run.slots.length > 0) {
-      giveAndTake(workspace, run.slots, NO_SLOTS);
-      workspace.runs.set(id, { ...run, slots: NO_SLOTS });
+    const kept = slotsKept(run.slots, state);
+    if (run.slots.length > kept.length) {
+      giveAndTake(workspace, run.slots, kept);
+      workspace.runs.set(id, { ...run, slots: kept });
     }
-    if (run.kind === 'flow') releaseUnder(workspace, run.id);
+    if (run.kind === 'flow') releaseUnder(workspace, run.id, state);
   }
 }
 

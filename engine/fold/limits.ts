@@ -1,6 +1,7 @@
 /** What setting a limit makes of its row and of those of its keys: one meaning for the fold and for the view. Pure. */
 import type { EpochMs } from '../../protocol/ids.ts';
-import type { LimitSet } from '../../protocol/proposals.ts';
+import { TRANSACTION_LIMIT, type LimitSet, type SlotWish } from '../../protocol/proposals.ts';
+import type { State } from '../../protocol/states.ts';
 import type { Limit } from './workspace.ts';
 
 /** The rows that change, by their keys; undefined for one that goes. Keys that have bounds of their own keep them. */
@@ -27,6 +28,16 @@ export function* limitsAfter(
     if (everyMs !== undefined) yield [key, { ...rest, emptyAtMs: rescaled(emptyMs, { was, everyMs, atMs }) }];
     else yield [key, rest.used > 0 ? rest : undefined];
   }
+}
+
+/**
+ * What a call keeps when its flow run, which is now in this state, has left its process. A transaction that sleeps is not
+ * over: nobody else comes between its halves, neither before its flow run is claimed again nor then. A process that died
+ * holds nothing up.
+ */
+export function slotsKept(slots: readonly SlotWish[], state: State): readonly SlotWish[] {
+  const goesOn = state.type === 'RUNNING' || (state.type === 'PAUSED' && state.suspended === true);
+  return goesOn ? slots.filter(({ limit }) => limit === TRANSACTION_LIMIT) : [];
 }
 
 type Rescaling = { readonly was: number | undefined; readonly everyMs: number; readonly atMs: EpochMs };

@@ -3,21 +3,23 @@
  *
  * M1 A message lies in its mailbox until the ruling that claims it, or until the flow run at the top is over. A crashed one
  *    is not over: whoever goes on with it finds its mail.
- * M2 A call that waits for an event listens from when it was first asked for until it ends, also while its flow run is
- *    suspended or crashed; it needs one event, so its mailbox holds one.
+ * M2 A flow run listens to a topic from the first of its calls that waits for an event of it until it is over, also while
+ *    it is suspended or crashed: between two calls nothing is lost. What nobody receives is kept up to a bound.
  * M3 A suspended flow run that goes on for a mailbox has a timer `wake` from the moment in which something is there.
  */
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import {
   ENGINE,
+  eventMailbox,
   mailboxParts,
+  parentId,
   pauseMailbox,
   rootOf,
   topicOf,
   type CarriedEvent,
-  type Receives,
   type TransitionProposal,
 } from '../../protocol/proposals.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
 import { receiveMessage } from '../../rules/receive-message.ts';
@@ -27,10 +29,6 @@ export type Occasion = { readonly by: string; readonly atMs: EpochMs; readonly a
 
 /** Whoever goes on with a crashed run goes on where it was. */
 export const isOver = (state: State): boolean => isTerminal(state) && state.type !== 'CRASHED';
-
-/** Where what a call waits for is put: an event's mailbox is the call's own. */
-export const mailboxFor = (call: RunId, receives: Receives): string =>
-  receives.type === 'EVENT' ? call : receives.mailbox;
 
 /** Whether it is what a rule made of a call that waits: that it got something, or waited in vain. */
 export const hasReceived = ({ outcome, trail }: Ruling): boolean =>
@@ -62,7 +60,7 @@ export function deliver(
   if (run.state.type === 'PAUSED' && run.state.wakeOn?.includes(mailbox) === true) wakeAt(workspace, run, atMs);
 }
 
-/** To all calls that listen now. */
+/** To all flow runs that listen now. */
 export function emit(
   workspace: Workspace,
   { name, key, ...sent }: Extract<CarriedEvent, { type: 'EVENT_EMITTED' }>,
@@ -70,14 +68,17 @@ export function emit(
 ): void {
   const topics = key === undefined ? [topicOf(name)] : [topicOf(name), topicOf(name, key)];
   for (const topic of topics) {
-    for (const call of workspace.listening.get(topic) ?? []) {
-      if ((workspace.mailboxes.get(call)?.length ?? 0) === 0) deliver(workspace, call, sent, occasion);
+    for (const flow of workspace.listening.get(topic) ?? []) {
+      const mailbox = eventMailbox(flow, topic);
+      const kept = workspace.mailboxes.get(mailbox)?.length ?? 0;
+      if (kept < LIMITS.mailboxMessagesMax) deliver(workspace, mailbox, sent, occasion);
     }
   }
 }
 
-/** The clock wakes a run, and a process that executes it anew calls it again: neither is the word that its pause waits for. */
-export const isWord = ({ by, execution }: TransitionProposal): boolean => by !== ENGINE && execution === undefined;
+/** The clock wakes a run, a process claims it, or calls it again: none of that is the word that its pause waits for. */
+export const isWord = ({ by, execution, claim }: TransitionProposal): boolean =>
+  by !== ENGINE && execution === undefined && claim !== true;
 
 /** What whoever resumes a run says to it, be it only that it may go on. */
 export function deliverInput(
@@ -99,22 +100,20 @@ export function deliverInput(
   );
 }
 
-/** M2. Of a call that has begun to wait, or has ended. */
-export function followCall(workspace: Workspace, run: Run): void {
-  if (run.receives?.type !== 'EVENT') return;
-  if (isOver(run.state)) forgetMailbox(workspace, run.id);
-  else listen(workspace, run.id, run.receives.topic);
+/** M2. Of a call that has begun to wait. */
+export function followCall(workspace: Workspace, { id, receives, state }: Run): void {
+  if (receives?.type === 'EVENT' && !isOver(state)) listen(workspace, id, receives.topic);
 }
 
-/** To one topic: that of its record, once it has one. */
+/** The flow run of this call hears of the topic from now on. */
 export function listen(workspace: Workspace, call: RunId, topic: string): void {
-  const calls = workspace.listening.get(topic) ?? [];
-  const root = workspace.runs.get(rootOf(call));
+  const flow = (parentId(call) || call) as RunId;
+  const flows = workspace.listening.get(topic) ?? [];
+  const root = workspace.runs.get(rootOf(flow));
   // An operator may open a call again whose flow run is over: nobody would receive anything.
-  if (calls.includes(call) || root === undefined || isOver(root.state)) return;
-  if (workspace.mailboxesUnder.of(rootOf(call)).has(call)) unlisten(workspace, call);
-  workspace.listening.set(topic, [...calls, call]);
-  workspace.mailboxesUnder.add(rootOf(call), call);
+  if (flows.includes(flow) || root === undefined || isOver(root.state)) return;
+  workspace.listening.set(topic, [...flows, flow]);
+  workspace.mailboxesUnder.add(rootOf(flow), eventMailbox(flow, topic));
 }
 
 /** The mailboxes of all under a flow run that is over; of one at the top, all that there are. */
@@ -122,31 +121,22 @@ export function forgetMail(workspace: Workspace, flow: RunId): void {
   const isRoot = rootOf(flow) === flow;
   for (const mailbox of [...workspace.mailboxesUnder.of(rootOf(flow))]) {
     const { run, kind } = mailboxParts(mailbox);
-    // A flow run within another may be called again, and finds its messages then; what it called listens no more.
-    if (isRoot || (kind === 'event' && run.startsWith(`${flow}.`))) forgetMailbox(workspace, mailbox);
+    // A flow run within another may be called again, and finds its messages then; it listens no more.
+    if (isRoot || (kind === 'event' && (run === flow || run.startsWith(`${flow}.`)))) forgetMailbox(workspace, mailbox);
   }
 }
 
 function forgetMailbox(workspace: Workspace, mailbox: string): void {
+  const { run, kind, name } = mailboxParts(mailbox);
   workspace.mailboxes.delete(mailbox);
-  workspace.mailboxesUnder.remove(rootOf(mailboxParts(mailbox).run), mailbox);
-  if (mailboxParts(mailbox).kind === 'event') unlisten(workspace, mailbox as RunId);
+  workspace.mailboxesUnder.remove(rootOf(run), mailbox);
+  if (kind === 'event') leaveTopic(workspace, run, name);
 }
 
-function unlisten(workspace: Workspace, call: RunId): void {
-  const receives = workspace.runs.get(call)?.receives;
-  if (receives?.type === 'EVENT' && leaveTopic(workspace, call, receives.topic)) return;
-  // A call that was only ever held has no record that says what it listens to.
-  for (const [topic] of workspace.listening.entries()) if (leaveTopic(workspace, call, topic)) return;
-}
-
-function leaveTopic(workspace: Workspace, call: RunId, topic: string): boolean {
-  const calls = workspace.listening.get(topic) ?? [];
-  const others = calls.filter((other) => other !== call);
-  if (others.length === calls.length) return false;
+function leaveTopic(workspace: Workspace, flow: RunId, topic: string): void {
+  const others = (workspace.listening.get(topic) ?? []).filter((other) => other !== flow);
   if (others.length === 0) workspace.listening.delete(topic);
   else workspace.listening.set(topic, others);
-  return true;
 }
 
 /** What the rules gave a run leaves its mailbox. */

@@ -297,11 +297,11 @@ export class Workspace {
   /** The policies ever in force, by the place from which on they were. */
   readonly policies = new Table<PolicyRow>('policies', this.recorder);
   readonly #meta = new Table<Meta>('meta', this.recorder);
-  /** Mailbox to the messages in it, the oldest first. Of a call that waits for an event, its own id is the mailbox. */
+  /** Mailbox to the messages in it, the oldest first. */
   readonly mailboxes = new Table<readonly Message[]>('mailboxes', this.recorder);
   /** Flow run of its own to the mailboxes of it and of all under it. */
   readonly mailboxesUnder = new Pairs('mailboxesUnder', this.recorder);
-  /** Mailbox to the held proposals that wait for it; topic to the calls that listen to it. */
+  /** Mailbox to the held proposals that wait for it; topic to the flow runs that listen to it. */
   readonly waiting = new Table<readonly ProposalId[]>('waiting', this.recorder);
   readonly listening = new Table<readonly RunId[]>('listening', this.recorder);
   readonly variables = new Table<Variable>('variables', this.recorder);

@@ -38,9 +38,10 @@ function enter(run: RunRecord, ruling: Ruling, proposal: TransitionProposal): vo
   run.session = sessionOf(proposal.id)?.session ?? run.session;
 }
 
-function end(run: RunRecord, { atMs }: Ruling, proposal: TransitionProposal, state: State): void {
+function end(run: RunRecord, ruling: Ruling, proposal: TransitionProposal, state: State): void {
+  const { atMs } = ruling;
   if (fences(run, proposal, state)) run.execution += 1;
-  run.endedMs ??= atMs;
+  run.endedMs = hasReceived(ruling) ? atMs : (run.endedMs ?? atMs);
   run.startedMs ??= atMs;
   run.resuming = false;
 }

@@ -17,6 +17,7 @@ import {
 import { decidingEntry, stateAfter, type Entry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { Segment } from '../../protocol/segment.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
+import { slotsKept } from '../fold/limits.ts';
 import { WorkspaceRows } from './workspace-rows.ts';
 import { HeldRows } from './held-rows.ts';
 import { RuleCounts } from './rule-counts.ts';
@@ -247,7 +248,7 @@ export class ViewFold {
     this.#runs.touch(run);
     if (run.kind === 'task' && run.parent !== 0) return;
     const wentOn = fromType !== '' && run.execution !== executionBefore;
-    if (wentOn) this.#releaseUnder(run, ruling.atMs);
+    if (wentOn) this.#releaseUnder(run, state, ruling.atMs);
     if (isTerminal(state)) this.#held.withdraw(run, 'ALL_UNDER');
     else if (wentOn) this.#held.withdraw(run, 'OTHER_EXECUTIONS');
   }
@@ -262,12 +263,14 @@ export class ViewFold {
   }
 
   /** What the calls of a fenced execution hold is given back at once. */
-  #releaseUnder(flow: RunRecord, atMs: number): void {
+  #releaseUnder(flow: RunRecord, state: State, atMs: number): void {
     for (const id of this.#held.holdersUnder(flow)) {
       const run = this.#runs.of(id);
       if (!this.#isOpenUnder(flow, run)) continue;
-      this.#held.exchange(run, NO_SLOTS, atMs);
-      run.slots = NO_SLOTS;
+      const kept = slotsKept(run.slots, state);
+      if (kept.length === run.slots.length) continue;
+      this.#held.exchange(run, kept, atMs);
+      run.slots = kept;
       this.#runs.touch(run);
     }
   }

@@ -11,6 +11,9 @@ import type { Client } from '../client/client.ts';
 import { FinalState } from '../final-state.ts';
 import { Execution, FlowScope, scopes, TaskScope } from '../scope.ts';
 import { definedAt, type TaskOrigin } from '../task-origins.ts';
+import { redactionOf } from '../redaction.ts';
+import { tellRevealed } from '../scrubber.ts';
+import { withLiterals } from '../secrets.ts';
 import { inProcess } from '../task-runner.ts';
 import { decodeError, decodeText, encodeError, encodeText } from '../values.ts';
 import { TASK_THREAD } from '../task-thread.ts';
@@ -28,6 +31,10 @@ export default async function runInThread(job: ThreadJob): Promise<ThreadResult>
     const reason = decodeError(order.reason) as AssentError;
     scope.flow.stop(reason);
     scope.abort(reason);
+  });
+  tellRevealed((value) => {
+    const word: ThreadWord = { type: 'REVEALED', value };
+    port.postMessage(word);
   });
   try {
     const fn = await functionAt(origin, name);
@@ -49,7 +56,7 @@ async function functionAt(origin: TaskOrigin, name: string): Promise<(...inputs:
   throw new AssentError('TASK_NOT_FOUND', `Task '${name}' is not defined when ${origin.module} is loaded.`);
 }
 
-function scopeOf({ run, name, attempt, flow, port }: ThreadJob): TaskScope {
+function scopeOf({ run, name, attempt, redact, flow, port }: ThreadJob): TaskScope {
   const logs = {
     write: (_: RunId, line: string): void => {
       const word: ThreadWord = { type: 'LOG', line };
@@ -66,13 +73,17 @@ function scopeOf({ run, name, attempt, flow, port }: ThreadJob): TaskScope {
     runner: inProcess,
     fail: () => undefined,
   });
-  return new TaskScope(host, run as RunId, name, attempt);
+  const scope = new TaskScope(host, run as RunId, name, attempt);
+  scope.redact = redactionOf(redact);
+  return scope;
 }
 
 function resultOf(value: unknown, name: string): ThreadResult {
   const whose = `The result of task '${name}'`;
   const states = Array.isArray(value) && value.length > 0 ? (value as readonly unknown[]) : [value];
-  if (!states.every((state) => state instanceof FinalState)) return { type: 'VALUE', value: encodeText(value, whose) };
+  if (!states.every((state) => state instanceof FinalState)) {
+    return { type: 'VALUE', value: withLiterals(() => encodeText(value, whose)) };
+  }
   const plain = states.map((state) => Object.fromEntries(Object.entries(state)));
-  return { type: 'STATES', states: encodeText(plain, whose), isList: Array.isArray(value) };
+  return { type: 'STATES', states: withLiterals(() => encodeText(plain, whose)), isList: Array.isArray(value) };
 }

@@ -9,6 +9,8 @@ export type ThreadJob = {
   readonly run: string;
   readonly name: string;
   readonly attempt: number;
+  /** What nobody shall see of what it logs: paths. */
+  readonly redact: readonly string[];
   readonly flow: { readonly run: string; readonly name: string; readonly attempt: number };
   readonly port: MessagePort;
 };
@@ -16,8 +18,9 @@ export type ThreadJob = {
 /** Said to the thread: stop, for this reason. */
 export type ThreadOrder = { readonly type: 'ABORT'; readonly reason: string };
 
-/** Said by the thread while the function runs: a line of its log. */
-export type ThreadWord = { readonly type: 'LOG'; readonly line: string };
+/** Said by the thread while the function runs: a line of its log; a secret that it has revealed. */
+export type ThreadWord =
+  { readonly type: 'LOG'; readonly line: string } | { readonly type: 'REVEALED'; readonly value: string };
 
 /** What the function gave, or threw. */
 export type ThreadResult =

@@ -12,7 +12,10 @@ import { rootOf } from '../../protocol/proposals.ts';
 import { parseDuration, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';
 import { Gate, type GatePass } from '../gate.ts';
+import { redactionsOf, showLine } from '../run-logger.ts';
 import type { TaskScope } from '../scope.ts';
+import { hideEverywhere, scrubbedLine } from '../scrubber.ts';
+import { withLiterals } from '../secrets.ts';
 import type { TaskDefinition } from '../task-definition.ts';
 import { originOf } from '../task-origins.ts';
 import type { TaskRunner } from '../task-runner.ts';
@@ -136,13 +139,14 @@ function jobOf({ scope, task, inputs }: Work, port: MessagePort): ThreadJob {
   const origin = originOf(task.fn);
   if (origin === undefined) throw new AssentError('TASK_NOT_FOUND', `Task '${name}' was not defined in a file.`);
   if (isTaskThread()) throw new AssentError('BAD_OPTION', `Task '${name}' is in a thread already.`);
-  const { flow } = scope;
+  const { owner: flow } = scope.flow;
   return {
     origin,
-    inputs: encodeText(inputs, `The inputs of task '${name}'`),
+    inputs: withLiterals(() => encodeText(inputs, `The inputs of task '${name}'`)),
     run: scope.run,
     name,
     attempt: scope.attempt,
+    redact: redactionsOf(scope).flatMap(({ paths }) => paths),
     flow: { run: flow.run, name: flow.name, attempt: flow.attempt },
     port,
   };
@@ -193,8 +197,14 @@ class Line {
     this.#graceMs = graceMs;
     const { flow } = scope;
     const root = rootOf(flow.run);
-    port.on('message', ({ line }: ThreadWord) => {
-      flow.client.logs.write(root, line);
+    port.on('message', (word: ThreadWord) => {
+      if (word.type === 'REVEALED') hideEverywhere(word.value);
+      // The thread knows what it has revealed itself, not what this process has.
+      else {
+        const line = scrubbedLine(word.line);
+        flow.client.logs.write(root, line);
+        showLine(line);
+      }
     });
     this.closed = new Promise((resolve) => {
       port.once('close', resolve);

@@ -71,7 +71,7 @@ async function runElsewhere(scope: TaskScope, task: TaskDefinition, { inputs, pl
   for (let tries = 0; ; tries += 1) {
     scope.signal.throwIfAborted();
     const run = runFor(scope.run, generation, tries);
-    const awaited = new AwaitedRun(client, run, `Task '${task.settings.name}'`);
+    const awaited = AwaitedRun.of(client, run, `Task '${task.settings.name}'`);
     const answer = await client.ask(startWish(run, create));
     awaited.started(answer, true);
     if (answer.outcome !== 'rejected' || !brokeOff(awaited.end)) return await endOf(scope, awaited, run);

@@ -7,20 +7,19 @@
  */
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import type { Answer, RunView } from '../../protocol/messages.ts';
+import { mailboxFor } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
-import type { Client } from '../client/client.ts';
 import type { Wish } from '../client/session.ts';
-import type { Waiting } from '../scope.ts';
+import type { FlowScope, Waiting } from '../scope.ts';
 import type { BuiltIn } from '../task-definition.ts';
 import type { TaskWishes } from '../task-start.ts';
 import { encodeText, recorded } from '../values.ts';
 
 type WaitParts = {
-  readonly client: Client;
+  readonly flow: FlowScope;
   readonly run: RunId;
   readonly wishes: TaskWishes;
-  readonly builtIn: BuiltIn;
   /** Nobody waits for it any more. */
   readonly isOver: () => boolean;
 };
@@ -33,18 +32,19 @@ const AGAIN = 'its flow run makes the call again';
 
 export class CallWait {
   readonly #parts: WaitParts;
+  readonly #builtIn: BuiltIn;
   #untilMs: EpochMs | undefined;
 
-  constructor(parts: WaitParts) {
+  constructor(parts: WaitParts, builtIn: BuiltIn) {
     this.#parts = parts;
+    this.#builtIn = builtIn;
   }
 
   /** What the flow run may let go of its process for; undefined if it may not. */
   get waiting(): Waiting | undefined {
-    const { builtIn, run } = this.#parts;
-    if (builtIn.waits !== true) return undefined;
-    const { receives } = builtIn;
-    const mailbox = receives?.type === 'EVENT' ? run : receives?.mailbox;
+    const { receives, waits } = this.#builtIn;
+    if (waits !== true) return undefined;
+    const mailbox = receives === undefined ? undefined : mailboxFor(this.#parts.run, receives);
     return {
       ...(mailbox === undefined ? {} : { mailbox }),
       ...(this.#untilMs === undefined ? {} : { untilMs: this.#untilMs }),
@@ -53,12 +53,12 @@ export class CallWait {
 
   /** The arbiter has said that the call waits: nothing is there for it yet. */
   readonly held = (): void => {
-    this.#parts.builtIn.onHeld?.(this.#untilMs);
+    this.#builtIn.onHeld?.(this.#untilMs);
   };
 
   /** Resolves when the call may ask to begin; undefined if it may at once. */
   open(propose: Propose): Promise<void> | undefined {
-    const { lastsMs } = this.#parts.builtIn;
+    const { lastsMs } = this.#builtIn;
     return lastsMs === undefined ? undefined : this.#open(propose, Math.ceil(Date.now() + lastsMs) as EpochMs);
   }
 
@@ -72,27 +72,20 @@ export class CallWait {
     // Any other refusal is met again, and told, when the call asks to begin.
     if (answer.code !== 'STALE') return;
     const { state, version } = answer;
-    switch (state?.type) {
-      case 'COMPLETED':
-      case 'FAILED':
-        await ask(this.#wish(untilMs, { basedOn: version, reason: AGAIN }));
-        return;
-      case 'SCHEDULED':
-      case 'CRASHED':
-      case 'CANCELLED': {
-        const knownMs = await this.#recorded();
-        this.#untilMs = knownMs ?? untilMs;
-        if (state.type !== 'SCHEDULED') await ask(this.#wish(this.#untilMs, { basedOn: version, reason: AGAIN }));
-        return;
-      }
-      default:
+    if (state?.type === 'COMPLETED' || state?.type === 'FAILED') {
+      await ask(this.#wish(untilMs, { basedOn: version, reason: AGAIN }));
+      return;
     }
+    const brokeOff = state?.type === 'CRASHED' || state?.type === 'CANCELLED';
+    if (state?.type !== 'SCHEDULED' && !brokeOff) return;
+    this.#untilMs = (await this.#recorded()) ?? untilMs;
+    if (brokeOff) await ask(this.#wish(this.#untilMs, { basedOn: version, reason: AGAIN }));
   }
 
   /** What waits for a message may begin at once to do so; what sleeps, when it is over. */
   #wish(untilMs: EpochMs, more: { readonly basedOn: number; readonly reason?: string }): Wish {
-    const { wishes, builtIn } = this.#parts;
-    const isSleep = builtIn.receives === undefined;
+    const { wishes } = this.#parts;
+    const isSleep = this.#builtIn.receives === undefined;
     const to: State = isSleep
       ? { type: 'SCHEDULED', name: 'Sleeping', dueAtMs: untilMs }
       : { type: 'SCHEDULED', name: 'Waiting', dueAtMs: Math.floor(Date.now()) as EpochMs };
@@ -101,13 +94,17 @@ export class CallWait {
 
   /** B1. Whoever answers knows the run, because it has just said so. */
   async #recorded(): Promise<EpochMs | undefined> {
-    const { client, run, isOver } = this.#parts;
+    const { flow, run, isOver } = this.#parts;
     let view: RunView | undefined;
-    while (view === undefined && !isOver()) view = await client.runView(run).catch(() => undefined);
-    const known = (await client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
+    while (view === undefined && !isOver()) view = await flow.client.runView(run).catch(() => undefined);
+    const known = (await flow.client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
     return known?.until instanceof Date ? (known.until.getTime() as EpochMs) : undefined;
   }
 }
+
+/** Undefined: it has code of the user's, and is at work. */
+export const waitOf = (parts: WaitParts, builtIn: BuiltIn | undefined): CallWait | undefined =>
+  builtIn === undefined ? undefined : new CallWait(parts, builtIn);
 
 const untilValue = (untilMs: EpochMs): Value =>
   recorded(encodeText({ until: new Date(untilMs) }, 'The time'), 'The time').value;

@@ -9,7 +9,7 @@ import type { Client } from '../client/client.ts';
 import { currentClient } from '../client/connect.ts';
 import type { Duration } from '../durations.ts';
 import { refusedError } from '../outcomes.ts';
-import { recordedCall } from '../recorded-call.ts';
+import { recordedCall, watched } from '../recorded-call.ts';
 import { scopes } from '../scope.ts';
 import { encodeText, recorded } from '../values.ts';
 import { received } from './received.ts';
@@ -62,27 +62,34 @@ function checkName(what: string, given: unknown): void {
  * });
  * console.log(await shop()); // 2 x tea
  */
-export async function receive<Schema extends z.ZodType>(
+export function receive<Schema extends z.ZodType>(
   name: string,
   options: ReceiveOptions<Schema> & { readonly schema: Schema },
 ): Promise<z.output<Schema>>;
-export async function receive(name: string, options?: ReceiveOptions): Promise<unknown>;
-export async function receive(name: string, { schema, timeout }: ReceiveOptions = {}): Promise<unknown> {
-  const flow = callingFlow('receive');
-  checkName("receive: a message's name", name);
-  return received(flow, {
-    name: 'receive',
-    inputs: [name],
-    receives: { type: 'MESSAGE', mailbox: mailboxOf(flow.owner.run, name) },
-    ...lastsFor(timeout, 'receive'),
-    what: `The message '${name}'`,
-    schema,
-  });
+export function receive(name: string, options?: ReceiveOptions): Promise<unknown>;
+export function receive(name: string, { schema, timeout }: ReceiveOptions = {}): Promise<unknown> {
+  return watched(
+    async () => {
+      const flow = callingFlow('receive');
+      checkName("receive: a message's name", name);
+      return received(flow, {
+        name: 'receive',
+        inputs: [name],
+        receives: { type: 'MESSAGE', mailbox: mailboxOf(flow.owner.run, name) },
+        ...lastsFor(timeout, 'receive'),
+        what: `The message '${name}'`,
+        schema,
+      });
+    },
+    { waits: true },
+  );
 }
 
 /**
- * Waits for an event of this name that is emitted from now on, and resolves with what it says. All flows that wait get it.
- * A worker lets go of a flow that does nothing else, as with {@link sleep}; an event that comes meanwhile is kept.
+ * Waits for the next event of this name, and resolves with what it says. A flow hears all events since it first waited for
+ * one of this name and key, also those that come while it does something else or is in nobody's hands; all flows that
+ * listen hear the same. A worker lets go of a flow that does nothing else, as with {@link sleep}. While one
+ * that does not fit is looked at, none is heard.
  *
  * @throws AssentError TIMED_OUT; OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; CANCELLED, FENCED as for tasks.
  * @example
@@ -97,26 +104,28 @@ export async function receive(name: string, { schema, timeout }: ReceiveOptions 
  * });
  * console.log(await order()); // 1999
  */
-export async function waitForEvent<Schema extends z.ZodType>(
+export function waitForEvent<Schema extends z.ZodType>(
   name: string,
   options: WaitForEventOptions<Schema> & { readonly schema: Schema },
 ): Promise<z.output<Schema>>;
-export async function waitForEvent(name: string, options?: WaitForEventOptions): Promise<unknown>;
-export async function waitForEvent(
-  name: string,
-  { key, schema, timeout }: WaitForEventOptions = {},
-): Promise<unknown> {
-  const flow = callingFlow('waitForEvent');
-  checkName("waitForEvent: an event's name", name);
-  if (key !== undefined) checkName("waitForEvent: an event's key", key);
-  return received(flow, {
-    name: 'wait-for-event',
-    inputs: key === undefined ? [name] : [name, key],
-    receives: { type: 'EVENT', topic: topicOf(name, key) },
-    ...lastsFor(timeout, 'waitForEvent'),
-    what: `The event '${topicOf(name, key)}'`,
-    schema,
-  });
+export function waitForEvent(name: string, options?: WaitForEventOptions): Promise<unknown>;
+export function waitForEvent(name: string, { key, schema, timeout }: WaitForEventOptions = {}): Promise<unknown> {
+  return watched(
+    async () => {
+      const flow = callingFlow('waitForEvent');
+      checkName("waitForEvent: an event's name", name);
+      if (key !== undefined) checkName("waitForEvent: an event's key", key);
+      return received(flow, {
+        name: 'wait-for-event',
+        inputs: key === undefined ? [name] : [name, key],
+        receives: { type: 'EVENT', topic: topicOf(name, key) },
+        ...lastsFor(timeout, 'waitForEvent'),
+        what: `The event '${topicOf(name, key)}'`,
+        schema,
+      });
+    },
+    { waits: true },
+  );
 }
 
 /**
@@ -134,16 +143,18 @@ export async function waitForEvent(
  * });
  * console.log(await selfish()); // to myself
  */
-export async function send(runId: string, name: string, data?: unknown): Promise<void> {
-  checkName("send: a message's name", name);
-  if (typeof runId !== 'string' || runId === '') throw new AssentError('BAD_OPTION', 'send: the run has no id.');
-  await happen({ call: 'send', what: 'The message', inputs: [data, runId, name] }, (value, from) => ({
-    type: 'MESSAGE_SENT',
-    to: runId as RunId,
-    name,
-    ...value,
-    ...from,
-  }));
+export function send(runId: string, name: string, data?: unknown): Promise<void> {
+  return watched(async () => {
+    checkName("send: a message's name", name);
+    if (typeof runId !== 'string' || runId === '') throw new AssentError('BAD_OPTION', 'send: the run has no id.');
+    await happen({ call: 'send', what: 'The message', inputs: [data, runId, name] }, (value, from) => ({
+      type: 'MESSAGE_SENT',
+      to: runId as RunId,
+      name,
+      ...value,
+      ...from,
+    }));
+  });
 }
 
 /**
@@ -156,18 +167,20 @@ export async function send(runId: string, name: string, data?: unknown): Promise
  *
  * await emitEvent('paid', { cents: 1999 }, { key: 'order-7' });
  */
-export async function emitEvent(name: string, data?: unknown, { key }: EmitOptions = {}): Promise<void> {
-  checkName("emitEvent: an event's name", name);
-  if (key !== undefined) checkName("emitEvent: an event's key", key);
-  const keyed = key === undefined ? {} : { key };
-  const inputs: Said['inputs'] = [data, name, ...(key === undefined ? [] : [key])];
-  await happen({ call: 'emit-event', what: 'The event', inputs }, (value, from) => ({
-    type: 'EVENT_EMITTED',
-    name,
-    ...keyed,
-    ...value,
-    ...from,
-  }));
+export function emitEvent(name: string, data?: unknown, { key }: EmitOptions = {}): Promise<void> {
+  return watched(async () => {
+    checkName("emitEvent: an event's name", name);
+    if (key !== undefined) checkName("emitEvent: an event's key", key);
+    const keyed = key === undefined ? {} : { key };
+    const inputs: Said['inputs'] = [data, name, ...(key === undefined ? [] : [key])];
+    await happen({ call: 'emit-event', what: 'The event', inputs }, (value, from) => ({
+      type: 'EVENT_EMITTED',
+      name,
+      ...keyed,
+      ...value,
+      ...from,
+    }));
+  });
 }
 
 type Happening = MessageSent | EventEmitted;
@@ -194,7 +207,10 @@ async function happen({ call, inputs, what }: Said, make: MakeEvent): Promise<vo
   const client = scope?.flow.client ?? (await currentClient());
   client.beginWork();
   try {
-    const event = make(await stored(client, inputs[0], what), scope === undefined ? {} : { from: scope.flow.owner.run });
+    const event = make(
+      await stored(client, inputs[0], what),
+      scope === undefined ? {} : { from: scope.flow.owner.run },
+    );
     const answer = await client.ask({ kind: 'workspace', event });
     if (answer.outcome === 'rejected') throw refusedError(answer, `${what} '${event.name}'`);
   } finally {

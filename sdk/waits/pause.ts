@@ -20,7 +20,7 @@ import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Duration } from '../durations.ts';
 import { isFence, refusedError } from '../outcomes.ts';
-import { recordedCall } from '../recorded-call.ts';
+import { recordedCall, watched } from '../recorded-call.ts';
 import { logOfRun } from '../run-logger.ts';
 import type { FlowScope } from '../scope.ts';
 import { stored } from './mail.ts';
@@ -46,42 +46,48 @@ const KEY_MAX = 100;
 
 /**
  * Pauses the flow run until somebody resumes it ({@link resumeRun}, `assent runs resume`), and resolves with what they say.
- * Its process waits. What is at work goes on meanwhile, but nothing begins. A time-out of the flow begins again when it is
- * resumed. A pause that is over is over: when the function runs again, it is answered from the record.
+ * Its process waits. What is at work goes on meanwhile, but nothing begins, and no further attempt; sleeps do not end. A
+ * time-out of the flow begins again when it is resumed. A pause that is over is over: when the function runs again, it is answered from the record.
  *
  * Of a flow within a flow, that one is paused, and not the flow that called it.
  *
  * @throws AssentError OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; TIMED_OUT as the run fails; CANCELLED, FENCED.
  * @example
- * import { flow, flowRun, pause, resumeRun, sleep, task } from 'assent';
+ * import { flow, flowRun, pause, resumeRun, sleep } from 'assent';
  * import { z } from 'zod';
  *
- * // In truth somebody, later.
- * const boss = task({ name: 'boss', retries: 100, retryDelay: '50ms' }, (run: string) => resumeRun(run, { approved: true }));
- *
+ * let id = '';
  * const release = flow({ name: 'release' }, async () => {
- *   const asked = boss(flowRun().id);
+ *   id = flowRun().id;
  *   const { approved } = await pause({ key: 'approval', input: z.object({ approved: z.boolean() }) });
- *   await asked;
  *   return approved ? 'released' : 'kept';
  * });
- * console.log(await release()); // released
+ * const released = release();
+ * const resumed = () => resumeRun(id, { approved: true }).then(() => true, () => false);
+ * while (!(await resumed())) await sleep('50ms'); // in truth somebody, later
+ * console.log(await released); // released
  */
-export async function pause<Input extends z.ZodType>(
+export function pause<Input extends z.ZodType>(
   options: PauseOptions<Input> & { readonly input: Input },
 ): Promise<z.output<Input>>;
-export async function pause(options?: PauseOptions): Promise<unknown>;
-export async function pause(options: PauseOptions = {}): Promise<unknown> {
-  const flow = callingFlow('pause');
-  checkPause('pause', options);
-  return inTurn(flow, keyFor(flow, options), (key) => answerOf(flow, key, options, pausing));
+export function pause(options?: PauseOptions): Promise<unknown>;
+export function pause(options: PauseOptions = {}): Promise<unknown> {
+  return watched(
+    async () => {
+      const flow = callingFlow('pause');
+      checkPause('pause', options);
+      return inTurn(flow, keyFor(flow, options), (key) => answerOf(flow, key, options, pausing));
+    },
+    { waits: true },
+  );
 }
 
 /**
  * As {@link pause}, and the run's process lets go of it; whichever worker is free goes on with it when it is resumed. It is
  * let go of as soon as none of its tasks is at work.
  *
- * @throws AssentError NO_WORKER if it is not executed by a worker ({@link serve}, `assent worker`); as {@link pause}.
+ * @throws AssentError NO_WORKER if it is not executed by a worker ({@link serve}, `assent worker`), or in a transaction; as
+ *   {@link pause}.
  * @example
  * import { flow, resumeRun, serve, sleep, startRun, suspend } from 'assent';
  * import { z } from 'zod';
@@ -97,14 +103,19 @@ export async function pause(options: PauseOptions = {}): Promise<unknown> {
  * console.log(await run.result()); // shipped
  * await worker.stop();
  */
-export async function suspend<Input extends z.ZodType>(
+export function suspend<Input extends z.ZodType>(
   options: PauseOptions<Input> & { readonly input: Input },
 ): Promise<z.output<Input>>;
-export async function suspend(options?: PauseOptions): Promise<unknown>;
-export async function suspend(options: PauseOptions = {}): Promise<unknown> {
-  const flow = callingFlow('suspend');
-  checkPause('suspend', options);
-  return inTurn(flow, keyFor(flow, options), (key) => answerOf(flow, key, options, suspending));
+export function suspend(options?: PauseOptions): Promise<unknown>;
+export function suspend(options: PauseOptions = {}): Promise<unknown> {
+  return watched(
+    async () => {
+      const flow = callingFlow('suspend');
+      checkPause('suspend', options);
+      return inTurn(flow, keyFor(flow, options), (key) => answerOf(flow, key, options, suspending));
+    },
+    { waits: true },
+  );
 }
 
 /** @throws AssentError BAD_OPTION */
@@ -143,7 +154,7 @@ function keyFor(flow: FlowScope, { key }: PauseOptions): string {
 
 /** A2. */
 async function inTurn(flow: FlowScope, key: string, act: (key: string) => Promise<unknown>): Promise<unknown> {
-  const pauses = pausesIn(flow);
+  const pauses = pausesIn(flow.owner);
   const before = pauses.last;
   const mine = before.then(() => act(key));
   pauses.last = mine.catch(() => undefined);
@@ -238,12 +249,21 @@ function jsonSchemaOf(schema: z.ZodType): unknown {
   }
 }
 
-const pausing: MakeHalt = (flow, key, refused) => {
+const isInTransaction = (flow: FlowScope): boolean =>
+  flow.transaction !== undefined || (flow.parent !== undefined && isInTransaction(flow.parent));
+
+/** What is called alike in what is within the run that stops is told apart. */
+const keyAt = (run: RunId, flow: FlowScope, key: string): string =>
+  flow.run === run ? key : `${key} @${hash('sha256', flow.run, 'hex').slice(0, 8)}`;
+
+/** A transaction is its flow's: that one stops. */
+const pausing: MakeHalt = (flow, given, refused) => {
+  const { run } = flow.owner;
   let isAsked = false;
   return {
     name: 'pause',
-    run: flow.owner.run,
-    key,
+    run,
+    key: keyAt(run, flow, given),
     ask: (to) => {
       if (isAsked || flow.mute || flow.stopped !== undefined) return;
       isAsked = true;
@@ -254,25 +274,28 @@ const pausing: MakeHalt = (flow, key, refused) => {
         else if (answer.code === 'NOT_RUNNING') isAsked = false;
         else if (answer.outcome === 'rejected') refused(refusedError(answer, `The pause of flow '${flow.name}'`));
       };
-      flow.client.session.propose({ kind: 'flow', run: flow.owner.run, to, execution }, settle, flow);
+      flow.client.session.propose({ kind: 'flow', run, to, execution }, settle, flow);
     },
     end: () => undefined,
   };
 };
 
-/** It is the run at the top that lets go of its process; what is called alike in flow runs within it is told apart. */
+/** It is the run at the top that lets go of its process. */
 const suspending: MakeHalt = (flow, given, refused) => {
   const { root, suspension } = flow.execution;
-  const key = flow.run === root ? given : `${given} @${hash('sha256', flow.run, 'hex').slice(0, 8)}`;
+  const key = keyAt(root, flow, given);
   return {
     name: 'suspend',
     waits: true,
     run: root,
     key,
     ask: ({ key: _, ...to }) => {
-      if (suspension === undefined) {
-        const why = `Flow '${flow.name}' is not executed by a worker: nobody could go on with it.`;
-        refused(new AssentError('NO_WORKER', why));
+      if (suspension === undefined || isInTransaction(flow)) {
+        const why =
+          suspension === undefined
+            ? 'is not executed by a worker: nobody could go on with it'
+            : 'is in a transaction: its process keeps what that has locked';
+        refused(new AssentError('NO_WORKER', `Flow '${flow.owner.name}' ${why}.`));
         return;
       }
       suspension.wish(key, {

@@ -32,7 +32,9 @@ export async function received(flow: FlowScope, reception: Reception): Promise<u
       { name, inputs, builtIn: { receives, waits: true, ...leftMs } },
       () => undefined,
     ).catch((error: unknown) => {
-      throw isTimeOut(error) && flow.stopped === undefined ? new AssentError('TIMED_OUT', `${what} did not come in time.`) : error;
+      throw isTimeOut(error) && flow.stopped === undefined
+        ? new AssentError('TIMED_OUT', `${what} did not come in time.`)
+        : error;
     });
     const parsed = await checked(schema, value);
     if (parsed.ok) return parsed.value;
@@ -42,9 +44,7 @@ export async function received(flow: FlowScope, reception: Reception): Promise<u
 
 export const isTimeOut = (error: unknown): boolean => error instanceof AssentError && error.kind === 'TIMED_OUT';
 
-export type Checked =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly problem: string };
+export type Checked = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };
 
 export async function checked(schema: z.ZodType | undefined, value: unknown): Promise<Checked> {
   if (schema === undefined) return { ok: true, value };

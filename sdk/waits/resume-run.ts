@@ -7,7 +7,7 @@ import type { State } from '../../protocol/states.ts';
 import type { Client } from '../client/client.ts';
 import { currentClient } from '../client/connect.ts';
 import { refusedError } from '../outcomes.ts';
-import { recordedCall } from '../recorded-call.ts';
+import { recordedCall, watched } from '../recorded-call.ts';
 import { scopes } from '../scope.ts';
 import { stored } from './mail.ts';
 import { problemsOf } from './received.ts';
@@ -21,30 +21,33 @@ type Paused = Extract<State, { readonly type: 'PAUSED' }>;
  * @throws AssentError RUN_NOT_FOUND; BAD_PARAMETERS if the pause asks for something else; REJECTED if the run is not paused,
  *   or a rule refused; VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE.
  * @example
- * import { flow, flowRun, pause, resumeRun, task } from 'assent';
+ * import { flow, flowRun, pause, resumeRun, sleep } from 'assent';
  *
- * // In truth somebody, later.
- * const somebody = task({ name: 'somebody', retries: 100, retryDelay: '50ms' }, (run: string) => resumeRun(run, 'go on'));
- *
- * const patient = flow({ name: 'patient' }, async () => {
- *   const [, word] = await Promise.all([somebody(flowRun().id), pause()]);
- *   return word;
+ * let id = '';
+ * const patient = flow({ name: 'patient' }, () => {
+ *   id = flowRun().id;
+ *   return pause();
  * });
- * console.log(await patient()); // go on
+ * const over = patient();
+ * const resumed = () => resumeRun(id, 'go on').then(() => true, () => false);
+ * while (!(await resumed())) await sleep('50ms'); // in truth somebody, later
+ * console.log(await over); // go on
  */
-export async function resumeRun(id: string, input?: unknown): Promise<void> {
-  const scope = scopes.getStore();
-  if (scope?.type === 'flow') {
-    const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
-    await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
-  } else await resume(scope?.flow.client ?? (await currentClient()), id, input);
+export function resumeRun(id: string, input?: unknown): Promise<void> {
+  return watched(async () => {
+    const scope = scopes.getStore();
+    if (scope?.type === 'flow') {
+      const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
+      await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
+    } else await resume(scope?.flow.client ?? (await currentClient()), id, input);
+  });
 }
 
 async function resume(client: Client, id: string, input: unknown): Promise<void> {
   client.beginWork();
   try {
     for (;;) {
-      const view = await client.runView(id as RunId);
+      const view = id === '' ? undefined : await client.runView(id as RunId);
       if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
       const { state } = view;
       if (state.type !== 'PAUSED') throw new AssentError('REJECTED', `Run ${id} is ${state.name}, and not paused.`);

@@ -4,7 +4,7 @@
  */
 import { AssentError } from '../../protocol/errors.ts';
 import type { Duration } from '../durations.ts';
-import { recordedCall } from '../recorded-call.ts';
+import { recordedCall, watched } from '../recorded-call.ts';
 import { scopes, type FlowScope } from '../scope.ts';
 import { durationOf } from './where.ts';
 
@@ -34,7 +34,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export function sleep(duration: Duration): Promise<void> {
   const ms = durationOf(duration, 'sleep');
   const scope = scopes.getStore();
-  if (scope?.type === 'flow') return sleptIn(scope, duration, ms);
+  if (scope?.type === 'flow') return watched(() => sleptIn(scope, duration, ms), { waits: true });
   return timer(ms, scope?.signal);
 }
 
@@ -57,7 +57,7 @@ export function sleepUntil(date: Date): Promise<void> {
   const ms = date instanceof Date ? date.getTime() - Date.now() : Number.NaN;
   if (Number.isNaN(ms)) throw new AssentError('BAD_OPTION', `sleepUntil: ${String(date)} is no date.`);
   const scope = scopes.getStore();
-  if (scope?.type === 'flow') return sleptIn(scope, date, Math.max(0, ms));
+  if (scope?.type === 'flow') return watched(() => sleptIn(scope, date, Math.max(0, ms)), { waits: true });
   return timer(ms, scope?.signal);
 }
 

@@ -13,6 +13,7 @@ import type { State } from '../../protocol/states.ts';
 import { isFence } from '../outcomes.ts';
 import { logOfRun } from '../run-logger.ts';
 import type { FlowScope, Waiting } from '../scope.ts';
+import type { Settings } from '../settings.ts';
 
 type Paused = Extract<State, { readonly type: 'PAUSED' }>;
 
@@ -23,29 +24,25 @@ export type SuspendWish = {
   readonly refused: (answer: Answer) => void;
 };
 
-export type SuspensionParts = {
-  /** The attempt of the flow run at the top. */
-  readonly scope: FlowScope;
-  /** How long it must have nothing to do but to wait, and how much longer at least. Default: 10 seconds. */
-  readonly afterMs: number | undefined;
-  /** The run is not this process's any more. */
-  readonly left: (state: State) => void;
-};
-
+/** How long the run must have nothing to do but to wait, and how much longer at least, unless it says otherwise. */
 const AFTER_MS = 10_000;
 
 export class Suspension {
-  readonly #parts: SuspensionParts;
+  /** The attempt of the flow run at the top. */
+  readonly #scope: FlowScope;
   readonly #afterMs: number;
+  /** The run is not this process's any more. */
+  readonly #left: (state: State) => void;
   readonly #wishes = new Map<string, SuspendWish>();
   #changedMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #soon = false;
   #isAsked = false;
 
-  constructor(parts: SuspensionParts) {
-    this.#parts = parts;
-    this.#afterMs = parts.afterMs ?? AFTER_MS;
+  constructor(scope: FlowScope, { suspendAfterMs = AFTER_MS }: Settings, left: (state: State) => void) {
+    this.#scope = scope;
+    this.#afterMs = suspendAfterMs;
+    this.#left = left;
   }
 
   /** It was proposed, and the answer is still to come. */
@@ -97,7 +94,7 @@ export class Suspension {
   }
 
   #look(): void {
-    const { scope } = this.#parts;
+    const scope = this.#scope;
     if (this.#isAsked || scope.mute || scope.stopped !== undefined) return;
     const waits = waitsIn(scope);
     if (waits === undefined) return;
@@ -117,7 +114,7 @@ export class Suspension {
   }
 
   #propose(to: Paused, wish: SuspendWish | undefined): void {
-    const { scope, left } = this.#parts;
+    const scope = this.#scope;
     this.#isAsked = true;
     const asked = { kind: 'flow', run: scope.run, to, execution: scope.execution.number } as const;
     scope.client.session.propose(
@@ -127,7 +124,7 @@ export class Suspension {
         if (isFence(answer)) scope.execution.fence(answer.why ?? 'another execution is current');
         else if (isSuspended(answer)) {
           logOfRun(scope).info(lettingGo(to));
-          left(answer.state ?? to);
+          this.#left(answer.state ?? to);
         }
         // It is paused or cancelled, by somebody else; asked for again when something changes.
         else if (answer.code !== 'NOT_RUNNING') wish?.refused(answer);
@@ -147,7 +144,8 @@ const isSuspended = ({ outcome, state }: Answer): boolean =>
 
 /** What all open calls of a flow run, and of the flow runs within it, wait for; undefined if anything is at work. */
 export function waitsIn(scope: FlowScope): readonly Waiting[] | undefined {
-  if (scope.calls.size === 0 || scope.hasHooks) return undefined;
+  // A transaction has to keep what it has locked until it is over.
+  if (scope.calls.size === 0 || scope.hasHooks || scope.transaction !== undefined) return undefined;
   const all: Waiting[] = [];
   for (const call of scope.calls) {
     const waits = call.scope === undefined ? call.waits && [call.waits] : waitsIn(call.scope);

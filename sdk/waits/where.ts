@@ -16,7 +16,10 @@ export function durationOf(duration: Duration, what: string): number {
   const ms = parseDuration(duration);
   if (ms !== undefined) return ms;
   const found = String(duration);
-  throw new AssentError('BAD_OPTION', `${what}: '${found}' is no duration; milliseconds, or a text like '10s' or '3d'.`);
+  throw new AssentError(
+    'BAD_OPTION',
+    `${what}: '${found}' is no duration; milliseconds, or a text like '10s' or '3d'.`,
+  );
 }
 
 /** As the wait of a call. @throws AssentError BAD_OPTION */

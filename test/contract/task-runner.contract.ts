@@ -49,7 +49,7 @@ export function testRunnerContract(name: string, given: () => RunnerUnderTest): 
     testStopping(inFlow);
   });
   describe(`tasks in ${name}: side by side`, () => {
-    testConcurrency(inFlow);
+    testConcurrency(inFlow, (limit) => given().runner(limit));
   });
 
   test(`a task in ${name} logs to its run, in order, before its end`, async () => {
@@ -148,7 +148,12 @@ function testStopping(inFlow: InFlow): void {
   });
 }
 
-function testConcurrency(inFlow: InFlow): void {
+function mostAtOnce(file: string): number {
+  let atWork = 0;
+  return Math.max(...linesIn(file).map((line) => (atWork += line === '+' ? 1 : -1)));
+}
+
+function testConcurrency(inFlow: InFlow, runnerOf: (limit?: number) => TaskRunner): void {
   test('the results of a map come in the order of its inputs', async () => {
     const file = newFile();
     const numbers = Array.from({ length: 12 }, (_, n) => n);
@@ -156,11 +161,16 @@ function testConcurrency(inFlow: InFlow): void {
     expect(squares).toEqual(numbers.map((n) => n * n));
   });
 
+  test('a task has the limit of its own runner, and the others that of the flow’s', async () => {
+    const file = newFile();
+    const own = tasks.slowly.with({ runner: runnerOf(1) });
+    await inFlow(() => Promise.all([own.map([1, 2, 3], file).results(), tasks.echo('meanwhile')]));
+    expect(mostAtOnce(file)).toBe(1);
+  });
+
   test('no more are at work at once than the limit says, and that many are', async () => {
     const file = newFile();
     await inFlow(() => tasks.slowly.map([1, 2, 3, 4, 5, 6, 7, 8], file).results(), 2);
-    let atWork = 0;
-    const most = Math.max(...linesIn(file).map((line) => (atWork += line === '+' ? 1 : -1)));
-    expect(most).toBe(2);
+    expect(mostAtOnce(file)).toBe(2);
   });
 }

@@ -42,7 +42,7 @@ export const final = task(
   },
 );
 
-export const patient = task({ name: 'patient', timeout: '700ms' }, async (file: string) => {
+export const patient = task({ name: 'patient', timeout: '1500ms' }, async (file: string) => {
   await untilStopped(file);
 });
 
@@ -78,7 +78,7 @@ export const ends = task({ name: 'ends' }, (how: 'completed' | 'failed') =>
 );
 
 /** Nothing reaches it but the end of its thread. */
-export const endless = task({ name: 'endless', timeout: '500ms' }, (file: string) => {
+export const endless = task({ name: 'endless', timeout: '1s' }, (file: string) => {
   note(file, 'begun');
   for (;;);
 });

@@ -6,8 +6,22 @@ import { decodeSegment, encodeSegment } from '../../protocol/segment.ts';
 import { decodeEntry } from '../../protocol/segment.ts';
 import { parseBatch } from '../../protocol/wire.ts';
 import { CallCounter } from '../../sdk/call.ts';
+import { registerSerializer, secret } from '../../sdk/index.ts';
 import { decodeText, encodeText } from '../../sdk/values.ts';
 import { blocksOf, filesBelow, readText } from './markdown.ts';
+
+class Metres {
+  readonly metres: number;
+  constructor(metres: number) {
+    this.metres = metres;
+  }
+}
+registerSerializer({
+  name: 'Metres',
+  test: (value) => value instanceof Metres,
+  encode: ({ metres }) => metres,
+  decode: (metres: number) => new Metres(metres),
+});
 
 const page = readText('docs/protocol.md');
 const ledger = blocksOf(page, 'ledger');
@@ -93,6 +107,9 @@ test.each([
   [new URL('https://example.org/'), '[["URL","https://example.org/"]]'],
   [[-0, Infinity, -Infinity], '[[-6,-4,-5]]'],
   [Buffer.from([1, 2, 3]), '[["Buffer",1],["Uint8Array",2],["ArrayBuffer","AQID"]]'],
+  [secret.env('KEY'), '[["Secret",1],{"env":2},"KEY"]'],
+  [secret.file('/run/key'), '[["Secret",1],{"file":2},"/run/key"]'],
+  [new Metres(3), '[["Metres",1],[2],3]'],
 ])('the notation of values stays what it was: %s', (value, text) => {
   expect(encodeText(value, 'it')).toBe(text);
   expect(decodeText(text)).toEqual(value);

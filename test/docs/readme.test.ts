@@ -51,7 +51,7 @@ test("the README's policy is one, and does what the README says", async () => {
 });
 
 test('every command that a page names is one', () => {
-  const sources = filesBelow('engine/cli', '.ts').filter((path) => /\/(?:program|[\w-]+-commands)\.ts$/.test(path));
+  const sources = filesBelow('engine/cli', '.ts').filter((path) => /\/(?:program|[\w-]+-commands?)\.ts$/.test(path));
   const source = sources.map(readText).join('\n');
   const groups = new Map([
     ['this.root', ''],

@@ -171,18 +171,22 @@ class Reader {
   }
 }
 
-/** What a process has written, to both of its outputs, in the order in which it came. */
+/** What a process has written: what went to standard error, then the rest; which of both came first is chance. */
 class Said {
-  text = '';
+  readonly #written = { stderr: '', stdout: '' };
   #hear: () => void = () => undefined;
 
   constructor(child: ChildProcess) {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (chunk: string) => {
-        this.text += chunk;
+    for (const name of ['stderr', 'stdout'] as const) {
+      child[name]?.on('data', (chunk: string) => {
+        this.#written[name] += chunk;
         this.#hear();
       });
     }
+  }
+
+  get text(): string {
+    return this.#written.stderr + this.#written.stdout;
   }
 
   until(isEnough: (text: string) => boolean): Promise<void> {

@@ -2,8 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newPlace, PROJECT, type Place } from './example-process.ts';
-import { ranAgain } from './ledger.ts';
+import { linesWith, newPlace, PROJECT, timesOf, type Place } from './example-process.ts';
+import { hasEntered, ranAgain, rulingsIn } from './ledger.ts';
 import { startOutside, type Asked } from './outside.ts';
 
 let place: Place;
@@ -11,15 +11,11 @@ beforeAll(async () => {
   place = await newPlace();
 });
 afterAll(async () => {
-  const entered = await place.entered();
+  const rulings = rulingsIn(await place.ledger());
   await place.leave();
-  expect(entered.filter(({ type }) => type === 'COMPLETED').length).toBeGreaterThan(50);
-  expect(ranAgain(entered), 'ran again though it had completed').toEqual([]);
+  expect(rulings.filter(({ type }) => type === 'COMPLETED').length).toBeGreaterThan(50);
+  expect(ranAgain(rulings), 'ran again though it had completed').toEqual([]);
 });
-
-const linesWith = (text: string, part: string): string[] => text.split('\n').filter((line) => line.includes(part));
-const timesOf = (lines: readonly string[]): ReadonlyMap<string, number> =>
-  new Map([...Map.groupBy(lines, (line) => line)].map(([line, all]) => [line, all.length]));
 
 test('07-retry-an-api-that-is-down asks until the API is back, and once where no retry can help', async () => {
   const downFor = 4;
@@ -122,7 +118,9 @@ describe('11-go-on-without', () => {
     expect(code).toBe(0);
     expect(stdout).toContain("converted: 'NotReady'");
     expect(stdout).toContain("report: '500 EUR (no rates: the bank is closed)'");
-    const ofConvert = (await place.entered()).filter(({ run }) => run.includes('.convert-'));
+    const ofConvert = rulingsIn(await place.ledger()).filter(
+      (each) => hasEntered(each) && each.run.includes('.convert-'),
+    );
     expect(ofConvert.map(({ type, name }) => `${type} ${name}`)).toEqual(['PENDING NotReady', 'FAILED NotReady']);
   });
 

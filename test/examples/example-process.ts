@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { lives } from '../../engine/server/processes.ts';
-import { enteredStates, type Entered } from './ledger.ts';
+import { entryLines, rulingsIn, type Ruled } from './ledger.ts';
 
 export const PROJECT = resolve(import.meta.dirname, '../..');
 
@@ -20,6 +20,8 @@ export interface ExampleProcess {
   readonly ended: Promise<Ended>;
   /** Resolves when standard output has this text; rejects if the process ends before. */
   said(text: string): Promise<void>;
+  /** Standard output up to now. */
+  saidSoFar(): string;
 }
 
 /** A folder for everything that examples leave behind: `data` is the engine's, the rest is the example's. */
@@ -31,8 +33,10 @@ export interface Place {
   startWith(env: NodeJS.ProcessEnv, file: string, ...args: string[]): ExampleProcess;
   /** A command of the command line, and what it said. */
   assent(...args: string[]): Promise<Ended>;
-  /** Every state that any run has entered, by an export of the ledger. */
-  entered(): Promise<Entered[]>;
+  /** The entries of the ledger, by an export of it. */
+  ledger(): Promise<string[]>;
+  /** Resolves when the rulings on the ledger are such. */
+  ruled(such: (rulings: readonly Ruled[]) => boolean): Promise<void>;
   /** The processes of the engine that runs on the data folder: the engine itself and its nats-server. */
   engineProcesses(): Promise<number[]>;
   /**
@@ -41,6 +45,14 @@ export interface Place {
    */
   leave(): Promise<void>;
 }
+
+/** The lines of a text that have this in them. */
+export const linesWith = (text: string, part: string): string[] =>
+  text.split('\n').filter((line) => line.includes(part));
+
+/** How often each line is there. */
+export const timesOf = (lines: readonly string[]): ReadonlyMap<string, number> =>
+  new Map([...Map.groupBy(lines, (line) => line)].map(([line, all]) => [line, all.length]));
 
 const ENGINE_LEAVES_WITHIN_MS = 20_000;
 
@@ -58,17 +70,21 @@ export async function newPlace(): Promise<Place> {
     const server = await pidIn(join(data, 'nats', 'nats-server.pid'), Number);
     return [engine, server].filter((pid) => pid !== undefined);
   };
+  const ledger = async (): Promise<string[]> => {
+    const file = join(folder, `ledger-${String(started.length)}.jsonl`);
+    const { code, stderr } = await startWith({}, 'bin/assent.js', 'export', '--all', file).ended;
+    if (code !== 0) throw new Error(`the ledger cannot be exported: ${stderr}`);
+    return entryLines(file);
+  };
   return {
     folder,
     data,
     startWith,
     start: (file, ...args) => startWith({}, file, ...args),
     assent: (...args) => startWith({}, 'bin/assent.js', ...args).ended,
-    entered: async () => {
-      const file = join(folder, `ledger-${String(started.length)}.jsonl`);
-      const { code, stderr } = await startWith({}, 'bin/assent.js', 'export', '--all', file).ended;
-      if (code !== 0) throw new Error(`the ledger cannot be exported: ${stderr}`);
-      return enteredStates(file);
+    ledger,
+    ruled: async (such) => {
+      while (!such(rulingsIn(await ledger()))) await pause(50);
     },
     engineProcesses,
     leave: async () => {
@@ -134,7 +150,7 @@ function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv): E
         failed(new Error(`it ended without saying “${text}”:\n${stdout}\n${stderr}`));
       });
     });
-  return { child, ended, said };
+  return { child, ended, said, saidSoFar: () => stdout };
 }
 
 async function pidIn(file: string, read: (text: string) => number): Promise<number | undefined> {

@@ -11,30 +11,42 @@ const entry = z.looseObject({
   proposal: z.looseObject({ kind: z.string(), run: z.string().optional(), to: state.optional() }).optional(),
 });
 
-/** A state that a run has entered. */
-export type Entered = { readonly kind: string; readonly run: string; readonly type: string; readonly name: string };
+/** A ruling: the state that was asked for, or that it was rewritten to. */
+export type Ruled = {
+  readonly kind: string;
+  readonly run: string;
+  readonly outcome: string;
+  readonly type: string;
+  readonly name: string;
+};
 
-/** Every state that any run has entered, in the order of the ledger. */
-export async function enteredStates(exported: string): Promise<Entered[]> {
+/** The entries of an exported ledger, as they were stored. */
+export async function entryLines(exported: string): Promise<string[]> {
   const texts = (await readFile(exported, 'utf8')).trimEnd().split('\n');
   return texts
     .map((text) => line.parse(JSON.parse(text)))
     .flatMap(({ kind, text = '' }) => (kind === 'segment' ? text.split('\n') : []))
-    .filter((text) => text.startsWith('{'))
+    .filter((text) => text.startsWith('{'));
+}
+
+/** Every ruling on any run, in the order of the ledger. */
+export function rulingsIn(lines: readonly string[]): Ruled[] {
+  return lines
     .map((text) => entry.parse(JSON.parse(text)))
     .flatMap(({ type, outcome = '', state: ruled, proposal }) => {
       const to = ruled ?? proposal?.to;
       if (type !== 'RULING' || proposal?.run === undefined || to === undefined) return [];
-      if (outcome !== 'accepted' && outcome !== 'rewritten') return [];
-      return [{ kind: proposal.kind, run: proposal.run, type: to.type, name: to.name ?? '' }];
+      return [{ kind: proposal.kind, run: proposal.run, outcome, type: to.type, name: to.name ?? '' }];
     });
 }
 
+export const hasEntered = ({ outcome }: Ruled): boolean => outcome === 'accepted' || outcome === 'rewritten';
+
 /** The task runs that were at work once more after they had completed. */
-export function ranAgain(entered: readonly Entered[]): string[] {
+export function ranAgain(rulings: readonly Ruled[]): string[] {
   const completed = new Set<string>();
   const again = new Set<string>();
-  for (const { kind, run, type } of entered) {
+  for (const { kind, run, type } of rulings.filter(hasEntered)) {
     if (kind !== 'task') continue;
     if (type === 'COMPLETED') completed.add(run);
     if (type === 'RUNNING' && completed.has(run)) again.add(run);

@@ -2,13 +2,14 @@
  * What is outside of an example: an HTTP server on loopback that behaves as the test says, and remembers all that it was
  * asked for. What an example did to the world is counted here, not in the example.
  */
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 export type Asked = {
   readonly method: string;
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
   readonly idempotencyKey: string;
   readonly body: string;
   readonly atMs: number;
@@ -43,6 +44,7 @@ export async function startOutside(reply: (asked: Asked, nth: number) => Reply |
       const one: Asked = {
         method: request.method ?? '',
         path: request.url ?? '',
+        headers: request.headers,
         idempotencyKey: String(request.headers['idempotency-key'] ?? ''),
         body,
         atMs: performance.now(),

@@ -33,8 +33,8 @@ export type LedgerRead = {
 export const ledgerOf = (connection: NatsConnection, workspace = 'default'): Log =>
   jetstreamLog(connection, { stream: streams.ledger(workspace), subject: subjects.ledger(workspace) });
 
-/** Throws LEDGER_BROKEN. */
-export async function readLedger(ledger: Log): Promise<LedgerRead> {
+/** To its end, or to the segment `lastSeq`. Throws LEDGER_BROKEN. */
+export async function readLedger(ledger: Log, lastSeq = Infinity): Promise<LedgerRead> {
   const workspace = new Workspace();
   const chain = chainOver(ledger, { seq: 0, hash: '' });
   const rulings: Ruled[] = [];
@@ -42,8 +42,9 @@ export async function readLedger(ledger: Log): Promise<LedgerRead> {
   const voids: number[] = [];
   const stored: Stored[] = [];
   for await (const message of ledger.read(1)) {
-    const link = await chain.take(message);
     const { seq } = message;
+    if (seq > lastSeq) break;
+    const link = await chain.take(message);
     if (link.type === 'VOID') {
       voids.push(seq);
       continue;

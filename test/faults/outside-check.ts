@@ -9,7 +9,8 @@ import { isTerminal } from '../../protocol/states.ts';
 import { decodeText } from '../../sdk/values.ts';
 import { expectedOf, type Effect, type Job } from './flows.ts';
 import { brokenRuns, leftovers, placeOf, repeatedCalls, ruledTwice, type LedgerRead } from './ledger-check.ts';
-import type { AnswerLine, JobLine } from './sdk-process.ts';
+import type { AnswerLine } from './answers.ts';
+import type { JobLine } from './sdk-process.ts';
 
 /** The lines of a file that several processes append to; what a killed one wrote last may be half a line. */
 export function linesOf<T>(file: string): T[] {

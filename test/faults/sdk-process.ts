@@ -6,10 +6,9 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Session } from '../../sdk/client/session.ts';
-import type { AnswerMessage } from '../../protocol/messages.ts';
 import { AssentError, disconnect, serve } from '../../sdk/index.ts';
 import { Seeded } from '../support/seeded.ts';
+import { watchAnswers } from './answers.ts';
 import { EFFECTS, mixed, outcomeOf, SHAPES, type Job, type Shape } from './flows.ts';
 
 export type SdkOrder = {
@@ -33,21 +32,6 @@ export type JobLine =
   | { readonly type: 'AGAIN'; readonly job: string; readonly why: string }
   | { readonly type: 'WRONG'; readonly job: string; readonly why: string };
 
-/** A line of the answers file. */
-export type AnswerLine =
-  | {
-      readonly type: 'ANSWER';
-      readonly id: string;
-      readonly outcome: string;
-      readonly seq: number;
-      readonly index: number;
-      readonly run?: string;
-      readonly state?: string;
-      readonly code?: string;
-      readonly ns: string;
-    }
-  | { readonly type: 'REPUBLISHED'; readonly count: number };
-
 const order = JSON.parse(process.argv[2] ?? '{}') as SdkOrder;
 const jobsFile = join(order.folder, `${order.name}.jobs`);
 const answersFile = join(order.folder, `${order.name}.answers`);
@@ -56,31 +40,6 @@ process.env[EFFECTS] = join(order.folder, 'effects');
 const noteJob = (line: JobLine): void => {
   appendFileSync(jobsFile, `${JSON.stringify(line)}\n`);
 };
-
-/** Notes every answer before the session sees it. */
-function watchSessions(): void {
-  const sessions = new Map<Session, number>();
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- It is called with its own session below.
-  const receive = Session.prototype.receive;
-  Session.prototype.receive = function (this: Session, bytes: Uint8Array): void {
-    const ns = String(process.hrtime.bigint());
-    const { answers } = JSON.parse(Buffer.from(bytes).toString()) as AnswerMessage;
-    const lines = answers.map(({ counter, outcome, seq, index, run, state, code }): AnswerLine => {
-      const more = {
-        ...(run === undefined ? {} : { run }),
-        ...(state === undefined ? {} : { state: state.type }),
-        ...(code === undefined ? {} : { code }),
-      };
-      return { type: 'ANSWER', id: `${this.id}:${String(counter)}`, outcome, seq, index, ns, ...more };
-    });
-    const { republished } = this;
-    const more = republished - (sessions.get(this) ?? 0);
-    sessions.set(this, republished);
-    if (more > 0) lines.push({ type: 'REPUBLISHED', count: more });
-    if (lines.length > 0) appendFileSync(answersFile, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`);
-    receive.call(this, bytes);
-  };
-}
 
 function linesOf(file: string): JobLine[] {
   if (!existsSync(file)) return [];
@@ -145,7 +104,7 @@ async function untilItWorks<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-watchSessions();
+watchAnswers(answersFile);
 process.on('disconnect', () => process.exit(1));
 const jobs = new Jobs(linesOf(jobsFile));
 const worker = order.mode === 'WORKER' ? await untilItWorks(() => serve([mixed], { slots: 50 })) : undefined;

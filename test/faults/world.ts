@@ -8,7 +8,7 @@ import { linesOf, problemsOf } from './outside-check.ts';
 import { framePlan } from './plan.ts';
 import { Rig } from './rig.ts';
 import { MOODS, Schedule, type Mood } from './schedule.ts';
-import type { AnswerLine } from './sdk-process.ts';
+import type { AnswerLine } from './answers.ts';
 
 /** What a world met; the worlds between them must meet all of it. */
 export type Met = {

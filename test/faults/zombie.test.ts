@@ -12,7 +12,7 @@ import { brokenRuns, ledgerOf, readLedger, repeatedCalls, ruledTwice, unreproduc
 import { linesOf, lostAnswers, wrongEffects } from './outside-check.ts';
 import type { SdkMember } from './processes.ts';
 import { Rig } from './rig.ts';
-import type { AnswerLine } from './sdk-process.ts';
+import type { AnswerLine } from './answers.ts';
 
 const LONG: Job = { job: 'long', shape: 'sequence', size: 120 };
 

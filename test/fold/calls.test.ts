@@ -6,7 +6,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { StateStore } from '../../engine/arbiter/state-store.ts';
 import { stateDigest, Workspace } from '../../engine/fold/workspace.ts';
 import type { RunId } from '../../protocol/ids.ts';
-import type { RunDefinition, TransitionProposal } from '../../protocol/proposals.ts';
+import { mailboxOf, type RunDefinition, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { Desk, foldAnew, runId } from '../support/worlds.ts';
@@ -234,4 +234,43 @@ test('what undoes something begins while its flow run is cancelled, fails by its
   desk.pass(1);
   expect(desk.run(FLOW)?.state.type).toBe('CANCELLED');
   expect(desk.run(idOf('two'))?.state.type).toBe('CANCELLED');
+});
+
+test('a strict flow run that waits again and again remembers none of the calls that have begun', () => {
+  claim('p1', {}, { strict: true });
+  const mailbox = mailboxOf(FLOW, 'go');
+  for (const path of ['a', 'b', 'c']) {
+    const create: RunDefinition = { kind: 'task', name: path, parent: FLOW, receives: { type: 'MESSAGE', mailbox } };
+    expect(call('p1', path, 'task', { create })).toMatchObject({ outcome: 'held' });
+    expect(desk.run(FLOW)?.unbegun?.calls).toEqual([idOf(path)]);
+    desk.ask('cli', { kind: 'workspace', event: { type: 'MESSAGE_SENT', to: FLOW, name: 'go' } });
+    expect(desk.run(idOf(path))?.state.name).toBe('Received');
+  }
+  expect(desk.run(FLOW)?.unbegun).toBeUndefined();
+  desk.seal();
+  expect(stateDigest(foldAnew(desk.segments))).toBe(desk.digest);
+});
+
+test('an ended run that somebody only looks at leaves the memory again', () => {
+  const store = new StateStore(join(folder, 'looked-at.sqlite'));
+  const workspace = new Workspace((id) => store.fetchRun(id));
+  store.load(workspace);
+  desk = new Desk({
+    workspace,
+    asleep: () => store.asleep(),
+    sealed: (journal, seq) => {
+      store.record(journal);
+      store.flush(seq);
+    },
+  });
+  claim('p1');
+  end('p1', '', COMPLETED, 'flow');
+  desk.seal();
+  expect(workspace.runs.isPlaced(FLOW)).toBe(false);
+  const refused = desk.ask('cli', { kind: 'workspace', event: { type: 'MESSAGE_SENT', to: FLOW, name: 'go' } });
+  expect(refused?.trail.at(-1)).toMatchObject({ code: 'ALREADY_ENDED' });
+  expect(workspace.runs.isPlaced(FLOW)).toBe(true);
+  desk.seal();
+  expect(workspace.runs.isPlaced(FLOW)).toBe(false);
+  store.close();
 });

@@ -55,7 +55,9 @@ describe('a variable', () => {
     const desk = withTask();
     desk.ask('one', end({ type: 'COMPLETED', name: 'Completed' }, set('rate', '[1]')));
     expect(desk.workspace.variables.get('rate')?.value.inline).toBe('[1]');
-    expect(desk.ask('one', end({ type: 'COMPLETED', name: 'Completed' }, set('rate', '[2]')))?.outcome).toBe('rejected');
+    expect(desk.ask('one', end({ type: 'COMPLETED', name: 'Completed' }, set('rate', '[2]')))?.outcome).toBe(
+      'rejected',
+    );
     expect(desk.workspace.variables.get('rate')?.value.inline).toBe('[1]');
   });
 

@@ -40,6 +40,7 @@ function expectAgreement(view: ViewFile, { workspace, rulings }: History): void 
   expect(opinionsOfView(view)).toEqual(opinionsOfTrails(rulings));
   expect(variablesOfView(view)).toEqual(variablesOfWorkspace(workspace));
   expect(artifactsOfView(view)).toEqual(artifactsOfRulings(rulings));
+  expect(view.one('SELECT count(*) AS count FROM hooks')?.['count']).toBe(rulings.filter(isHook).length);
   const counted = view.one('SELECT sum(count) AS sum FROM counters')?.['sum'] ?? 0;
   expect(counted).toBe(rulings.length);
   expect(view.one('SELECT count(*) AS count FROM rulings')?.['count']).toBe(rulings.length);
@@ -210,6 +211,9 @@ const artifactsOfView = (view: ViewFile): unknown[] =>
         FROM artifacts GROUP BY run, key ORDER BY 1`,
     )
     .map(({ name, count, newest, counted, one }) => ({ name, count, isNewest: newest === counted, one }));
+
+const isHook = ({ proposal, outcome }: Ruling): boolean =>
+  outcome === 'accepted' && proposal.kind === 'workspace' && proposal.event.type === 'HOOK_RAN';
 
 function artifactsOfRulings(rulings: readonly Ruling[]): unknown[] {
   const counts = new Map<string, number>();

@@ -83,6 +83,16 @@ export function testRetrying(rule: Rule, kind: RunKind): void {
       );
     });
 
+    test.each([
+      { which: 'a late report', name: 'AwaitingRetry', report: true, opinion: 'REJECT' },
+      { which: 'somebody who gives it up', name: 'AwaitingRetry', report: false, opinion: 'PASS' },
+      { which: 'a report of a run that never began', name: 'Scheduled', report: true, opinion: 'PASS' },
+    ])('while it waits for its retry, the failure of $which gets $opinion', ({ name, report, opinion }) => {
+      const from = { ...stateOf('SCHEDULED'), name };
+      const retry = { used: 1, retriesMax: 3, delaysMs: [], jitter: 0 };
+      expect(rule.judge(transition(from, failed(), { kind, report }), facts({ retry })).type).toBe(opinion);
+    });
+
     test('the failure itself stays with the run that waits for its retry', () => {
       const error = { digest: 'e'.repeat(64), size: 3, inline: '"x"' };
       const opinion = judge(failed({ message: 'no route', error }), {

@@ -27,6 +27,7 @@ let tap: NatsConnection;
 const messages = new Map<string, string[]>();
 
 beforeEach(async () => {
+  messages.clear();
   folder = await mkdtemp(join(tmpdir(), 'assent-secrecy-'));
   const dataDir = join(folder, 'data');
   engine = await startEngine({ dataDir, durability: 'process' });
@@ -51,10 +52,13 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function runScript(): Promise<{ code: number | null; out: string; problems: string }> {
+async function runScript(
+  script: string,
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; out: string; problems: string }> {
   await writeFile(join(folder, 'key'), `${SECRETS.FILE}\n`);
   const { KEY_ENV, KEY_LITERAL } = SECRETS;
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'scripts', 'secretive.ts')], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'scripts', script)], {
     cwd: folder,
     env: {
       ...process.env,
@@ -64,6 +68,7 @@ async function runScript(): Promise<{ code: number | null; out: string; problems
       KEY_LITERAL,
       KEY_FILE: join(folder, 'key'),
       CARD,
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -82,35 +87,48 @@ async function storedBytes(): Promise<string> {
   return (await Promise.all(texts)).join('\n');
 }
 
-test('neither by the ledger, a proposal, a log line, an error nor an artifact', async () => {
-  const { code, out, problems } = await runScript();
-  expect(code).toBe(1);
-  expect(out).toBe('');
-  // The error of the flow that nobody caught, and the log lines, were shown, and with them what may be seen.
-  expect(problems).toContain('declined ***: ***');
-  expect(problems).toContain('charging ***');
-  expect(problems).toContain('Bearer ***');
-  expect(problems).not.toMatch(TRACES);
+test.each(['concurrent', 'threads'])(
+  'neither by the ledger, a proposal, a log line, an error nor an artifact: %s',
+  async (runner) => {
+    const { code, out, problems } = await runScript('secretive.ts', { RUNNER: runner });
+    expect(code).toBe(1);
+    expect(out).toBe('');
+    // The error of the flow that nobody caught, and the log lines, were shown, and with them what may be seen.
+    expect(problems).toContain('declined ***: ***');
+    expect(problems).toContain('charging ***');
+    expect(problems).toContain('Bearer ***');
+    expect(problems).not.toMatch(TRACES);
 
+    const assent = assentOn(join(folder, 'data'));
+    const [run] = await assent.json<{ run: string; title: string }[]>('runs', 'ls');
+    expect(run?.title).toBe('pay *** *** Ada');
+    const logs = await assent('runs', 'logs', run!.run);
+    expect(logs.stdout).toContain('calling with ***');
+    for (const args of [['why'], ['events'], ['runs', 'inspect'], ['runs', 'logs'], ['artifacts', 'ls']]) {
+      const { stdout, stderr } = await assent(...args, run!.run);
+      expect(`${stdout}${stderr}`).not.toMatch(TRACES);
+    }
+    expect((await assent('variables', 'get', 'last-key')).stdout).not.toMatch(TRACES);
+
+    await tap.flush();
+    for (const kind of ['assent.default.propose', 'assent.default.ledger', 'assent.default.logs']) {
+      const seen = messages.get(kind)?.join('\n') ?? '';
+      expect(seen).toContain('***');
+      expect(seen).not.toMatch(TRACES);
+    }
+    expect([...messages.values()].flat().join('\n')).not.toMatch(TRACES);
+    const stored = await storedBytes();
+    expect(stored).toContain('"name":"pay"');
+    expect(stored).not.toMatch(TRACES);
+  },
+);
+
+test('and a script that goes on with its run has the values still; a worker has none that it was not given', async () => {
+  expect(await runScript('own-values.ts', { DIE: 'yes' })).toMatchObject({ code: null, out: 'begins\n' });
+  const { out, code } = await runScript('own-values.ts');
+  expect({ out, code }).toEqual({ out: `begins\n${CARD} ${SECRETS.KEY_LITERAL} once\n`, code: 0 });
+  const worker = await runScript('own-values.ts', { AS_WORKER: 'yes' });
+  expect(worker.out).toBe('begins\nSECRET_UNAVAILABLE SECRET_UNAVAILABLE\n');
   const assent = assentOn(join(folder, 'data'));
-  const [run] = await assent.json<{ run: string; title: string }[]>('runs', 'ls');
-  expect(run?.title).toBe('pay *** *** Ada');
-  const logs = await assent('runs', 'logs', run!.run);
-  expect(logs.stdout).toContain('calling with ***');
-  for (const args of [['why'], ['events'], ['runs', 'inspect'], ['runs', 'logs'], ['artifacts', 'ls']]) {
-    const { stdout, stderr } = await assent(...args, run!.run);
-    expect(`${stdout}${stderr}`).not.toMatch(TRACES);
-  }
-  expect((await assent('variables', 'get', 'last-key')).stdout).not.toMatch(TRACES);
-
-  await tap.flush();
-  for (const kind of ['assent.default.propose', 'assent.default.ledger', 'assent.default.logs']) {
-    const seen = messages.get(kind)?.join('\n') ?? '';
-    expect(seen).toContain('***');
-    expect(seen).not.toMatch(TRACES);
-  }
-  expect([...messages.values()].flat().join('\n')).not.toMatch(TRACES);
-  const stored = await storedBytes();
-  expect(stored).toContain('"name":"pay"');
-  expect(stored).not.toMatch(TRACES);
+  expect(await assent.json<unknown[]>('runs', 'ls')).toHaveLength(2);
 });

@@ -1,114 +1,36 @@
 /** Transactions against the real arbiter and the real rules, in memory. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RunId } from '../../protocol/ids.ts';
-import { stateAfter, type Ruling } from '../../protocol/rulings.ts';
-import type { State } from '../../protocol/states.ts';
-import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import {
   AssentError,
-  cancelRun,
   failed,
   flow,
   flowRun,
+  receive,
+  send,
   task,
   taskRun,
   transaction,
   type CompletedCall,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
+import { boom, forgetAll, gate, hooksRan, keys, kindOf, note, path, seen, step } from './transaction-steps.ts';
 
 let workspace: MemoryWorkspace;
-let client: Client;
 let link: MemoryLink;
 
 beforeEach(async () => {
+  forgetAll();
   workspace = await memoryWorkspace();
-  ({ client, link } = await workspace.connect());
-  useClient(client);
+  const connected = await workspace.connect();
+  ({ link } = connected);
+  useClient(connected.client);
 });
 
 afterEach(async () => {
   useClient(undefined);
   await workspace.stop();
 });
-
-/** What tasks did and what became of it, in order. */
-let seen: string[] = [];
-const keys = new Set<string>();
-beforeEach(() => {
-  seen = [];
-  keys.clear();
-});
-
-const note =
-  (what: string) =>
-  ({ result, idempotencyKey }: CompletedCall): void => {
-    seen.push(`${what} ${String(result)}`);
-    keys.add(idempotencyKey);
-  };
-const step = task({ name: 'step', onCommit: note('keep'), onRollback: note('undo') }, (name: string) => {
-  seen.push(`do ${name}`);
-  return name;
-});
-const boom = (text = 'boom'): never => {
-  throw new RangeError(text);
-};
-
-/** Somebody who waits until something happened. */
-function gate(): { opened: Promise<undefined>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  return {
-    opened: promise,
-    open: () => {
-      resolve(undefined);
-    },
-  };
-}
-
-const kindOf = async (outcome: Promise<unknown>): Promise<string> =>
-  outcome.then(
-    () => 'RESOLVED',
-    (error: unknown) => (error instanceof AssentError ? error.kind : String(error)),
-  );
-
-/** The states that runs of this name entered, as the ledger has them. */
-async function path(name: string): Promise<string[]> {
-  const rulings = await workspace.rulings();
-  const ids = new Set(
-    rulings.flatMap(({ proposal: p }) => (p.kind !== 'workspace' && p.create?.name === name ? [p.run] : [])),
-  );
-  return rulings.flatMap((ruling: Ruling) => {
-    const { proposal } = ruling;
-    const state: State | undefined = stateAfter(ruling);
-    return proposal.kind !== 'workspace' && ids.has(proposal.run) && state !== undefined
-      ? [`${state.type} ${state.name}`]
-      : [];
-  });
-}
-
-/** What is recorded of hooks: which, and whether it failed. */
-const hooksRan = async (): Promise<string[]> =>
-  (await workspace.rulings()).flatMap(({ proposal }) =>
-    proposal.kind === 'workspace' && proposal.event.type === 'HOOK_RAN'
-      ? [`${proposal.event.hook}${proposal.event.error === undefined ? '' : ' failed'}`]
-      : [],
-  );
-
-const rootRun = async (): Promise<RunId> => {
-  const first = (await workspace.rulings()).find(({ proposal }) => proposal.kind === 'flow')?.proposal;
-  return first?.kind === 'flow' ? first.run : ('' as RunId);
-};
-
-/** The process dies: it says and hears nothing more; another one is there, and the run is ruled crashed. */
-async function crash(execution = 1): Promise<void> {
-  link.mute = true;
-  link.deaf = true;
-  ({ client, link } = await workspace.connect());
-  useClient(client);
-  const to: State = { type: 'CRASHED', name: 'Crashed' };
-  await client.session.ask({ kind: 'flow', run: await rootRun(), to, report: true, execution });
-}
 
 describe('a transaction', () => {
   test('that returns gives its value, and its calls are committed in their order', async () => {
@@ -117,8 +39,8 @@ describe('a transaction', () => {
     );
     expect(await order()).toBe('ab');
     expect(seen).toEqual(['do a', 'do b', 'keep a', 'keep b']);
-    expect(await path('checkout')).toEqual(['RUNNING Running', 'COMPLETED Completed']);
-    expect(await hooksRan()).toEqual(['onCommit', 'onCommit']);
+    expect(await path(workspace, 'checkout')).toEqual(['RUNNING Running', 'COMPLETED Completed']);
+    expect(await hooksRan(workspace)).toEqual(['onCommit', 'onCommit']);
     expect(link.held).toBe(0);
   });
 
@@ -134,8 +56,8 @@ describe('a transaction', () => {
     await expect(order()).rejects.toBe(error);
     expect(seen).toEqual(['do a', 'do b', 'undo b', 'undo a']);
     expect(keys.size).toBe(2);
-    expect(await path('checkout')).toEqual(['RUNNING Running', 'FAILED RolledBack']);
-    expect(await hooksRan()).toEqual(['onRollback', 'onRollback']);
+    expect(await path(workspace, 'checkout')).toEqual(['RUNNING Running', 'FAILED RolledBack']);
+    expect(await hooksRan(workspace)).toEqual(['onRollback', 'onRollback']);
   });
 
   test('whose error is caught leaves its flow free to go on', async () => {
@@ -171,7 +93,7 @@ describe('a transaction', () => {
     const lost = flow({ name: 'lost' }, () =>
       transaction('t', async () => {
         await step('a');
-        bad.submit();
+        void bad.submit();
       }),
     );
     expect(await kindOf(lost())).toBe('UNAWAITED_FAILURE');
@@ -232,8 +154,8 @@ describe('a transaction', () => {
     );
     await expect(order()).rejects.toThrow('the reason');
     expect(seen).toEqual(['do a', 'do b', 'undo b']);
-    expect(await hooksRan()).toEqual(['onRollback', 'onRollback failed']);
-    expect(await path('t')).toEqual(['RUNNING Running', 'FAILED RolledBack']);
+    expect(await hooksRan(workspace)).toEqual(['onRollback', 'onRollback failed']);
+    expect(await path(workspace, 't')).toEqual(['RUNNING Running', 'FAILED RolledBack']);
     expect(link.logged.map(({ lines }) => lines).join('')).toContain("the hook onRollback of task 'stuck' failed");
   });
 
@@ -242,8 +164,8 @@ describe('a transaction', () => {
     const order = flow({ name: 'order' }, () => transaction('t', async () => [await odd(), await step('a')]));
     expect(await order()).toEqual(['odd', 'a']);
     expect(seen).toEqual(['do a', 'keep a']);
-    expect(await hooksRan()).toEqual(['onCommit failed', 'onCommit']);
-    expect(await path('t')).toEqual(['RUNNING Running', 'COMPLETED Completed']);
+    expect(await hooksRan(workspace)).toEqual(['onCommit failed', 'onCommit']);
+    expect(await path(workspace, 't')).toEqual(['RUNNING Running', 'COMPLETED Completed']);
   });
 
   test('hooks know the call, and tasks that they call are plain functions', async () => {
@@ -258,9 +180,9 @@ describe('a transaction', () => {
       },
       (cents: number) => ({ charged: cents }),
     );
-    await kindOf(flow({ name: 'f' }, () => transaction('t', async () => boom(String(await charge(5)))))());
+    await kindOf(flow({ name: 'f' }, () => transaction('t', async () => boom(String((await charge(5)).charged))))());
     expect(told).toEqual([[5], { charged: 5 }, true, 'plain']);
-    expect(await path('plain')).toEqual([]);
+    expect(await path(workspace, 'plain')).toEqual([]);
   });
 
   test('what the cache answered was not done in it, and is not undone', async () => {
@@ -303,12 +225,20 @@ describe('nested', () => {
       }),
     );
     await expect(order()).rejects.toThrow('outer');
-    expect(seen.filter((one) => one.startsWith('undo'))).toEqual(['undo x', 'undo c', 'undo child', 'undo b', 'undo a']);
+    expect(seen.filter((one) => one.startsWith('undo'))).toEqual([
+      'undo x',
+      'undo c',
+      'undo child',
+      'undo b',
+      'undo a',
+    ]);
   });
 
   test('of one key they cannot be serializable within each other, and across runs they follow each other', async () => {
     const serial = { key: 'account 7', isolation: 'serializable' } as const;
-    const stuck = flow({ name: 'stuck' }, () => transaction(serial, () => transaction({ ...serial, name: 'in' }, () => 1)));
+    const stuck = flow({ name: 'stuck' }, () =>
+      transaction(serial, () => transaction({ ...serial, name: 'in' }, () => 1)),
+    );
     expect(await kindOf(stuck())).toBe('REJECTED');
     const inside = gate();
     const on = gate();
@@ -332,187 +262,13 @@ describe('nested', () => {
   });
 });
 
-describe('when a process dies', () => {
-  /** Hangs at `what` until the process is gone; the next one does not. */
-  let dieAt: string | undefined;
-  let dying = gate();
-  beforeEach(() => {
-    dying = gate();
-  });
-  const maybeDie = async (what: string): Promise<void> => {
-    if (dieAt !== what) return;
-    dieAt = undefined;
-    dying.open();
-    await new Promise(() => undefined);
-  };
-  const mortal = task(
-    {
-      name: 'mortal',
-      onCommit: async (call: CompletedCall) => {
-        await maybeDie(`keep ${String(call.result)}`);
-        note('keep')(call);
-      },
-      onRollback: async (call: CompletedCall) => {
-        await maybeDie(`undo ${String(call.result)}`);
-        note('undo')(call);
-      },
-    },
-    async (name: string) => {
-      await maybeDie(`do ${name}`);
-      seen.push(`do ${name}`);
-      return name;
-    },
-  );
-  const inner = flow({ name: 'inner' }, async () => {
-    seen.push('in inner');
-    return mortal('c');
-  });
-  const order = flow({ name: 'order' }, ({ fails }: { fails: boolean }) =>
-    transaction('outer', async () => {
-      await mortal('a');
-      const nested = await transaction('nested', () => mortal('b'));
-      const child = await inner();
-      await mortal('d');
-      return fails ? boom() : `${nested}${child}`;
-    }),
-  );
-
-  async function diesAndIsResumed(at: string, fails: boolean): Promise<string> {
-    dieAt = at;
-    order({ fails }).catch(() => undefined);
-    await dying.opened;
-    await crash();
-    return order({ fails }).catch(String);
-  }
-  const DONE = ['do a', 'do b', 'in inner', 'do c', 'do d'];
-  const UNDONE = ['undo d', 'undo c', 'undo b', 'undo a'];
-  /** The function of a flow that has completed is run through again; nothing that it calls is. */
-  const effects = (): string[] => seen.filter((one, i) => one !== 'in inner' || seen.indexOf(one) === i);
-
-  test.each(['do a', 'do c', 'do d', 'undo d', 'undo c', 'undo a'])('at %s, all is undone once, last first', async (at) => {
-    expect(await diesAndIsResumed(at, true)).toBe('RangeError: boom');
-    expect(effects()).toEqual([...DONE, ...UNDONE]);
-    expect(keys.size).toBe(4);
-    expect(await path('outer')).toContain('FAILED RolledBack');
-  });
-
-  test.each(['do b', 'do d', 'keep b', 'keep d'])('at %s, all is kept once', async (at) => {
-    expect(await diesAndIsResumed(at, false)).toBe('bc');
-    expect(effects()).toEqual([...DONE, 'keep b', 'keep a', 'keep c', 'keep d']);
-    expect((await path('outer')).at(-1)).toBe('COMPLETED Completed');
-  });
-
-  test('what was decided stands, whatever the block does when it is run through again', async () => {
-    let runs = 0;
-    const moody = flow({ name: 'moody' }, () =>
-      transaction('t', async () => {
-        const [one] = [await mortal('a'), await mortal('b')];
-        runs += 1;
-        if (runs === 1) throw new RangeError('first');
-        return one + (await mortal('never'));
-      }),
-    );
-    dieAt = 'undo a';
-    moody().catch(() => undefined);
-    await dying.opened;
-    await crash();
-    await expect(moody()).rejects.toThrow(new RangeError('first'));
-    expect(seen).toEqual(['do a', 'do b', 'undo b', 'undo a']);
-  });
-});
-
-describe('when its flow', () => {
-  test('is tried again, a transaction that was undone begins anew, with calls of their own; a kept one is kept', async () => {
-    const ids: string[] = [];
-    const pay = task({ name: 'pay', onRollback: note('undo'), onCommit: note('keep') }, (what: string) => {
-      ids.push(taskRun().idempotencyKey);
-      return what;
+test('a block is a part of its flow: it knows the flow’s run, and receives what is sent to that', async () => {
+  const order = flow({ name: 'order' }, async ({ n }: { n: number }) => {
+    const { id } = flowRun();
+    return transaction('t', async (own) => {
+      await send(flowRun().id, 'word', n);
+      return [flowRun().id === id, own.id.startsWith(`${id}.`), flowRun().name, await receive('word')];
     });
-    const order = flow({ name: 'order', retries: 2 }, async () => {
-      await transaction('kept', () => pay('kept'));
-      return transaction('undone', async () => {
-        const paid = await pay('paid');
-        return flowRun().attempt < 3 ? boom() : paid;
-      });
-    });
-    expect(await order()).toBe('paid');
-    expect(seen).toEqual(['keep kept', 'undo paid', 'undo paid', 'keep paid']);
-    expect(new Set(ids).size).toBe(4);
   });
-
-  test('is cancelled, it is undone before that is over', async () => {
-    const begun = gate();
-    const hang = task({ name: 'hang' }, async () => {
-      begun.open();
-      const { signal } = taskRun();
-      await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => {
-          reject(signal.reason as Error);
-        });
-      });
-    });
-    const order = flow({ name: 'order' }, () => transaction('t', async () => [await step('a'), await hang()]));
-    const outcome = kindOf(order());
-    await begun.opened;
-    await cancelRun(await rootRun());
-    expect(await outcome).toBe('CANCELLED');
-    expect(seen).toEqual(['do a', 'undo a']);
-    expect((await path('order')).at(-1)).toBe('CANCELLED Cancelled');
-    expect(await path('rollback step')).toEqual(['RUNNING Running', 'COMPLETED Completed']);
-  });
-
-  test('times out, it is undone though the ledger takes no more calls, and that the hooks ran is recorded', async () => {
-    const hang = task({ name: 'hang' }, () => new Promise<never>(() => undefined));
-    const order = flow({ name: 'order', timeout: 150 }, () =>
-      transaction('t', async () => [await step('a'), await step('b'), await hang()]),
-    );
-    expect(await kindOf(order())).toBe('TIMED_OUT');
-    expect(seen).toEqual(['do a', 'do b', 'undo b', 'undo a']);
-    expect(await hooksRan()).toEqual(['onRollback', 'onRollback']);
-  }, 30_000);
-
-  test('times out and is tried again, it goes on where it was', async () => {
-    let hangs = true;
-    const hang = task({ name: 'hang' }, ({ signal } = taskRun()) => {
-      if (!hangs) return 'done';
-      hangs = false;
-      return new Promise<string>((_, reject) => {
-        signal.addEventListener('abort', () => {
-          reject(signal.reason as Error);
-        });
-      });
-    });
-    const order = flow({ name: 'order', timeout: 200, retries: 1 }, () =>
-      transaction('t', async () => [await step('a'), await hang()]),
-    );
-    expect(await order()).toEqual(['a', 'done']);
-    expect(seen).toEqual(['do a', 'keep a']);
-  });
-
-  test('returns without waiting for it, it is waited for', async () => {
-    const order = flow({ name: 'order' }, () => {
-      void transaction('t', () => step('a'));
-      return 'returned';
-    });
-    expect(await order()).toBe('returned');
-    expect(seen).toEqual(['do a', 'keep a']);
-  });
-
-  test('went on elsewhere, nothing is undone here', async () => {
-    const begun = gate();
-    const hang = task({ name: 'hang' }, async () => {
-      begun.open();
-      await new Promise(() => undefined);
-    });
-    const order = flow({ name: 'order', resume: false }, () =>
-      transaction('t', async () => [await step('a'), await hang()]),
-    );
-    const outcome = kindOf(order());
-    await begun.opened;
-    const other = (await workspace.connect()).client;
-    const to: State = { type: 'CRASHED', name: 'Crashed' };
-    await other.session.ask({ kind: 'flow', run: await rootRun(), to, report: true, execution: 1 });
-    expect(await outcome).toBe('FENCED');
-    expect(seen).toEqual(['do a']);
-  });
+  expect(await order({ n: 7 })).toEqual([true, true, 'order', 7]);
 });

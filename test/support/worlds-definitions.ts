@@ -63,7 +63,8 @@ function ofCall(c: number, d: number): Pick<RunDefinition, 'call' | 'cleanup' | 
 }
 
 export function backgroundOf(c: number, d: number): RunDefinition {
-  return { kind: 'task', name: 'b', ...WORK, ...ofAny(c, d), ...ofTask(c, d) };
+  const hooks = d % 3 === 0 ? { hooks: ['onCancellation', 'onFailure'] as const } : {};
+  return { kind: 'task', name: 'b', ...WORK, ...ofAny(c, d), ...ofTask(c, d), ...hooks };
 }
 
 function ofTask(c: number, d: number): Pick<RunDefinition, 'cache' | 'tags'> {

@@ -3,7 +3,8 @@
  * (sections 4 to 6), not from the fold: the sums are made anew from the runs, the queues from the held proposals.
  */
 import { limitKey, type Held, type Run, type Workspace } from '../../engine/fold/workspace.ts';
-import { mailboxParts, parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
+import type { RunId } from '../../protocol/ids.ts';
+import { eventMailbox, mailboxParts, parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -162,14 +163,14 @@ function* mailWrongs(workspace: Workspace): Generator<string> {
     if (workspace.waiting.get(waits.mailbox)?.includes(id as never) !== true) yield `${id} waits at no mailbox`;
     if (waits.untilMs !== undefined && workspace.timers.get(`held ${id}`) === undefined)
       yield `${id} waits until a time without a timer`;
-    const listens = [...workspace.listening.entries()].filter(([, calls]) => calls.includes(proposal.run));
+    const listens = workspace.listening.get(waits.topic ?? '')?.includes(parentId(proposal.run) as RunId) === true;
     // Of two that ask for one call, the second may find it ended: its flow run's end, or next execution, sees to that.
     const hasEnded = isTerminal(workspace.runs.get(proposal.run)?.state);
-    if (waits.topic !== undefined && !hasEnded && listens.length !== 1)
-      yield `${id} waits for an event, and does not listen`;
+    if (waits.topic !== undefined && !hasEnded && !listens) yield `${id} waits for an event, and does not listen`;
   }
-  for (const [topic, calls] of workspace.listening.entries()) {
-    for (const call of calls) if (!under(call)) yield `${call} listens to ${topic}, and is nobody's`;
+  for (const [topic, flows] of workspace.listening.entries()) {
+    for (const flow of flows)
+      if (!under(eventMailbox(flow, topic))) yield `${flow} listens to ${topic}, and is nobody's`;
   }
   for (const flow of workspace.mailboxesUnder.keys()) {
     const state = workspace.runs.get(flow)?.state;

@@ -3,6 +3,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import { completePolicies } from '../../rules/compose.ts';
 import type { CallableFlow } from '../../sdk/flow-call.ts';
 import { flowDefinition } from '../../sdk/flow.ts';
+import { servedBy } from '../../sdk/served.ts';
 import { Seeded } from '../support/seeded.ts';
 import { acceptOpenHandles } from './real-time.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -50,14 +51,14 @@ export async function runInVirtualTime(
   options: VirtualTimeOptions = {},
 ): Promise<VirtualRun<unknown>> {
   const main = definitionOf(flow);
-  const flows = new Map([main, ...(options.serves ?? []).map(definitionOf)].map((one) => [one.settings.name, one]));
+  const served = servedBy('runInVirtualTime', [...new Set([flow, ...(options.serves ?? [])])]);
   const clock = new VirtualClock(new Date(options.startAt ?? '2026-01-01T00:00:00Z').getTime());
   const chance = new Seeded(options.seed ?? 1);
   const policies = options.policies === undefined ? undefined : completePolicies(options.policies);
   const call = (): Promise<unknown> => (flow as (given?: unknown) => Promise<unknown>)(parameters);
   acceptOpenHandles();
   return inVirtualTime({ clock, chance }, () =>
-    new Trial({ name: main.settings.name, clock, call, options }).live({ flows, chance, policies }),
+    new Trial({ name: main.settings.name, clock, call, options }).live({ served, chance, policies }),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Ruling } from '../../protocol/rulings.ts';
 import type { CompletePolicies } from '../../rules/compose.ts';
 import { withClient } from '../../sdk/client/connect.ts';
 import { parseDuration, type Duration } from '../../sdk/durations.ts';
-import type { CallableFlow } from '../../sdk/flow-call.ts';
+import type { Served } from '../../sdk/served.ts';
 import { cancelRun, setLimit } from '../../sdk/runs.ts';
 import type { Seeded } from '../support/seeded.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -35,7 +35,7 @@ export class Trial {
   }
 
   async live(surroundings: {
-    readonly flows: ReadonlyMap<string, CallableFlow>;
+    readonly served: Served;
     readonly chance: Seeded;
     readonly policies: CompletePolicies | undefined;
   }): Promise<VirtualRun<unknown>> {

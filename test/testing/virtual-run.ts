@@ -30,7 +30,10 @@ export interface VirtualTimeOptions {
   readonly until?: Duration;
   /** Named limits that are set before the flow begins. */
   readonly limits?: Readonly<Record<string, number>>;
-  /** Other flows whose runs, started by `startRun`, are executed as by a worker. */
+  /**
+   * Other flows, and tasks, whose runs are executed as by a worker: those that are started by `startRun` or `delay`, and
+   * the calls of tasks in `workers()`.
+   */
   readonly serves?: readonly unknown[];
   /** Goes on beside the flow; what it throws is thrown. */
   readonly meanwhile?: (world: Meanwhile) => Promise<void>;

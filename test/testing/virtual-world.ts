@@ -4,12 +4,12 @@
  */
 import { Arbiter } from '../../engine/arbiter/arbiter.ts';
 import { answerAsk } from '../../engine/arbiter/asks.ts';
-import type { Dispatch } from '../../engine/arbiter/effects.ts';
 import { ARBITER_DEFAULTS } from '../../engine/arbiter/parts.ts';
 import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 import type { StoredMessage } from '../../engine/log/port.ts';
 import { loadedPolicy, policiesOf, type LoadedPolicy } from '../../engine/policy/loaded-policy.ts';
 import type { EpochMs, RunId, SessionId } from '../../protocol/ids.ts';
+import type { WorkHint } from '../../protocol/messages.ts';
 import { ENGINE } from '../../protocol/proposals.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import { sha256 } from '../../protocol/segment.ts';
@@ -17,8 +17,10 @@ import type { State } from '../../protocol/states.ts';
 import { completePolicies, type CompletePolicies } from '../../rules/compose.ts';
 import { court } from '../../rules/judge.ts';
 import { Client } from '../../sdk/client/client.ts';
-import { claimOf, executed, type CallableFlow } from '../../sdk/flow-call.ts';
+import { executed } from '../../sdk/flow-call.ts';
 import { StartRefused } from '../../sdk/flow-plan.ts';
+import { isHookHint, runHooksOf } from '../../sdk/owed-hooks.ts';
+import { planFor, settingsFor, type Served } from '../../sdk/served.ts';
 import type { Seeded } from '../support/seeded.ts';
 import { MemoryLink } from './memory-link.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -32,7 +34,7 @@ export type WorldParts = {
   /** Put in force before anything else; left out, those of the core judge. */
   readonly policies: CompletePolicies | undefined;
   /** Runs of these that were started for a worker are executed here. */
-  readonly flows: ReadonlyMap<string, CallableFlow>;
+  readonly served: Served;
   readonly ruled: (ruling: Ruling) => void;
 };
 
@@ -64,8 +66,7 @@ export class VirtualWorld {
           link.deliver(session as SessionId, message);
         },
         dispatch: (hint) => {
-          const flow = parts.flows.get(hint.name);
-          if (client !== undefined && flow !== undefined) void execute(client, flow, hint);
+          if (client !== undefined) void execute(client, parts.served, { v: 1, ...hint });
           return Promise.resolve();
         },
       },
@@ -154,19 +155,16 @@ const aboutOf = ({ clock, policies }: WorldParts): Parameters<typeof answerAsk>[
   return { policy: digest, completesEarly, heartbeatLimitMs: FOR_EVER_MS, monotonicMs: () => clock.elapsedMs() };
 };
 
-/** As a worker does: the claim decides, and the flow's own failure stands on the ledger. */
-async function execute(client: Client, flow: CallableFlow, { run, version, parameters }: Dispatch): Promise<void> {
+/** As a worker does: the claim decides, and the run's own failure stands on the ledger. */
+async function execute(client: Client, served: Served, hint: WorkHint): Promise<void> {
+  const settings = settingsFor(served, hint);
+  const plan = planFor(client, served, hint);
+  if (settings === undefined || plan === undefined) return;
   client.beginWork();
   try {
     await client.refresh();
-    await executed({
-      client,
-      flow,
-      run,
-      version,
-      parameters: () => client.read(parameters),
-      start: (basedOn) => claimOf(run, basedOn ?? version),
-    });
+    if (isHookHint(hint)) await runHooksOf(client, settings, hint);
+    else await executed(plan);
   } catch (error) {
     if (error instanceof StartRefused) return;
   } finally {

@@ -10,6 +10,7 @@ import {
   startRun,
   task,
   unmapped,
+  type FlowRunHandle,
   type Future,
   type RunHandle,
 } from '../../sdk/index.ts';
@@ -130,10 +131,10 @@ const defaults = flow({ name: 'defaults', parameters: z.object({ n: z.number().d
 expectTypeOf(defaults()).resolves.toEqualTypeOf<number>();
 
 // Runs at a distance know their flow's parameters and result.
-expectTypeOf(startRun(one, { n: 1 })).resolves.toEqualTypeOf<RunHandle<number>>();
-expectTypeOf(startRun(none)).resolves.toEqualTypeOf<RunHandle<string>>();
+expectTypeOf(startRun(one, { n: 1 })).resolves.toEqualTypeOf<FlowRunHandle<number>>();
+expectTypeOf(startRun(none)).resolves.toEqualTypeOf<FlowRunHandle<string>>();
 expectTypeOf(startRun(typed, { at: '2026-01-01' }, { pool: 'p', key: 'k' })).resolves.toEqualTypeOf<
-  RunHandle<number>
+  FlowRunHandle<number>
 >();
 // @ts-expect-error -- the parameters are wrong
 void startRun(one, { n: 'x' });

@@ -1,15 +1,15 @@
 /** Uses secrets and redacted values in every way in which they might get out, and fails at the end. */
-import { artifacts, flow, runLogger, secret, type Secret, task, variables } from 'assent';
+import { artifacts, concurrent, flow, runLogger, secret, type Secret, task, taskRun, threads, variables } from 'assent';
 
 type Card = { readonly number: string; readonly holder: string };
 
 const call = task({ name: 'call', retries: 1, redact: ['number'], key: 'call' }, async (card: Card, key: Secret) => {
   const revealed = key.reveal();
   runLogger().info({ card, key, headers: { authorization: `Bearer ${revealed}` } }, `calling with ${revealed}`);
+  artifacts.progress('calls', { description: `of ${revealed}` }).update(1);
   await artifacts.markdown('call', `called with ${revealed}`, { description: `with ${revealed}` });
   await variables.set('last-key', { revealed, key });
-  if (process.env['ATTEMPTED'] === undefined) {
-    process.env['ATTEMPTED'] = 'yes';
+  if (taskRun().attempt === 1) {
     throw new Error(`the service refused ${revealed} for card ${card.number}`, { cause: { revealed } });
   }
   return { revealed, url: new URL(`https://example.org/?key=${encodeURIComponent(revealed)}`) };
@@ -23,6 +23,7 @@ const fails = task({ name: 'fails' }, (card: Card, revealed: string): string => 
 const pay = flow(
   {
     name: 'pay',
+    taskRunner: process.env['RUNNER'] === 'threads' ? threads({ maxThreads: 1 }) : concurrent(),
     redact: ['card.number', 'receipt'],
     runName: 'pay {parameters.card.number} {parameters.keys.literal} {parameters.card.holder}',
   },
