@@ -1,6 +1,6 @@
 /**
- * A crawler with manners: never more than two requests at a time to one host, and to all of them together
- * ten at once and then twenty a second. Both are named limits of the workspace, so they hold for every process that crawls.
+ * A crawler with manners: never more than two requests at a time to one host, and, to all of them together, ten at once and
+ * then twenty a second. Both are named limits of the workspace, so they hold for every process that crawls.
  *
  *   npx node examples/13-scrape-politely.ts                     (starts two small sites)
  *   npx node examples/13-scrape-politely.ts http://127.0.0.1:8080/

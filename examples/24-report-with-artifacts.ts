@@ -1,6 +1,6 @@
 /**
  * What a run leaves for people to look at: a report in Markdown, a table, a link, and progress while it works. Each is made
- * once, however often the flow has to run again; look at them with the command line, or on the page of the run.
+ * once, however often the flow has to run again.
  *
  *   npx node examples/24-report-with-artifacts.ts
  *   npx assent artifacts ls

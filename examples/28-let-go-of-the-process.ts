@@ -3,7 +3,8 @@
  * but to wait, the worker lets go of it; when it is time, any worker goes on. Here a worker has room for one flow only, and
  * three reminders wait at the same time.
  *
- *   npx node examples/28-let-go-of-the-process.ts
+ *   npx node examples/28-let-go-of-the-process.ts 1500ms
+ *   npx node examples/28-let-go-of-the-process.ts 1m starter          (and in another terminal, now and then: 1m worker)
  */
 import { flow, serve, sleep, startRun, task, type Duration } from 'assent';
 import { z } from 'zod';
@@ -28,16 +29,13 @@ export const remind = flow(
 );
 
 if (process.argv[1] === import.meta.filename) {
-  const [, , command = 'all', after = '1500ms'] = process.argv;
-  const worker = command === 'start' ? undefined : await serve([remind], { slots: 1 });
-  if (worker !== undefined) console.log('the worker is ready');
-  process.once('SIGTERM', () => void worker?.stop());
-  if (command !== 'work') {
-    const people = ['Ada', 'Grace', 'Barbara'];
-    // With a key, a second start is the same run.
-    const runs = await Promise.all(
-      people.map((who) => startRun(remind, { who, after }, { key: `${who}, ${String(process.ppid)}` })),
-    );
+  const [, , after = '1500ms', role = 'both'] = process.argv;
+  const worker = role === 'starter' ? undefined : await serve([remind], { slots: 1 });
+  if (role === 'worker') {
+    console.log('the worker is ready');
+    process.once('SIGTERM', () => void worker?.stop());
+  } else {
+    const runs = await Promise.all(['Ada', 'Grace', 'Barbara'].map((who) => startRun(remind, { who, after })));
     console.log(await Promise.all(runs.map((run) => run.result())));
     await worker?.stop();
   }

@@ -289,6 +289,8 @@ export class FlowRun implements Call {
   /** What the end means to the caller, who hears of it when the hooks are done. */
   async #ended(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
     const meaning = meaningOf(this.#client, ruled, this.#whose());
+    // Whoever waits for it does so further down; until then it is nobody's, and no reason to end the process.
+    meaning.catch(() => undefined);
     const scope = this.#scope;
     if (this.#plan.details !== undefined) noteEnd(this.#plan.details, ruled.state);
     if (scope !== undefined && isTerminal(ruled.state)) {

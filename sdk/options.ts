@@ -86,8 +86,8 @@ export interface TaskOptions<Args extends readonly unknown[] = readonly never[]>
    */
   readonly key?: string | ((...inputs: Args) => string);
   /**
-   * `'ruling'`: the result is handed to the flow only when the ledger has it. Default: as soon as no rule in force can
-   * alter it; it is then recorded before the next task starts.
+   * `'ruling'`: the result is handed to the flow only when the ledger has it. Default: that for a task with `onCompletion`;
+   * else as soon as no rule in force can alter it, and it is then recorded before the next task starts.
    */
   readonly await?: 'ruling';
   /**

@@ -282,14 +282,15 @@ export class FlowScope implements Asker, FutureWatch {
   }
 }
 
-/** Resolves with `what`, or when so much time has passed. */
-export async function within(graceMs: number, what: Promise<unknown>): Promise<void> {
+/** Resolves with `what`, or when so much time has passed; says whether it was in time. */
+export async function within(graceMs: number, what: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const grace = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, graceMs);
+  const grace = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, graceMs, false);
   });
-  await Promise.race([what, grace]);
+  const isInTime = await Promise.race([what.then(() => true), grace]);
   clearTimeout(timer);
+  return isInTime;
 }
 
 /** One attempt of a task run. */

@@ -9,8 +9,10 @@
  * X3 When the engine has ended the run meanwhile, its ledger takes no more calls: what is left is undone all the same, and
  *    only that the hooks ran is recorded.
  */
+import { hash } from 'node:crypto';
 import { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { CallCounter, digestOf } from './call.ts';
 import { endError, FinalState } from './final-state.ts';
 import type { Gave } from './flow-report.ts';
@@ -25,6 +27,8 @@ import { decodeError } from './values.ts';
 
 /** How long what is at work in a transaction may take to end when it is undone. */
 const GRACE_MS = 10_000;
+/** How long it may take to run through what has completed in it once more. */
+const FOUND_MS = 60_000;
 
 /** What became of a transaction whose end had been decided before its process died. */
 export type Decision =
@@ -87,7 +91,7 @@ async function commit(
   memory: TransactionMemory,
   { gave, decision }: Committing,
 ): Promise<Gave | 'NOT_COMMITTED' | undefined> {
-  await found(memory);
+  await found(scope, memory);
   if (memory.outer !== undefined) {
     memory.outer.adopt(memory);
     return gave;
@@ -113,7 +117,7 @@ async function rollBack(scope: FlowScope, memory: TransactionMemory, error: unkn
   scope.stop(cancelled(`A call of the transaction '${scope.name}'`, 'the transaction is rolled back'));
   await scope.emptied(GRACE_MS);
   await scope.undone();
-  await found(memory);
+  await found(scope, memory);
   if (isLeft(scope)) return undefined;
   const hooks = memory.inOrderOfUndoing().flatMap((call) => hooksOf(call, 'onRollback', call.hooks.onRollback));
   if (hooks.length > 0 && !(await isRollbackRecorded(scope, error))) return undefined;
@@ -125,7 +129,13 @@ async function rollBack(scope: FlowScope, memory: TransactionMemory, error: unkn
   return { state: new FinalState('FAILED', { name: 'RolledBack', error }) };
 }
 
-const found = (memory: TransactionMemory): Promise<void> => within(GRACE_MS, memory.complete());
+/** Resolves when it is known what completed. A function that is run through again, and hangs, must not hang all else. */
+async function found(scope: FlowScope, memory: TransactionMemory): Promise<void> {
+  if (await within(FOUND_MS, memory.complete())) return;
+  scopes.run(scope, () => {
+    logOfRun(scope).error(`what completed in the transaction '${scope.name}' is not all known: a flow in it hangs`);
+  });
+}
 
 /** X3: true as well if there is nothing any more that could take it. */
 async function isRollbackRecorded(scope: FlowScope, error: unknown): Promise<boolean> {
@@ -155,9 +165,10 @@ const hooksOf = (call: Inside, hook: TransactionHook['hook'], fns: readonly Comm
 async function runHook(scope: FlowScope, transactionHook: TransactionHook): Promise<'DONE' | 'FAILED' | 'LEFT'> {
   const { hook, call, fn, place } = transactionHook;
   const wish: RecordedCall = {
-    name: `${hook === 'onCommit' ? 'commit' : 'rollback'} ${call.name}`,
+    name: `${hook === 'onCommit' ? 'commit' : 'rollback'} ${call.name}`.slice(0, LIMITS.nameMax),
     inputs: [call.runId],
-    key: `${hook} ${String(place)} of ${call.runId}`,
+    // The run's id itself may be longer than a key.
+    key: `${hook} ${String(place)} of ${hash('sha256', call.runId, 'hex')}`,
     builtIn: { cleanup: true },
   };
   const run = runOf(scope, wish);

@@ -51,11 +51,13 @@ async function serveThem(output: Output, { sdk, served, command }: Serving): Pro
       log.tell(run);
     },
   });
+  // From now on it can be told to stop.
+  const stopped = untilStopped(output, worker, log);
   const names = [...listed('flow', served.flows), ...listed('task', served.tasks)].join('; ');
   if (output.isJson)
     output.line(JSON.stringify({ type: 'SERVING', pool, queue, slots, flows: served.flows, tasks: served.tasks }));
   output.note(`Serving queue '${queue}' of pool '${pool}', ${count(slots, 'run')} at once: ${names}. Ctrl-C ends it.`);
-  return untilStopped(output, worker, log);
+  return stopped;
 }
 
 const listed = (what: string, names: readonly string[]): readonly string[] =>

@@ -33,12 +33,14 @@ export function* limitsAfter(
 /**
  * What a call keeps when its flow run, which is now in this state, has left its process. A transaction that sleeps is not
  * over: nobody else comes between its halves, neither before its flow run is claimed again nor then. A process that died
- * holds nothing up.
+ * holds nothing up. Whoever needs other slots besides keeps none: it would hold one while it waits for the others.
  */
 export function slotsKept(slots: readonly SlotWish[], state: State): readonly SlotWish[] {
   const goesOn = state.type === 'RUNNING' || (state.type === 'PAUSED' && state.suspended === true);
-  return goesOn ? slots.filter(({ limit }) => limit === TRANSACTION_LIMIT) : [];
+  return goesOn && slots.every(({ limit }) => limit === TRANSACTION_LIMIT) ? slots : NONE;
 }
+
+const NONE: readonly SlotWish[] = [];
 
 type Rescaling = { readonly was: number | undefined; readonly everyMs: number; readonly atMs: EpochMs };
 

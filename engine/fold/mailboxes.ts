@@ -76,9 +76,8 @@ export function emit(
   }
 }
 
-/** The clock wakes a run, a process claims it, or calls it again: none of that is the word that its pause waits for. */
-export const isWord = ({ by, execution, claim }: TransitionProposal): boolean =>
-  by !== ENGINE && execution === undefined && claim !== true;
+/** The clock wakes a run, and a process that executes it anew calls it again: neither is the word that its pause waits for. */
+export const isWord = ({ by, execution }: TransitionProposal): boolean => by !== ENGINE && execution === undefined;
 
 /** What whoever resumes a run says to it, be it only that it may go on. */
 export function deliverInput(

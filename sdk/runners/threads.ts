@@ -9,6 +9,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { AssentError } from '../../protocol/errors.ts';
 import { rootOf } from '../../protocol/proposals.ts';
+import { natsLinkOf } from '../client/connect.ts';
 import { parseDuration, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';
 import { Gate, type GatePass } from '../gate.ts';
@@ -18,7 +19,7 @@ import { hideEverywhere, scrubbedLine } from '../scrubber.ts';
 import { withLiterals } from '../secrets.ts';
 import type { TaskDefinition } from '../task-definition.ts';
 import { originOf } from '../task-origins.ts';
-import type { TaskRunner } from '../task-runner.ts';
+import { inProcess, type TaskRunner } from '../task-runner.ts';
 import { decodeError, decodeText, encodeError, encodeText } from '../values.ts';
 import { wholeNumber } from './limit.ts';
 import { isTaskThread } from '../task-thread.ts';
@@ -40,7 +41,7 @@ const GRACE_MS = 5000;
  * Runs tasks in a pool of threads. Each thread loads the file that defines the task, and finds the task by its name and
  * code there; so the task has to be defined when the file is loaded, and what it needs has to come in by its inputs or by
  * what the file imports. Flows that the file calls at its top are not run again. Inputs and results have to be such as
- * can be recorded.
+ * can be recorded. In the virtual time of `assent/testing` the tasks run beside their flow.
  *
  * @throws AssentError BAD_OPTION. From the calls: TASK_NOT_FOUND, VALUE_NOT_SERIALIZABLE; THREAD_ENDED if the task ended
  *   its thread.
@@ -68,6 +69,8 @@ export function threads({ maxThreads, grace }: ThreadsOptions = {}): TaskRunner 
     type: 'threads',
     limit,
     run: async (scope, task, inputs) => {
+      // A clock that jumps (assent/testing) knows nothing of another thread's time.
+      if (natsLinkOf(scope.flow.client) === undefined) return inProcess.run(scope, task, inputs);
       let pass: GatePass | undefined;
       await new Promise<void>((resolve) => {
         pass = gate.enter(resolve);

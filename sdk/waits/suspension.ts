@@ -53,6 +53,7 @@ export class Suspension {
   /** A call has begun, or ended. */
   changed(): void {
     this.#changedMs = performance.now();
+    if (this.#scope.execution.over) return;
     if (this.#wishes.size > 0) this.#lookSoon();
     else if (this.#timer === undefined) this.#lookAfter(this.#afterMs);
   }

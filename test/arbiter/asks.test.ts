@@ -109,12 +109,13 @@ describe('a process asks', () => {
       await world.pass(1);
     expect(arbiter.arbiter.workspace.variables.size).toBe(0);
     expect(arbiter.arbiter.incarnation?.isQuiet).toBe(false);
-    let answer: unknown;
-    void ask({ v: 1, type: 'VARIABLE', name: 'rate' }).then((said) => (answer = said));
-    await Promise.resolve();
-    expect(answer).toBeUndefined();
-    for (let passed = 0; passed < 200 && answer === undefined; passed += 1) await world.pass(1);
+    const answer = ask({ v: 1, type: 'VARIABLE', name: 'rate' }).then((said) => ({
+      said,
+      isQuiet: arbiter.arbiter.incarnation?.isQuiet,
+    }));
+    for (let passed = 0; passed < 200 && arbiter.arbiter.incarnation?.isQuiet === false; passed += 1)
+      await world.pass(1);
     expect(arbiter.arbiter.incarnation?.isQuiet).toBe(true);
-    expect(answer).toEqual({ v: 1 });
+    expect(await answer).toEqual({ said: { v: 1 }, isQuiet: true });
   });
 });

@@ -22,7 +22,7 @@ export type Effect = {
 /** Names the file. */
 export const EFFECTS = 'CHAOS_EFFECTS';
 /** Long enough that whoever is killed is killed in the middle of something. */
-const WORK_MS = { least: 10, most: 120 } as const;
+const WORK_MS = { least: 10, most: 250 } as const;
 
 let file: number | undefined;
 

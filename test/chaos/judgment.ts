@@ -12,7 +12,7 @@
  * C7 Nothing is left: no run, slot, timer, message, listener, or held proposal.
  */
 import { stateAfter } from '../../protocol/rulings.ts';
-import { rootOf, type Hook } from '../../protocol/proposals.ts';
+import { parentId, rootOf, type Hook } from '../../protocol/proposals.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import type { Run } from '../../engine/fold/workspace.ts';
@@ -136,7 +136,7 @@ function keyOf(run: Run | undefined, id: RunId): string {
 }
 
 /** C2. */
-function ungranted({ effects, answers }: Evidence, calls: ReadonlyMap<string, Call>): string[] {
+function ungranted({ effects, answers, ledger }: Evidence, calls: ReadonlyMap<string, Call>): string[] {
   const problems: string[] = [];
   const toldNs = toldCompleted(answers);
   const left = new Map<string, number[]>();
@@ -145,6 +145,8 @@ function ungranted({ effects, answers }: Evidence, calls: ReadonlyMap<string, Ca
     if (at !== 'BEGIN') continue;
     const attempts = left.get(key) ?? [];
     const found = attempts.indexOf(attempt);
+    // ADR 0018: of a run that the engine has ended, calls are undone without being asked for.
+    if (found < 0 && label.startsWith('rollback ') && isEndedFor(ledger, key)) continue;
     if (found < 0)
       problems.push(`C2 ${label} ${key} began attempt ${String(attempt)} in ${String(pid)} without a grant`);
     else attempts.splice(found, 1);
@@ -155,6 +157,12 @@ function ungranted({ effects, answers }: Evidence, calls: ReadonlyMap<string, Ca
     }
   }
   return problems;
+}
+
+/** Somebody else than its own process has ended the flow run of a call. */
+function isEndedFor({ workspace }: LedgerRead, key: string): boolean {
+  const state = workspace.runs.get(parentId(key as RunId))?.state;
+  return state?.type === 'CANCELLED' || state?.name === 'TimedOut';
 }
 
 /** When anybody was first told that a run has completed. */

@@ -9,18 +9,22 @@ import type { ArbiterMember, SdkMember } from '../faults/processes.ts';
 import type { Rig } from '../faults/rig.ts';
 import { shuffled } from './plan.ts';
 
-const VICTIMS = ['WORKER', 'SCRIPT', 'ARBITER', 'SERVER'] as const;
-export type Victim = (typeof VICTIMS)[number];
-export type Misfortune = `${'KILL' | 'STOP'}_${Victim}`;
-export const MISFORTUNES: readonly Misfortune[] = VICTIMS.flatMap(
-  (victim) => [`KILL_${victim}`, `STOP_${victim}`] as const,
-);
+const ONE_BY_ONE = ['WORKER', 'SCRIPT', 'ARBITER', 'SERVER'] as const;
+export type Misfortune = `${'KILL' | 'STOP'}_${(typeof ONE_BY_ONE)[number]}` | 'KILL_ALL';
+export const MISFORTUNES: readonly Misfortune[] = [
+  ...ONE_BY_ONE.flatMap((victim) => [`KILL_${victim}`, `STOP_${victim}`] as const),
+  // As when the machine loses its power.
+  'KILL_ALL',
+];
+type Target = Rig['server'] | ArbiterMember | SdkMember;
 
 /** A process that is killed is started again after at most so long. */
 const AWAY_MAX_MS = 500;
 const GAP_MS = { least: 150, most: 800 } as const;
 const QUIET_MS = { least: 1500, most: 2500 } as const;
 const STOPPED_MS = { least: 200, most: 2200 } as const;
+/** What has not happened when the time is over may still do so for so long. */
+const LATER_MS = 15_000;
 
 export class Killer {
   /** What has happened. */
@@ -39,10 +43,14 @@ export class Killer {
     this.#log = log;
   }
 
-  /** Goes on for so long; resolves when everybody who was stopped or killed is at work again. */
+  /** Goes on for so long, and until each has happened; resolves when everybody who was stopped or killed is at work again. */
   async run(forMs: number): Promise<void> {
     const untilMs = performance.now() + forMs;
-    while (performance.now() < untilMs) {
+    const isOver = (): boolean => {
+      const leftMs = untilMs - performance.now();
+      return leftMs < -LATER_MS || (leftMs < 0 && MISFORTUNES.every((one) => this.met.includes(one)));
+    };
+    while (!isOver()) {
       const gap = this.#dice.chance(0.15) ? QUIET_MS : GAP_MS;
       await pause(this.#dice.whole(gap.least, gap.most));
       // Those who execute flows die twice as often as those who only rule on them.
@@ -53,43 +61,46 @@ export class Killer {
   }
 
   #begin(what: Misfortune, dice: Seeded): void {
-    const target = this.#targetOf(what, dice);
-    if (target === undefined || this.#busy.has(target)) {
+    const targets = this.#targetsOf(what, dice);
+    if (targets.length === 0 || targets.some((target) => this.#busy.has(target))) {
       this.#deck.unshift(what);
       return;
     }
-    this.#busy.add(target);
-    const under = this.#happen(what, target, dice).finally(() => {
-      this.#busy.delete(target);
+    for (const target of targets) this.#busy.add(target);
+    const under = this.#happen(what, targets, dice).finally(() => {
+      for (const target of targets) this.#busy.delete(target);
       this.#running.delete(under);
     });
     this.#running.add(under);
   }
 
-  #targetOf(what: Misfortune, dice: Seeded): Rig['server'] | ArbiterMember | SdkMember | undefined {
-    const { server, sdks, active } = this.#rig;
-    if (what.endsWith('SERVER')) return server;
-    if (what.endsWith('ARBITER')) return active;
-    const kind = what.endsWith('WORKER') ? 'WORKER' : 'SCRIPT';
-    // A script that has done all its jobs is no loss.
-    const able = sdks.filter(({ order, hasEnded }) => order.mode === kind && !hasEnded);
-    return able.length === 0 ? undefined : dice.pick(able);
+  #targetsOf(what: Misfortune, dice: Seeded): readonly Target[] {
+    const { server, sdks, arbiters, active } = this.#rig;
+    if (what === 'KILL_ALL') return [...sdks, ...arbiters, server];
+    if (what.endsWith('SERVER')) return [server];
+    if (what.endsWith('ARBITER')) return active === undefined ? [] : [active];
+    return [dice.pick(sdks.filter(({ order }) => what.endsWith(order.mode)))];
   }
 
-  async #happen(what: Misfortune, target: Rig['server'] | ArbiterMember | SdkMember, dice: Seeded): Promise<void> {
+  async #happen(what: Misfortune, targets: readonly Target[], dice: Seeded): Promise<void> {
     this.met.push(what);
     const isKill = what.startsWith('KILL');
     const forMs = isKill ? dice.whole(0, AWAY_MAX_MS) : dice.whole(STOPPED_MS.least, STOPPED_MS.most);
     this.#log(`${what} for ${String(forMs)} ms`);
-    const signal = (name: NodeJS.Signals): void => {
-      if ('signal' in target) target.signal(name);
-      else process.kill(target.pid, name);
-    };
-    if (!isKill) signal('SIGSTOP');
-    else await target.kill();
+    if (isKill) await Promise.all(targets.map((target) => target.kill()));
+    else for (const target of targets) signal(target, 'SIGSTOP');
     await pause(forMs);
-    if (!isKill) signal('SIGCONT');
-    else if ('signal' in target) target.again();
-    else await target.start();
+    if (isKill) await Promise.all(targets.map(again));
+    else for (const target of targets) signal(target, 'SIGCONT');
   }
+}
+
+function signal(target: Target, name: NodeJS.Signals): void {
+  if ('signal' in target) target.signal(name);
+  else process.kill(target.pid, name);
+}
+
+async function again(target: Target): Promise<void> {
+  if ('again' in target) target.again();
+  else await target.start();
 }

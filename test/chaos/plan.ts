@@ -19,6 +19,8 @@ export type Plan = {
 export const PLAN = 'plan.json';
 
 const GROUPS = 3;
+/** Flows are begun in bursts, so that whoever is killed has several in hand. */
+const BURST_MS = 1500;
 
 /** Every shape occurs, as soon as there are as many flows as shapes; which ones occur more often is up to the seed. */
 export function planned(
@@ -37,7 +39,7 @@ export function planned(
       shape,
       size: dice.whole(2, 5),
       group: dice.whole(1, GROUPS),
-      afterMs: Math.round((number / flows) * spanMs),
+      afterMs: Math.floor(((number / flows) * spanMs) / BURST_MS) * BURST_MS,
     });
   }
   return { beginsNs: String(process.hrtime.bigint()), jobs };

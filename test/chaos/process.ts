@@ -105,6 +105,8 @@ const done = new Set(linesOf<JobNote>(jobsFile).flatMap(({ type, job }) => (type
 const own = (plan.jobs[order.name] ?? []).filter(({ job }) => !done.has(job));
 const worker = order.mode === 'WORKER' ? await untilItWorks(() => serve(served(), { slots: SLOTS })) : undefined;
 await Promise.all(own.map((job) => begin(job, BigInt(plan.beginsNs))));
+// As long as there is somebody who kills, there is somebody to be killed.
+while (!existsSync(file('finish'))) await pause(50);
 writeFileSync(file(`${order.name}.over`), '');
 if (worker !== undefined) {
   // Another's runs may still need this worker.

@@ -37,6 +37,8 @@ export type World = {
   readonly problems: readonly string[];
   readonly met: readonly Misfortune[];
   readonly shapes: readonly string[];
+  /** Runs that lost their process, and went on. */
+  readonly crashes: number;
   readonly log: readonly string[];
 };
 
@@ -70,7 +72,8 @@ export async function world({ seed, flows, spanMs, modes }: WorldPlan): Promise<
     note('judged');
     log.push(...rig.arbiters.flatMap(({ said }, index) => said.map((line) => `arbiter ${String(index)}: ${line}`)));
     keep(rig, { ledger, problems, log, plan });
-    return { problems, met: killer.met, shapes: [...new Set(jobs.map(({ shape }) => shape))], log };
+    const shapes = [...new Set(jobs.map(({ shape }) => shape))];
+    return { problems, met: killer.met, shapes, crashes: crashesOn(ledger), log };
   } finally {
     await rig.end();
   }
@@ -89,6 +92,11 @@ function problemsOf(rig: Rig, { jobs, ledger }: { jobs: readonly Job[]; ledger: 
     ...lostAnswers(answers, ledger),
   ];
 }
+
+const crashesOn = ({ rulings }: LedgerRead): number =>
+  rulings.filter(({ ruling: { proposal, outcome } }) => {
+    return proposal.kind !== 'workspace' && proposal.to.type === 'CRASHED' && outcome !== 'rejected';
+  }).length;
 
 /**
  * What an arbiter has stored of the fold, through all that befell it, is the fold of the whole ledger: each is started once
@@ -128,6 +136,7 @@ function keep(rig: Rig, { ledger, problems, log, plan }: Left): void {
   if (folder === undefined) return;
   cpSync(rig.folder, folder, { recursive: true });
   writeFileSync(join(folder, 'rulings'), ledger.rulings.map((one) => `${placeOf(one)} ${one.line}\n`).join(''));
+  writeFileSync(join(folder, 'entries'), ledger.entries.map((one) => `${JSON.stringify(one)}\n`).join(''));
   writeFileSync(join(folder, 'problems'), problems.join('\n'));
   writeFileSync(join(folder, 'log'), log.join('\n'));
   writeFileSync(join(folder, 'jobs'), JSON.stringify(plan, undefined, 1));

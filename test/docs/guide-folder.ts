@@ -1,10 +1,11 @@
 /** The folder of somebody who follows a guide: a project with `assent` in it, and the processes started there. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
+import { isAlive } from '../../sdk/client/target.ts';
 import { follow, type Running } from '../cli/assent.ts';
 import { blocksOf, readText, ROOT } from './markdown.ts';
 
@@ -33,7 +34,9 @@ export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), 'assent-guide-'));
 
   constructor(packages: readonly string[] = []) {
-    onTestFinished(() => {
+    // Called last: what was started here has been told to end by then.
+    onTestFinished(async () => {
+      await this.#engineEnded();
       rmSync(this.path, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     });
     mkdirSync(join(this.path, 'node_modules'));
@@ -54,6 +57,14 @@ export class Folder {
 
   write(name: string, text: string): void {
     writeFileSync(join(this.path, name), text);
+  }
+
+  /** An engine that a script has started ends when it has no clients, and writes to the folder until then. */
+  async #engineEnded(): Promise<void> {
+    const file = join(this.path, '.assent/engine.json');
+    if (!existsSync(file)) return;
+    const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { readonly pid: number };
+    await vi.waitUntil(() => !isAlive(pid), { timeout: 20_000, interval: 50 });
   }
 
   has(name: string): boolean {

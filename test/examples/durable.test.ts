@@ -1,4 +1,4 @@
-/** Examples 17 to 21: whatever waits, or has to be undone, survives the death of its process. */
+/** Examples 17 to 21, and 28: whatever waits, or has to be undone, survives the death of its process. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -105,6 +105,19 @@ describe('18-human-approval', () => {
     expect(stdout).toContain('never resumed');
   });
 
+  test('cancelled while it waits, it pays nothing', async () => {
+    const waiting = place.start(example, '4000');
+    await waiting.said('Somebody has to decide');
+    const run = /resume (\w+) /.exec(waiting.saidSoFar())?.[1] ?? 'none';
+    expect(await place.assent('runs', 'cancel', run, '--reason', 'the goods came back broken')).toMatchObject({
+      code: 0,
+    });
+    const { code, stdout } = await waiting.ended;
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('paying out');
+    expect(stdout).toContain('the goods came back broken');
+  });
+
   test('nobody is asked for small change', async () => {
     const { stdout } = await place.start(example, '500').ended;
     expect(stdout).not.toContain('Somebody has to decide');
@@ -183,4 +196,27 @@ describe('21-wait-for-an-event', () => {
     expect(stdout).not.toContain('opens at');
     for (const shop of ['baker', 'florist', 'butcher']) expect(stdout).toContain(`The ${shop}: Failed`);
   });
+});
+
+test('28-let-go-of-the-process: the worker that began is killed while all sleep, and another one goes on', async () => {
+  const example = 'examples/28-let-go-of-the-process.ts';
+  const starter = place.start(example, '4s', 'starter');
+  const first = place.start(example, '4s', 'worker');
+  await Promise.all(['Ada', 'Grace', 'Barbara'].map((who) => first.said(`${who}: your trial begins`)));
+  const suspended = (rulings: readonly Ruled[]): boolean =>
+    rulings.filter(({ kind, type, name }) => kind === 'flow' && type === 'PAUSED' && name === 'Sleeping').length >= 3;
+  await place.ruled(suspended);
+  first.child.kill('SIGKILL');
+  expect(linesWith((await first.ended).stdout, 'is over')).toEqual([]);
+  const second = place.start(example, '4s', 'worker');
+  const { code, stdout } = await starter.ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "[ 'Ada', 'Grace', 'Barbara' ]\n" });
+  second.child.kill('SIGTERM');
+  const told = await second.ended;
+  expect(told.code).toBe(0);
+  expect(linesWith(told.stdout, 'your trial').toSorted()).toEqual([
+    'Ada: your trial is over',
+    'Barbara: your trial is over',
+    'Grace: your trial is over',
+  ]);
 });

@@ -1,4 +1,4 @@
-/** Examples 14 and 22 to 27: work in other processes and threads, and what people see and change from outside. */
+/** Examples 14, 22 to 27, 29 and 30: work in other processes and threads, and what people see and change from outside. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -153,6 +153,35 @@ test('27-strict-replay: new code goes on after a crash, and a strict flow is ref
   expect(stdout).not.toContain('version 2 packs the books');
   const run = /Flow 'careful' \(run (\w+)\)/.exec(careful)?.[1] ?? 'none';
   expect((await place.assent('diff', run)).stdout).toContain('"the blue vase" → "the red vase"');
+});
+
+test('29-compute-it-once: the process that computes is killed, and one that waits for the result computes it', async () => {
+  const example = 'examples/29-compute-it-once.ts';
+  const first = place.start(example, 'Ghent');
+  await first.said('planning Antwerp to Ghent');
+  const second = place.start(example, 'Ghent');
+  first.child.kill('SIGKILL');
+  expect(linesWith((await first.ended).stdout, 'planning')).toHaveLength(1);
+  const { code, stdout } = await second.ended;
+  expect(code).toBe(0);
+  expect(linesWith(stdout, 'planning')).toHaveLength(1);
+  for (const who of ['Ada', 'Grace', 'Barbara']) expect(stdout).toContain(`${who} is in Ghent in 120 minutes`);
+  expect((await place.start(example, 'Ghent').ended).stdout).not.toContain('planning');
+});
+
+test('30-work-in-the-background: who asked is killed, and a worker does what was asked for', async () => {
+  const example = 'examples/30-work-in-the-background.ts';
+  const asking = place.start(example, 'ken@example.org');
+  await asking.said('ken@example.org: 202');
+  asking.child.kill('SIGKILL');
+  await asking.ended;
+  const worker = place.start('bin/assent.js', 'worker', example, '--queue', 'mail');
+  // Its first attempt fails.
+  await worker.said('a mail to ken@example.org is sent');
+  worker.child.kill('SIGINT');
+  const { code, stdout } = await worker.ended;
+  expect(code).toBe(0);
+  expect(linesWith(stdout, 'is sent')).toEqual(['a mail to ken@example.org is sent']);
 });
 
 test('14-final-states: what a flow returns is how it ends', async () => {

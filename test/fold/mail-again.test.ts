@@ -1,8 +1,8 @@
-/** What waits again, waits out a pause, or is taken over: nothing that was sent to it meanwhile is lost, nor made up. */
+/** What waits again, waits out a pause, or fills its mailboxes: nothing that was sent to it meanwhile is lost, or taken for another. */
 import { beforeEach, expect, test } from 'vitest';
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { mailboxOf, pauseMailbox, topicOf, type Receives } from '../../protocol/proposals.ts';
+import { mailboxOf, topicOf, type Receives } from '../../protocol/proposals.ts';
 import { decidingEntry, type Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { Desk, runId, type DraftOfWish } from '../support/worlds.ts';
@@ -51,14 +51,6 @@ test('an event is heard by a call that was made while its flow run was paused', 
   desk.ask('op', { kind: 'workspace', event: { type: 'EVENT_EMITTED', name: 'paid' } });
   desk.ask('op', { kind: 'flow', run: FLOW, to: RUNNING });
   expect(desk.run(CALL)?.state.name).toBe('Received');
-});
-
-test('whoever claims a suspended run has not said that it may go on', () => {
-  const to: State = { type: 'PAUSED', name: 'Suspended', key: 'approval', suspended: true };
-  moveFlow(to);
-  expect(claim('another', {})).toMatchObject({ outcome: 'accepted' });
-  expect(desk.workspace.mailboxes.get(pauseMailbox(FLOW, 'approval'))).toBeUndefined();
-  expect(moveFlow(to)).toMatchObject({ outcome: 'accepted' });
 });
 
 test('a flow run has so many mailboxes that it has not emptied, and no more', () => {

@@ -15,8 +15,7 @@ const LOCK = { limit: TRANSACTION_LIMIT, slots: 1, by: 'k' };
 let desk: Desk;
 beforeEach(() => {
   desk = new Desk();
-  desk.ask('op', { kind: 'workspace', event: { type: 'LIMIT_SET', limit: 'db', slotsMax: 1 } });
-  for (const run of [FLOW, OTHER]) claim(run, `of ${run}`);
+  for (const run of [FLOW, OTHER]) claim(run, `p-${run}`);
   expect(transact(FLOW)).toMatchObject({ outcome: 'accepted' });
 });
 
@@ -30,20 +29,19 @@ function claim(run: RunId, session: string): Ruling | undefined {
     ...(desk.run(run) === undefined ? { create } : {}),
   });
 }
-const transact = (flow: RunId, session = `of ${flow}`): Ruling | undefined => {
-  const limits = [LOCK, { limit: 'db', slots: 1 }];
-  const create: RunDefinition = { kind: 'flow', name: 'move', parent: flow, limits };
+const transact = (flow: RunId, session = `p-${flow}`): Ruling | undefined => {
+  const create: RunDefinition = { kind: 'flow', name: 'move', parent: flow, limits: [LOCK] };
   const execution = desk.run(flow)?.execution ?? 0;
   return desk.ask(session, { kind: 'flow', run: `${flow}.move` as RunId, to: RUNNING, execution, create });
 };
 const suspend = (): Ruling | undefined =>
-  desk.ask(`of ${FLOW}`, {
+  desk.ask(`p-${FLOW}`, {
     kind: 'flow',
     run: FLOW,
     to: { type: 'PAUSED', name: 'Sleeping', suspended: true, wakeAtMs: (desk.nowMs + 500) as never },
     execution: 1,
   });
-const ended = (flow: RunId, session = `of ${flow}`): Ruling | undefined =>
+const ended = (flow: RunId, session = `p-${flow}`): Ruling | undefined =>
   desk.ask(session, {
     kind: 'flow',
     run: `${flow}.move` as RunId,
@@ -56,9 +54,8 @@ const inIt = (): boolean[] =>
     (flow) => desk.run(`${flow}.move` as RunId)?.slots.some(({ limit }) => limit === LOCK.limit) ?? false,
   );
 
-test('is kept until the transaction is over, whoever goes on with it; its other slots are given back', () => {
+test('is kept until the transaction is over, whoever goes on with it', () => {
   suspend();
-  expect(desk.workspace.limits.get('db')?.used).toBe(0);
   expect(transact(OTHER)).toMatchObject({ outcome: 'held' });
   desk.pass(500);
   expect(claim(FLOW, 'worker')).toMatchObject({ outcome: 'accepted' });

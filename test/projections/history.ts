@@ -11,6 +11,7 @@ import { memoryLog, type MemoryLog } from '../../engine/log/memory.ts';
 import { idFrom, type Digest, type EpochMs, type ProposalId, type RunId } from '../../protocol/ids.ts';
 import {
   ON_FULL,
+  TRANSACTION_LIMIT,
   type CarriedEvent,
   type Proposal,
   type RunDefinition,
@@ -312,8 +313,9 @@ export class History {
     };
   }
 
-  /** Sometimes for a tenant alone. */
+  /** Sometimes for a tenant alone, sometimes the lock of a transaction. */
   #wish(): SlotWish {
+    if (this.#chance(0.2)) return { limit: TRANSACTION_LIMIT, slots: 1, by: this.#pick(['red', 'blue']) };
     const limit = this.#pick(['a', 'b', 'c']);
     return { limit, slots: 1, ...(this.#chance(0.3) ? { by: this.#pick(['red', 'blue']) } : {}) };
   }

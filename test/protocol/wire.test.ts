@@ -43,15 +43,28 @@ describe('a batch', () => {
     );
   });
 
-  test.each(['cache-key', 'transaction'])('does not set or remove the limit %s, which is the engine’s own', (limit) => {
-    const events = [
-      { type: 'LIMIT_SET', limit, slotsMax: 2 },
-      { type: 'LIMIT_REMOVED', limit },
-    ];
-    for (const event of events) {
-      const [first] = parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }));
-      expect(first).toMatchObject({ ok: false, problem: expect.stringContaining('the engine’s own') as string });
-    }
+  test.each(['cache-key', 'transaction', 'cache-key[k]', 'transaction[k]'])(
+    'does not set or remove the limit %s, which is the engine’s own',
+    (limit) => {
+      const events = [
+        { type: 'LIMIT_SET', limit, slotsMax: 2 },
+        { type: 'LIMIT_REMOVED', limit },
+      ];
+      for (const event of events) {
+        const [first] = parsed(bytesOf({ v: 1, proposals: [{ kind: 'workspace', counter: 0, event }] }));
+        expect(first).toMatchObject({ ok: false, problem: expect.stringContaining('the engine’s own') as string });
+      }
+    },
+  );
+
+  test.each([
+    { carries: { type: 'MESSAGE_SENT', to: RUN, name: 'a\ud800' } },
+    { carries: { type: 'EVENT_EMITTED', name: 'a', key: '\udc00' } },
+    { create: { kind: 'task', name: 't', receives: { type: 'EVENT', topic: 'a\ud800' } } },
+    { create: { kind: 'task', name: 't', receives: { type: 'MESSAGE', mailbox: `${RUN} message:\ud800` } } },
+    { create: { kind: 'task', name: 't', cache: { key: '\ud800' } } },
+  ])('finds nothing by half a character, which is another one when it has been stored: %j', (more) => {
+    expect(problemOf(more)).toContain('half of a character');
   });
 
   test.each([

@@ -86,6 +86,11 @@ describe('the reason', () => {
       why: "the slots of 'db' for 'acme' are held by a run that waits for this one",
     },
     {
+      what: 'a result that is being computed',
+      fact: slot({ limit: 'cache-key', by: 'features', slotsMax: 1, used: 1, ahead: 2 }),
+      why: 'another run is computing the same result, 2 wait for it before this one',
+    },
+    {
       what: 'no room',
       fact: slot({ slotsMax: 2, used: 2, ahead: 1, by: 'acme' }),
       why: "2 of 2 slots of 'db' for 'acme' are taken, 1 wait before it",

@@ -14,7 +14,9 @@ import {
   disconnect,
   flow,
   flowRun,
+  removeLimit,
   serve,
+  setLimit,
   signal,
   task,
   taskRun,
@@ -210,6 +212,32 @@ describe('a flow whose tasks run in workers', () => {
     expect(await second.line('SUM')).toBe('SUM 6');
     expect(await second.line('RUN')).toBe(run);
     expect(linesIn(file).filter((line) => line.startsWith('begin'))).toHaveLength(3);
+  });
+
+  test('that is cancelled cancels their work, also what no worker has taken yet', async () => {
+    const lines: string[] = [];
+    let begun: () => void = () => undefined;
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const long = task({ name: 'long', limits: ['one-at-a-time'] }, async (n: number) => {
+      begun();
+      await pause(60_000, undefined, { signal: signal() }).catch(() => undefined);
+      lines.push(`${String(n)}: ${(signal().reason as { kind: string }).kind}`);
+    });
+    await setLimit('one-at-a-time', 1);
+    await served([long], { queue: 'stopped', slots: 2 });
+    let id = '';
+    const stopped = flow({ name: 'stopped', resume: false, taskRunner: workers({ queue: 'stopped' }) }, async () => {
+      id = flowRun().id;
+      await long.map([1, 2, 3, 4]).results();
+    });
+    const running = stopped();
+    await beginning;
+    await cancelRun(id, 'enough');
+    await expect(running).rejects.toMatchObject({ kind: 'CANCELLED' });
+    await Promise.all([...serving].map((worker) => worker.stop()));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/: CANCELLED$/);
+    await removeLimit('one-at-a-time');
   });
 
   test('that fails and is tried again has the failed work done anew, and the completed work not', async () => {

@@ -1,100 +1,40 @@
-/** What happens to a wait when its process dies, or lets go of it: in memory, with the real arbiter and the real rules. */
+/** How a worker lets go of what only waits, and another goes on with it: in memory, with the real arbiter and rules. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Dispatch } from '../../engine/arbiter/effects.ts';
-import type { RunId } from '../../protocol/ids.ts';
-import type { State } from '../../protocol/states.ts';
-import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
-import { claimOf, executed } from '../../sdk/flow-call.ts';
-import { flowDefinition } from '../../sdk/flow.ts';
 import {
-  cancelRun,
   emitEvent,
   flow,
-  flowRun,
-  pause,
   receive,
-  resumeRun,
-  send,
   sleep,
   startRun,
   suspend,
   task,
+  transaction,
   waitForEvent,
 } from '../../sdk/index.ts';
-import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
+import { memoryWorkspace, type MemoryWorkspace } from './arbiter-in-memory.ts';
+import { Said, sleepOf, workersOf, type Workers } from './workers-in-memory.ts';
 
 let workspace: MemoryWorkspace;
-let client: Client;
-let link: MemoryLink;
+let said: Said;
+let workers: Workers;
 
 beforeEach(async () => {
   workspace = await memoryWorkspace();
-  ({ client, link } = await workspace.connect());
-  useClient(client);
+  said = new Said(workspace);
+  useClient((await workspace.connect()).client);
 });
 
 afterEach(async () => {
-  working = false;
+  workers.stop();
   useClient(undefined);
   await workspace.stop();
 });
 
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3));
 const kindOf = (error: unknown): unknown => (error as { kind?: unknown }).kind;
-const stateOf = async (run: string): Promise<State | undefined> => (await client.runView(run as RunId))?.state;
-async function until(run: () => string, type: string): Promise<State> {
-  for (;;) {
-    const state = run() === '' ? undefined : await stateOf(run());
-    if (state?.type === type) return state;
-    await turn();
-  }
-}
-const ruledFor = async (name: string) =>
-  (await workspace.rulings()).filter(
-    ({ proposal }) => proposal.kind !== 'workspace' && proposal.run.includes(`.${name}-`),
-  );
-
-/** Times that a run was paused. */
-const pausesOf = async (run: string): Promise<number> =>
-  (await workspace.rulings()).filter(
-    ({ outcome, proposal }) =>
-      outcome === 'accepted' && proposal.kind === 'flow' && proposal.run === run && proposal.to.type === 'PAUSED',
-  ).length;
-
-let working = false;
-/** How each execution ended, in a worker of its own. */
-const ends: string[] = [];
-
-/** Executes what is handed out, each time by another process. */
 function work(...flows: readonly unknown[]): void {
-  working = true;
-  ends.length = 0;
-  const known = new Map(flows.map((one) => [flowDefinition(one)?.settings.name, flowDefinition(one)]));
-  const execute = async ({ run, version, name, parameters }: Dispatch): Promise<void> => {
-    const definition = known.get(name);
-    if (definition === undefined) return;
-    const worker = (await workspace.connect()).client;
-    const start = (basedOn?: number) => claimOf(run, basedOn ?? version);
-    const read = (): unknown => worker.read(parameters);
-    worker.beginWork();
-    await executed({ client: worker, flow: definition, run, version, byWorker: true, parameters: read, start })
-      .then(
-        () => ends.push('done'),
-        (error: unknown) => ends.push((error as Error).constructor.name),
-      )
-      .finally(() => {
-        worker.endWork();
-      });
-  };
-  let next = 0;
-  const look = (): void => {
-    for (const hint of workspace.hints.slice(next)) void execute(hint);
-    next = workspace.hints.length;
-    if (working) setTimeout(look, 3);
-  };
-  look();
+  workers = workersOf(workspace, ...flows);
 }
 
 describe('a worker lets go of a run that', () => {
@@ -110,21 +50,22 @@ describe('a worker lets go of a run that', () => {
       return executions;
     });
     work(naps);
-    const beganMs = Date.now();
     const run = await startRun(naps);
-    const state = await until(() => run.id, 'PAUSED');
+    const state = await said.until(() => run.id, 'PAUSED');
     expect(state).toMatchObject({ name: 'Sleeping', suspended: true });
     expect(await run.result()).toBe(2);
-    expect(Date.now() - beganMs).toBeGreaterThanOrEqual(149);
+    const { dueMs, overMs } = await sleepOf(said);
+    expect(dueMs).toHaveLength(1);
+    expect(overMs).toBeGreaterThanOrEqual(dueMs[0] ?? Infinity);
     expect(effects).toEqual(['before', 'after']);
-    expect(ends).toEqual(['Suspended', 'done']);
+    expect(workers.ends).toEqual(['Suspended', 'done']);
   });
 
   test('waits for a message, and hears of it', async () => {
     const reads = flow({ name: 'reads', suspendAfter: 10 }, () => receive('go', { timeout: '3d' }));
     work(reads);
     const run = await startRun(reads);
-    const state = await until(() => run.id, 'PAUSED');
+    const state = await said.until(() => run.id, 'PAUSED');
     expect(state).toMatchObject({ name: 'Waiting', wakeOn: [`${run.id} message:go`] });
     await run.send('go', 'on');
     expect(await run.result()).toBe('on');
@@ -134,7 +75,7 @@ describe('a worker lets go of a run that', () => {
     const hears = flow({ name: 'hears', suspendAfter: 10 }, () => waitForEvent('paid', { key: '7' }));
     work(hears);
     const run = await startRun(hears);
-    await until(() => run.id, 'PAUSED');
+    await said.until(() => run.id, 'PAUSED');
     await emitEvent('paid', 'cash', { key: '7' });
     expect(await run.result()).toBe('cash');
   });
@@ -148,20 +89,24 @@ describe('a worker lets go of a run that', () => {
     );
     work(outer);
     const run = await startRun(outer);
-    const state = await until(() => run.id, 'PAUSED');
+    const state = await said.until(() => run.id, 'PAUSED');
     expect(state).toMatchObject({ name: 'Waiting', wakeOn: [`${run.id} message:go`] });
-    expect(state.type === 'PAUSED' && state.wakeAtMs).toBeLessThan(Date.now() + 100);
+    const [longer, shorter] = (await said.moves('sleep')).flatMap(({ to }) =>
+      to.type === 'SCHEDULED' ? [to.dueAtMs] : [],
+    );
+    expect(state).toMatchObject({ wakeAtMs: Math.min(longer ?? 0, shorter ?? 0) });
     expect(await run.result()).toBe('slept');
   });
 
   test('gives up waiting at the time that it said at first', async () => {
     const reads = flow({ name: 'reads', suspendAfter: 10 }, () => receive('go', { timeout: 100 }));
     work(reads);
-    const beganMs = Date.now();
     const run = await startRun(reads);
-    await until(() => run.id, 'PAUSED');
+    const state = await said.until(() => run.id, 'PAUSED');
     expect(await run.result().catch(kindOf)).toBe('TIMED_OUT');
-    expect(Date.now() - beganMs).toBeLessThan(1000);
+    expect(workers.ends).toEqual(['Suspended', 'AssentError']);
+    const ended = (await said.about('receive')).find(({ state: end }) => end?.name === 'TimedOut');
+    expect(ended?.atMs).toBeGreaterThanOrEqual(state.type === 'PAUSED' ? (state.wakeAtMs ?? Infinity) : Infinity);
   });
 
   test('is not let go of while anything is at work, or waits for less', async () => {
@@ -173,14 +118,61 @@ describe('a worker lets go of a run that', () => {
     work(busy);
     const run = await startRun(busy);
     expect(await run.result()).toBe('one process');
-    expect(ends).toEqual(['done']);
+    expect(workers.ends).toEqual(['done']);
+  });
+
+  test('is strict, and makes the same calls again', async () => {
+    const step = task({ name: 'step' }, (n: number) => n);
+    const naps = flow({ name: 'naps', strict: true, suspendAfter: 10 }, async () => {
+      const heard = receive('go', { schema: z.number() });
+      await Promise.all([sleep(60), sleep(90).then(() => step(1))]);
+      return [await step(2), await heard];
+    });
+    work(naps);
+    const run = await startRun(naps);
+    await said.until(() => run.id, 'PAUSED');
+    await run.send('go', 'no number');
+    await run.send('go', 3);
+    expect(await run.result()).toEqual([2, 3]);
+    expect(workers.ends.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test('has tried again what it does, and sleeps no second time', async () => {
+    const kinds: unknown[] = [];
+    const fails = flow({ name: 'fails', retries: 1, suspendAfter: 10 }, async () => {
+      await sleep(50);
+      await receive('go', { timeout: 40 }).catch((error: unknown) => kinds.push(kindOf(error)));
+      throw new Error('once more');
+    });
+    work(fails);
+    const run = await startRun(fails);
+    expect(await run.result().catch((error: unknown) => (error as Error).message)).toBe('once more');
+    expect(kinds).toEqual(['TIMED_OUT', 'TIMED_OUT']);
+    expect((await said.moves('sleep')).filter(({ to }) => to.type === 'COMPLETED')).toHaveLength(1);
+    const untils = (await said.moves('receive')).map(({ atMs }) => atMs);
+    // Each attempt of the flow waits anew for what did not come in time.
+    expect(untils).toHaveLength(2);
+  });
+
+  test('is not let go of in a transaction, and cannot be', async () => {
+    const inside = flow({ name: 'inside', suspendAfter: 10 }, () =>
+      transaction('block', async () => {
+        await sleep(80);
+        return 'kept';
+      }),
+    );
+    const asks = flow({ name: 'asks' }, () => transaction('block', () => suspend()));
+    work(inside, asks);
+    expect(await (await startRun(inside)).result()).toBe('kept');
+    expect(workers.ends).toEqual(['done']);
+    expect(await (await startRun(asks)).result().catch(kindOf)).toBe('NO_WORKER');
   });
 
   test('is cancelled at once', async () => {
     const sleeps = flow({ name: 'sleeps', suspendAfter: 10 }, () => sleep('3d'));
     work(sleeps);
     const run = await startRun(sleeps);
-    await until(() => run.id, 'PAUSED');
+    await said.until(() => run.id, 'PAUSED');
     await run.cancel();
     expect(await run.result().catch(kindOf)).toBe('CANCELLED');
   });
@@ -201,13 +193,13 @@ describe('suspend', () => {
     });
     work(order);
     const run = await startRun(order);
-    const state = await until(() => run.id, 'PAUSED');
+    const state = await said.until(() => run.id, 'PAUSED');
     expect(effects).toEqual(['slow']);
     expect(state).toMatchObject({ name: 'Suspended', suspended: true, key: 'payment' });
     await expect(run.resume({ paid: 'no' })).rejects.toMatchObject({ kind: 'BAD_PARAMETERS' });
     await run.resume({ paid: true });
     expect(await run.result()).toBe(true);
-    expect([effects, ends]).toEqual([['slow'], ['Suspended', 'done']]);
+    expect([effects, workers.ends]).toEqual([['slow'], ['Suspended', 'done']]);
   });
 
   test('twice, once in a flow within it, and woken by something else in between', async () => {
@@ -219,14 +211,14 @@ describe('suspend', () => {
     });
     work(order);
     const run = await startRun(order);
-    const first = await until(() => run.id, 'PAUSED');
+    const first = await said.until(() => run.id, 'PAUSED');
     await run.send('note', 'hello');
     for (let state = first; state.type !== 'PAUSED' || state.wakeOn?.length !== 1;) {
-      state = await until(() => run.id, 'PAUSED');
+      state = await said.until(() => run.id, 'PAUSED');
     }
     await run.resume(1);
     let next = first;
-    while (next.type !== 'PAUSED' || next.key === '1') next = await until(() => run.id, 'PAUSED');
+    while (next.type !== 'PAUSED' || next.key === '1') next = await said.until(() => run.id, 'PAUSED');
     expect(next.key).toMatch(/^1 @[0-9a-f]{8}$/);
     await run.resume(2);
     expect(await run.result()).toEqual([1, 2, 'hello']);
@@ -235,163 +227,5 @@ describe('suspend', () => {
   test('in a script is refused', async () => {
     const scripted = flow({ name: 'scripted' }, () => suspend());
     expect(await scripted().catch(kindOf)).toBe('NO_WORKER');
-  });
-});
-
-describe('when a worker dies', () => {
-  /** As the arbiter does when it hears of a process no more. */
-  async function die(run: string): Promise<void> {
-    const execution = (await client.runView(run as RunId))?.execution ?? 0;
-    const to: State = { type: 'CRASHED', name: 'Crashed' };
-    await client.session.ask({ kind: 'flow', run: run as RunId, to, report: true, execution });
-  }
-
-  test('its run stays paused, and the next one goes on with what it is resumed with', async () => {
-    const asks = flow({ name: 'asks' }, () => pause({ key: 'approval' }));
-    work(asks);
-    const run = await startRun(asks);
-    await until(() => run.id, 'PAUSED');
-    await die(run.id);
-    expect(await stateOf(run.id)).toMatchObject({ type: 'PAUSED', suspended: true, key: 'approval' });
-    await run.resume('yes');
-    expect(await run.result()).toBe('yes');
-    expect(ends).toEqual(['AssentError', 'done']);
-  });
-
-  test('a flow within its run stays paused, and nothing but a word ends that', async () => {
-    let id = '';
-    let executions = 0;
-    const inner = flow({ name: 'inner' }, () => {
-      ({ id } = flowRun());
-      return pause({ key: 'approval' });
-    });
-    const outer = flow({ name: 'outer' }, () => {
-      executions += 1;
-      return inner();
-    });
-    work(outer);
-    const run = await startRun(outer);
-    await until(() => id, 'PAUSED');
-    await die(run.id);
-    while (executions < 2) await turn();
-    while ((await pausesOf(id)) < 2) await turn();
-    await resumeRun(id, 'yes');
-    expect(await run.result()).toBe('yes');
-    expect(executions).toBe(2);
-  });
-
-  test('its run sleeps no longer than it would have', async () => {
-    const naps = flow({ name: 'naps' }, () => sleep(300));
-    work(naps);
-    const beganMs = performance.now();
-    const run = await startRun(naps);
-    while ((await ruledFor('sleep')).length < 2) await turn();
-    while (performance.now() - beganMs < 150) await turn();
-    await die(run.id);
-    await run.result();
-    expect(performance.now() - beganMs).toBeGreaterThanOrEqual(298);
-    expect(performance.now() - beganMs).toBeLessThan(448);
-  });
-});
-
-describe('when the process of a script dies', () => {
-  /** As the arbiter does when it hears of a process no more; and the script is started again, elsewhere. */
-  async function die(run: string): Promise<void> {
-    const execution = (await client.runView(run as RunId))?.execution ?? 0;
-    const to: State = { type: 'CRASHED', name: 'Crashed' };
-    const other = (await workspace.connect()).client;
-    await other.session.ask({ kind: 'flow', run: run as RunId, to, report: true, execution });
-    useClient(other);
-    client = other;
-    process.env['ASSENT_RESUME'] = run;
-  }
-
-  test('its sleep is over when it was to be', async () => {
-    let run = '';
-    const naps = flow({ name: 'naps' }, async () => {
-      run = flowRun().id;
-      await sleep(500);
-    });
-    const beganMs = performance.now();
-    const first = naps().catch(kindOf);
-    while ((await ruledFor('sleep')).length < 2) await turn();
-    while (performance.now() - beganMs < 300) await turn();
-    await die(run);
-    expect(await first).toBe('FENCED');
-    await naps();
-    const tookMs = performance.now() - beganMs;
-    expect(tookMs).toBeGreaterThanOrEqual(498);
-    // Not 500 ms after the second process began to sleep.
-    expect(tookMs).toBeLessThan(790);
-  });
-
-  test('while it was paused, it asks again, under the same key', async () => {
-    let run = '';
-    const asks = flow({ name: 'asks' }, async () => {
-      run = flowRun().id;
-      return pause({ key: 'approval' });
-    });
-    const first = asks().catch(kindOf);
-    await until(() => run, 'PAUSED');
-    await die(run);
-    await first;
-    const second = asks();
-    expect(await until(() => run, 'PAUSED')).toMatchObject({ key: 'approval' });
-    await resumeRun(run, 'yes');
-    expect(await second).toBe('yes');
-  });
-
-  test('before it has heard that it was resumed, nobody is asked again', async () => {
-    let run = '';
-    const asks = flow({ name: 'asks' }, async () => {
-      run = flowRun().id;
-      return pause({ key: 'approval' });
-    });
-    const first = asks().catch(kindOf);
-    await until(() => run, 'PAUSED');
-    link.deaf = true;
-    useClient((await workspace.connect()).client);
-    await resumeRun(run, 'yes');
-    await die(run);
-    link.deaf = false;
-    link.restore();
-    await first;
-    expect(await asks()).toBe('yes');
-    expect(await pausesOf(run)).toBe(1);
-  });
-
-  test('what it received is received, and what it sent is sent', async () => {
-    let run = '';
-    const got: unknown[] = [];
-    const reads = flow({ name: 'reads' }, async () => {
-      run = flowRun().id;
-      await send(run, 'note', 'mine');
-      got.push(await receive('note'));
-      got.push(await receive('note'));
-      return got;
-    });
-    const first = reads().catch(kindOf);
-    while ((await ruledFor('receive')).length < 2) await turn();
-    await die(run);
-    await first;
-    const second = reads();
-    await send(run, 'note', 'yours');
-    expect(await second).toEqual(['mine', 'mine', 'yours']);
-  });
-
-  test('a cancel finds it all the same', async () => {
-    let run = '';
-    const sleeps = flow({ name: 'sleeps' }, async () => {
-      run = flowRun().id;
-      await sleep('3d');
-    });
-    const first = sleeps().catch(kindOf);
-    await until(() => run, 'RUNNING');
-    await die(run);
-    await first;
-    const second = sleeps().catch(kindOf);
-    await until(() => run, 'RUNNING');
-    await cancelRun(run);
-    expect(await second).toBe('CANCELLED');
   });
 });

@@ -16,6 +16,7 @@ import {
   sleep,
   sleepUntil,
   task,
+  transaction,
   waitForEvent,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryWorkspace } from './arbiter-in-memory.ts';
@@ -76,6 +77,16 @@ describe('a sleep', () => {
     await until(() => run, 'RUNNING');
     await cancelRun(run);
     expect(await outcome).toBe('CANCELLED');
+  });
+
+  test('that nobody waits for ends with the flow', async () => {
+    const hasty = flow({ name: 'hasty' }, () => {
+      void sleep('3d');
+      void receive('note');
+      return 'done';
+    });
+    expect(await hasty()).toBe('done');
+    await turn();
   });
 
   test('in a task is a timer that the time-out of the task ends', async () => {
@@ -284,6 +295,25 @@ describe('a pause', () => {
     expect((await stateOf(outer))?.type).toBe('RUNNING');
     await resumeRun(inner, 'on');
     expect(await outcome).toBe('on');
+  });
+
+  test('in a transaction stops the flow, under keys of its own', async () => {
+    let run = '';
+    const keys: unknown[] = [];
+    const books = flow({ name: 'books' }, async () => {
+      run = flowRun().id;
+      const block = () => transaction('block', () => pause());
+      return [await block(), await block(), await pause()];
+    });
+    const outcome = books();
+    for (let n = 0; n < 3; n += 1) {
+      await until(() => run, 'PAUSED');
+      const state = await stateOf(run);
+      keys.push(state?.type === 'PAUSED' ? state.key : undefined);
+      await resumeRun(run, n);
+    }
+    expect(await outcome).toEqual([0, 1, 2]);
+    expect(new Set(keys).size).toBe(3);
   });
 
   test('in a task is a clear error', async () => {

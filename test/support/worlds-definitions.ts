@@ -5,6 +5,7 @@ import {
   ON_FULL,
   pauseMailbox,
   topicOf,
+  TRANSACTION_LIMIT,
   type LimitSet,
   type Receives,
   type RunDefinition,
@@ -84,11 +85,14 @@ function ofTask(c: number, d: number): Pick<RunDefinition, 'cache' | 'tags'> {
 }
 
 function ofAny(c: number, d: number): Pick<RunDefinition, 'limits' | 'retry' | 'timeoutMs' | 'priority'> {
-  const limits = pick([[], ['db'], ['db', 'api'], ['cpu'], ['api', 'db', 'cpu'], ['tenant'], ['rate', 'db']], c);
+  const limits = pick(
+    [[], ['db'], ['db', 'api'], ['cpu'], ['api', 'db', 'cpu'], ['tenant'], ['rate', 'db'], [TRANSACTION_LIMIT]],
+    c,
+  );
   const wishes = limits.map((limit, i): SlotWish => ({
     limit,
-    slots: 1 + ((d + i) % 2),
-    ...(limit === 'tenant' ? { by: pick(KEYS, d) } : {}),
+    slots: limit === TRANSACTION_LIMIT ? 1 : 1 + ((d + i) % 2),
+    ...(limit === 'tenant' || limit === TRANSACTION_LIMIT ? { by: pick(KEYS, d) } : {}),
   }));
   return {
     ...(wishes.length === 0 ? {} : { limits: wishes }),

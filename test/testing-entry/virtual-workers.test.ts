@@ -1,7 +1,7 @@
-/** Tasks in workers, in virtual time: they are executed as by a worker that serves them. */
+/** Tasks in workers, in virtual time: they are executed as by a worker that serves them. And tasks in threads. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { flow, task, taskRun, workers } from '../../sdk/index.ts';
+import { flow, task, taskRun, threads, workers } from '../../sdk/index.ts';
 import { runInVirtualTime } from '../testing/index.ts';
 
 const HOUR_MS = 3_600_000;
@@ -46,4 +46,17 @@ test('what nobody serves is never done, and the flow says what it waits for', as
   const waiting = flow({ name: 'waiting' }, () => lonely());
   const run = await runInVirtualTime(waiting, undefined, { until: '1d' });
   expect(run.outcome).toBe('unfinished');
+});
+
+test('tasks in threads run beside their flow, in its time', async () => {
+  const slow = task({ name: 'slow' }, async (hours: number) => {
+    await pause(hours * HOUR_MS);
+    return hours;
+  });
+  const threaded = flow({ name: 'threaded', taskRunner: threads({ maxThreads: 2 }) }, () =>
+    slow.map([1, 2, 3]).results(),
+  );
+  const run = await runInVirtualTime(threaded);
+  expect(run.value()).toEqual([1, 2, 3]);
+  expect(run.tookMs).toBe(4 * HOUR_MS);
 });

@@ -67,10 +67,10 @@ export type Step =
  * Somebody asks for a state, or says that it was reached, in a history.
  *
  * @example
- * import { asked, failed, given, running } from 'assent/testing';
+ * import { asked, failed, given, running, timePassed } from 'assent/testing';
  *
  * const retry = { retriesMax: 1, delaysMs: [1000], jitter: 0 };
- * given([asked(running(), { create: { retry } }), asked(failed('once')), asked(running())])
+ * given([asked(running(), { create: { retry } }), asked(failed('once')), timePassed('1s'), asked(running())])
  *   .propose(failed('twice'))
  *   .expectAccepted();
  */

@@ -133,6 +133,7 @@ expectTypeOf(defaults()).resolves.toEqualTypeOf<number>();
 // Runs at a distance know their flow's parameters and result.
 expectTypeOf(startRun(one, { n: 1 })).resolves.toEqualTypeOf<FlowRunHandle<number>>();
 expectTypeOf(startRun(none)).resolves.toEqualTypeOf<FlowRunHandle<string>>();
+expectTypeOf<FlowRunHandle<string>>().toExtend<RunHandle<string>>();
 expectTypeOf(startRun(typed, { at: '2026-01-01' }, { pool: 'p', key: 'k' })).resolves.toEqualTypeOf<
   FlowRunHandle<number>
 >();

@@ -13,7 +13,11 @@ const calls: Record<string, () => Promise<unknown>> = {
 };
 
 if (which === 'worker') {
-  await serve([trial], { onRun: ({ type }) => console.log(type) });
+  await serve([trial], {
+    onRun: ({ type }) => {
+      console.log(type);
+    },
+  });
   console.log('READY');
 } else {
   console.log(`GAVE ${String(await calls[which]?.())}`);

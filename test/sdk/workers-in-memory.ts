@@ -1,0 +1,111 @@
+/** Workers for the workspace in memory: each execution has a process of its own. And what the ledger says of a run. */
+import type { Dispatch } from '../../engine/arbiter/effects.ts';
+import type { RunId } from '../../protocol/ids.ts';
+import type { Ruling } from '../../protocol/rulings.ts';
+import type { State } from '../../protocol/states.ts';
+import { claimOf, executed } from '../../sdk/flow-call.ts';
+import { flowDefinition } from '../../sdk/flow.ts';
+import type { MemoryWorkspace } from './arbiter-in-memory.ts';
+
+export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3));
+
+export type Workers = {
+  /** How each execution has ended: `done`, or by an error of this class. */
+  readonly ends: readonly string[];
+  stop(): void;
+};
+
+/** Execute what is handed out of these flows. */
+export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown[]): Workers {
+  const known = new Map(flows.map((one) => [flowDefinition(one)?.settings.name, flowDefinition(one)]));
+  const ends: string[] = [];
+  let next = 0;
+  let stopped = false;
+  const execute = async ({ run, version, name, parameters }: Dispatch): Promise<void> => {
+    const definition = known.get(name);
+    if (definition === undefined) return;
+    const { client } = await workspace.connect();
+    client.beginWork();
+    const start = (basedOn?: number) => claimOf(run, basedOn ?? version);
+    const read = (): unknown => client.read(parameters);
+    await executed({ client, flow: definition, run, version, byWorker: true, parameters: read, start }).then(
+      () => ends.push('done'),
+      (error: unknown) => ends.push((error as Error).constructor.name),
+    );
+    client.endWork();
+  };
+  const look = (): void => {
+    if (stopped) return;
+    for (const hint of workspace.hints.slice(next)) void execute(hint);
+    next = workspace.hints.length;
+    setTimeout(look, 3);
+  };
+  look();
+  return {
+    ends,
+    stop: () => {
+      stopped = true;
+    },
+  };
+}
+
+type Moved = { readonly to: State; readonly atMs: number };
+
+/** What the ledger says of a run, and of the calls of a name. */
+export class Said {
+  readonly #workspace: MemoryWorkspace;
+
+  constructor(workspace: MemoryWorkspace) {
+    this.#workspace = workspace;
+  }
+
+  state(run: string): State | undefined {
+    return this.#workspace.arbiter.workspace.runs.get(run)?.state;
+  }
+
+  /** Resolves with the run's state when it is of this type; the run may still have to get its id. */
+  async until(run: () => string, type: State['type']): Promise<State> {
+    for (;;) {
+      const state = run() === '' ? undefined : this.state(run());
+      if (state?.type === type) return state;
+      await turn();
+    }
+  }
+
+  /** All that was ruled about calls of this name. */
+  async about(call: string): Promise<Ruling[]> {
+    return (await this.#workspace.rulings()).filter(
+      ({ proposal }) => proposal.kind !== 'workspace' && proposal.run.includes(`.${call}-`),
+    );
+  }
+
+  /** Where calls of this name have gone, as it was asked for. */
+  async moves(call: string): Promise<Moved[]> {
+    return (await this.about(call)).flatMap(({ outcome, proposal, atMs }) =>
+      outcome === 'accepted' && proposal.kind !== 'workspace' ? [{ to: proposal.to, atMs }] : [],
+    );
+  }
+
+  /** Times that a run was paused. */
+  async pauses(run: string): Promise<number> {
+    return (await this.#workspace.rulings()).filter(
+      ({ outcome, proposal }) =>
+        outcome === 'accepted' && proposal.kind === 'flow' && proposal.run === run && proposal.to.type === 'PAUSED',
+    ).length;
+  }
+}
+
+/** When the one sleep that there was was to be over, as it was said each time, and when it was. */
+export async function sleepOf(said: Said): Promise<{ readonly dueMs: readonly number[]; readonly overMs: number }> {
+  const moves = await said.moves('sleep');
+  const due = moves.flatMap(({ to }) => (to.type === 'SCHEDULED' ? [to.dueAtMs] : []));
+  return { dueMs: [...new Set<number>(due)], overMs: moves.find(({ to }) => to.type === 'RUNNING')?.atMs ?? 0 };
+}
+
+/** What the arbiter rules when it hears of a process no more. */
+export async function crash(workspace: MemoryWorkspace, run: string): Promise<void> {
+  const { client } = await workspace.connect();
+  const execution = (await client.runView(run as RunId))?.execution ?? 0;
+  const to: State = { type: 'CRASHED', name: 'Crashed' };
+  await client.session.ask({ kind: 'flow', run: run as RunId, to, report: true, execution });
+}
