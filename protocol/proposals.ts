@@ -63,6 +63,13 @@ export const topicOf = (name: string, key?: string): string => {
   return key === undefined ? topic : `${topic}[${key}]`;
 };
 
+/** What a topic was made of. */
+export function topicParts(topic: string): { readonly name: string; readonly key?: string } {
+  const [, escaped = topic, key] = /^((?:[^[\\]|\\.)*)\[(.*)\]$/s.exec(topic) ?? [];
+  const name = escaped.replaceAll(/\\(.)/gs, '$1');
+  return key === undefined ? { name } : { name, key };
+}
+
 /** Functions of the user's that are called when a run enters a state. */
 export const HOOKS = ['onRunning', 'onCompletion', 'onFailure', 'onCancellation', 'onCrashed'] as const;
 export type Hook = (typeof HOOKS)[number];

@@ -130,7 +130,9 @@ export class FlowRun implements Call {
     this.#claiming = false;
     this.#hear(answer.version);
     if (!isStart(answer)) return this.#notStarted(answer);
-    if (this.#isLate(answer)) this.#fence('another process executes it');
+    const heard = this.#heardMeanwhile;
+    if (this.#isLate(answer, heard)) this.#fence('another process executes it');
+    if (heard !== undefined && this.#plan.parent !== undefined) this.#ordered(heard);
     if (!isOpen()) {
       this.#giveBack();
       return { type: 'REFUSED', error: cancelled(this.#whose(), undefined) };
@@ -146,12 +148,8 @@ export class FlowRun implements Call {
   }
 
   /** The claim was granted, and the run was given to another process before this one heard of it. */
-  #isLate({ version, execution }: Answer): boolean {
-    const latest = this.#heardMeanwhile;
-    this.#heardMeanwhile = undefined;
-    return (
-      execution !== undefined && latest !== undefined && latest.version > version && latest.execution !== execution
-    );
+  #isLate({ version, execution }: Answer, heard: Order | undefined): boolean {
+    return execution !== undefined && heard !== undefined && heard.version > version && heard.execution !== execution;
   }
 
   #notStarted(answer: Answer): Ruled {
@@ -289,8 +287,7 @@ export class FlowRun implements Call {
   /** What the end means to the caller, who hears of it when the hooks are done. */
   async #ended(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
     const meaning = meaningOf(this.#client, ruled, this.#whose());
-    // Whoever waits for it does so further down; until then it is nobody's, and no reason to end the process.
-    meaning.catch(() => undefined);
+    meaning.catch(() => undefined); // It is waited for further down; until then it must not end the process.
     const scope = this.#scope;
     if (this.#plan.details !== undefined) noteEnd(this.#plan.details, ruled.state);
     if (scope !== undefined && isTerminal(ruled.state)) {
@@ -309,8 +306,10 @@ export class FlowRun implements Call {
   /** What was ruled though this process did not ask for it. */
   #ordered(order: Order): void {
     if (order.version <= this.#version) return;
+    if (this.#claiming && order.version > (this.#heardMeanwhile?.version ?? 0)) this.#heardMeanwhile = order;
+    // What a subflow came to before is no news: only what is later than the answer is.
+    if (this.#claiming && this.#scope === undefined && this.#plan.parent !== undefined) return;
     this.#hear(order.version);
-    if (this.#claiming) this.#heardMeanwhile = order;
     const { state, reason } = order;
     switch (state.type) {
       case 'PAUSED':

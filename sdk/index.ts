@@ -38,6 +38,7 @@ export type { RunName, RunNameContext } from './run-names.ts';
 export {
   cancelRun,
   removeLimit,
+  runHandle,
   setLimit,
   startRun,
   type FlowRunHandle,

@@ -48,6 +48,11 @@ export class AwaitedRun {
     throw error;
   }
 
+  /** How it was found. */
+  seen(state: State): void {
+    this.#hear(state, undefined);
+  }
+
   /** The state that it ended in; undefined while it has not. */
   get end(): State | undefined {
     return this.#end?.state;

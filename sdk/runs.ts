@@ -111,13 +111,38 @@ async function start(
   } finally {
     client.endWork();
   }
-  return {
-    id: run,
-    result: () => handle.result(),
-    cancel: (reason) => cancelRun(run, reason),
-    send: (name, data) => send(run, name, data),
-    resume: (input) => resumeRun(run, input),
-  };
+  return handleOf(run, handle);
+}
+
+const handleOf = (run: RunId, awaited: AwaitedRun): FlowRunHandle<unknown> => ({
+  id: run,
+  result: () => awaited.result(),
+  cancel: (reason) => cancelRun(run, reason),
+  send: (name, data) => send(run, name, data),
+  resume: (input) => resumeRun(run, input),
+});
+
+/**
+ * A handle of a run that exists, by its id: to wait for its end, wherever it is executed. Of a run that has ended and was
+ * opened again (`assent runs retry`), it waits for the new end. What it resolves with, nobody has checked.
+ *
+ * @throws AssentError RUN_NOT_FOUND.
+ * @example
+ * import { flow, runHandle, serve, startRun } from 'assent';
+ *
+ * const square = flow({ name: 'square' }, ({ n }: { n: number }) => n * n);
+ * const worker = await serve([square]);
+ * const { id } = await startRun(square, { n: 7 });
+ * console.log(await (await runHandle(id)).result()); // 49, also in another process
+ * await worker.stop();
+ */
+export async function runHandle(id: string): Promise<FlowRunHandle<unknown>> {
+  const client = await currentClient();
+  const view = id === '' ? undefined : await client.runView(id as RunId);
+  if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
+  const awaited = AwaitedRun.of(client, view.run, `Flow '${view.name}'`);
+  awaited.seen(view.state);
+  return handleOf(view.run, awaited);
 }
 
 function instantOf(at: Date | number): EpochMs {

@@ -102,7 +102,7 @@ function sessionsToTell(workspace: Workspace, before: Run | undefined, now: Run)
   const told = new Set<string>();
   if (root?.session !== undefined) told.add(root.session);
   if (now.parent === undefined && before?.session !== undefined) told.add(before.session);
-  if (now.creator !== undefined && isTerminal(now.state)) told.add(now.creator);
+  if (isTerminal(now.state)) for (const session of [now.creator ?? [], now.askers ?? []].flat()) told.add(session);
   return told;
 }
 

@@ -1,5 +1,5 @@
 /** Messages and events that a run waits for, in words: what has to come, and how somebody sends it. */
-import { mailboxParts } from '../../protocol/proposals.ts';
+import { mailboxParts, topicParts } from '../../protocol/proposals.ts';
 import type { Mail } from '../../protocol/query.ts';
 import { oneLine } from './style.ts';
 
@@ -12,12 +12,12 @@ export function mailText({ mailbox, topic }: Mail): string {
     case 'pause':
       return `the input of the pause '${oneLine(name)}'`;
     case 'event':
-      return topic === undefined ? 'an event' : `the event '${oneLine(topic)}'`;
+      return `the event '${oneLine(topic ?? name)}'`;
   }
 }
 
 /** The command that makes it come. */
-export function sendText({ mailbox, topic = '' }: Mail): string {
+export function sendText({ mailbox, topic }: Mail): string {
   const { run, kind, name } = mailboxParts(mailbox);
   switch (kind) {
     case 'message':
@@ -25,7 +25,7 @@ export function sendText({ mailbox, topic = '' }: Mail): string {
     case 'pause':
       return `assent runs resume ${run} --input JSON`;
     case 'event': {
-      const [, event = topic, key] = /^(.+)\[(.*)\]$/s.exec(topic) ?? [];
+      const { name: event, key } = topicParts(topic ?? name);
       return `assent events emit ${shellWord(event)} JSON${key === undefined ? '' : ` --key ${shellWord(key)}`}`;
     }
   }

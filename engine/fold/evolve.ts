@@ -13,6 +13,7 @@ import {
   proposalId,
   sessionOf,
   type PolicySet,
+  type TransitionProposal,
   type VariableSet,
   type WorkspaceEvent,
 } from '../../protocol/proposals.ts';
@@ -25,13 +26,14 @@ import {
   type RejectCode,
   type Ruling,
 } from '../../protocol/rulings.ts';
+import { isTerminal } from '../../protocol/states.ts';
 import { noteMade } from './calls.ts';
 import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun } from './evolve-run.ts';
 import { forgetOwed } from './hooks-owed.ts';
 import { limitsAfter } from './limits.ts';
 import { deliver, emit, occasionOf, type Occasion } from './mailboxes.ts';
-import { timerKey, type Session, type Variable, type Workspace } from './workspace.ts';
+import { timerKey, type Run, type Session, type Variable, type Workspace } from './workspace.ts';
 
 const EPOCHS_REMEMBERED = 2;
 
@@ -118,10 +120,20 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
     return;
   }
   const run = workspace.runs.get(proposal.run);
-  if (run !== undefined) workspace.runs.set(run.id, { ...run, line: hash, last: at });
+  if (run !== undefined) workspace.runs.set(run.id, { ...run, line: hash, last: at, ...askedAgain(run, proposal) });
   noteMade(workspace, { proposal, trail: ruling.trail });
   if (ruling.outcome === 'held' && ruling.waits !== undefined) parkHeld(workspace, proposal, ruling, ruling.waits, at);
 }
+
+/** Whoever asks for a run of its own that is there already waits for its end. */
+function askedAgain(run: Run, { id, create }: TransitionProposal): Partial<Pick<Run, 'askers'>> {
+  const session = sessionOf(id)?.session;
+  const isNew = create !== undefined && run.parent === undefined && !isTerminal(run.state);
+  if (!isNew || session === undefined || session === run.creator || run.askers?.includes(session) === true) return {};
+  return { askers: [...(run.askers ?? []), session].slice(-ASKERS_MAX) };
+}
+
+const ASKERS_MAX = 8;
 
 /**
  * A timer that rang leaves by the ruling on what the clock proposed; if a rule refused that, it rings again later, for

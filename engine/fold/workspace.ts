@@ -81,6 +81,8 @@ export type Run = Pick<
   readonly session?: string;
   /** The session that created it and is told of its end. */
   readonly creator?: string;
+  /** Sessions that asked for the same run later, and are told of its end too; the last few. */
+  readonly askers?: readonly string[];
   /** The slots that it holds. */
   readonly slots: readonly SlotWish[];
   /** The hash of the line of its last ruling, and where that stands. */

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { AssentError } from '../../protocol/errors.ts';
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import type { RunView } from '../../protocol/messages.ts';
+import { rootOf } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Client } from '../client/client.ts';
 import { currentClient } from '../client/connect.ts';
 import { refusedError } from '../outcomes.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
-import { scopes } from '../scope.ts';
+import { scopes, type FlowScope, type TaskScope } from '../scope.ts';
 import { stored } from './mail.ts';
 import { problemsOf } from './received.ts';
 
@@ -36,12 +37,16 @@ type Paused = Extract<State, { readonly type: 'PAUSED' }>;
 export function resumeRun(id: string, input?: unknown): Promise<void> {
   return watched(async () => {
     const scope = scopes.getStore();
-    if (scope?.type === 'flow') {
+    // A flow run that is paused makes no calls: its own word to itself is not recorded.
+    if (scope?.type === 'flow' && rootOf(id as RunId) !== rootOf(scope.run)) {
       const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
       await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
-    } else await resume(scope?.flow.client ?? (await currentClient()), id, input);
+    } else await resume(clientOf(scope) ?? (await currentClient()), id, input);
   });
 }
+
+const clientOf = (scope: FlowScope | TaskScope | undefined): Client | undefined =>
+  scope?.type === 'task' ? scope.flow.client : scope?.client;
 
 async function resume(client: Client, id: string, input: unknown): Promise<void> {
   client.beginWork();

@@ -91,7 +91,7 @@ test('what cannot be received is refused, and says why', async () => {
 test('a run that has let go of its process says what it goes on for', async () => {
   await start(SLEEPS, { work: { pool: 'p', queue: 'q' } });
   await receive(SLEEPS, 'paid', { type: 'EVENT', topic: 'paid' });
-  const wakeOn = [`${SLEEPS} message:go`, `${SLEEPS}.paid`];
+  const wakeOn = [`${SLEEPS} message:go`, `${SLEEPS} event:paid`];
   const to = {
     type: 'PAUSED',
     name: 'Waiting',

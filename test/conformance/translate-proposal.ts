@@ -96,6 +96,8 @@ function howOf(
   if (isTerminal(to)) return { session: PROCESS, execution, report: true };
   if (to.type === 'CANCELLING') return { session: OPERATOR, reason: REASON };
   if (to.type === 'PENDING') return { session: WORKER };
+  // Prefect's resumptions come from whoever asks its API; our process by itself has no word that a pause waits for.
+  if (run?.state.type === 'PAUSED' && (to.type === 'RUNNING' || to.type === 'SCHEDULED')) return { session: OPERATOR };
   return { session: PROCESS, execution };
 }
 

@@ -1,7 +1,8 @@
 /** Each example runs for real, as its reader would run it: a process of its own, an engine, a nats-server. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { watch } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +14,18 @@ beforeAll(async () => {
   place = await newPlace();
 });
 afterAll(() => place.leave());
+
+test('every example is in the table of the README, and is run by a test', async () => {
+  const examples = (await readdir(join(PROJECT, 'examples'))).filter((file) => /^\d\d-.*\.ts$/.test(file));
+  expect(examples.map((file) => file.slice(0, 2))).toEqual(examples.map((_, at) => String(at + 1).padStart(2, '0')));
+  const readme = await readFile(join(PROJECT, 'examples/README.md'), 'utf8');
+  const files = (await readdir(import.meta.dirname)).filter((file) => file.endsWith('.test.ts'));
+  const tests = await Promise.all(files.map((file) => readFile(join(import.meta.dirname, file), 'utf8')));
+  for (const file of examples) {
+    expect(readme).toContain(`| [${file.replace('.ts', '')}](${file}) `);
+    expect(tests.join(''), file).toContain(`'examples/${file}'`);
+  }
+});
 
 describe('01-github-stars', () => {
   const example = 'examples/01-github-stars.ts';
@@ -80,6 +93,12 @@ test('02-parallel-with-a-limit hashes every file of a folder, and never more tha
     .update(await readFile(join(PROJECT, folder, first)))
     .digest('hex');
   expect(lines[0]).toBe(`${sha256.slice(0, 16)} ${join(folder, first)}`);
+});
+
+test('02-parallel-with-a-limit says which folder is not there', async () => {
+  const { code, stdout, stderr } = await place.start('examples/02-parallel-with-a-limit.ts', 'no-such-folder').ended;
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain("ENOENT: no such file or directory, scandir 'no-such-folder'");
 });
 
 describe('03-resume-after-a-crash', () => {
@@ -166,4 +185,23 @@ test('06-worker: a run waits for a worker, a worker does it, and Ctrl-C ends the
   });
   worker.child.kill('SIGINT');
   expect(await worker.ended).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('06-worker: a worker is killed while it reads, and another one does the run', async () => {
+  const example = 'examples/06-worker.ts';
+  // Who opens a pipe to write to it waits until somebody has opened it to read.
+  const pipe = join(place.folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const counting = place.start(example, 'count', pipe);
+  const first = place.start(example, 'worker');
+  const unwritten = await open(pipe, 'w');
+  first.child.kill('SIGKILL');
+  await first.ended;
+  await unwritten.close();
+  const second = place.start(example, 'worker');
+  await writeFile(pipe, 'one two three');
+  const { code, stdout } = await counting.ended;
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('has 3 words') as string });
+  second.child.kill('SIGINT');
+  expect(await second.ended).toMatchObject({ code: 0 });
 });

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import { mailboxOf, topicOf, type Receives } from '../../protocol/proposals.ts';
+import { mailboxOf, topicOf, topicParts, type Receives } from '../../protocol/proposals.ts';
 import { decidingEntry, type Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { Desk, runId, type DraftOfWish } from '../support/worlds.ts';
@@ -73,5 +73,8 @@ test('a bracket in the name of an event begins no key, so no two events sound al
     ['a\\[b]'],
   ];
   expect(new Set(names.map(([name, key]) => topicOf(name, key))).size).toBe(names.length);
+  for (const [name, key] of names) {
+    expect(topicParts(topicOf(name, key))).toEqual(key === undefined ? { name } : { name, key });
+  }
   expect(topicOf('paid', '7')).toBe('paid[7]');
 });

@@ -10,6 +10,7 @@ import {
   cancelRun,
   flow,
   flowRun,
+  runHandle,
   runLogger,
   setLimit,
   startRun,
@@ -332,6 +333,27 @@ test('two starts with one key are one run', async () => {
   const [one, two] = [await startRun(square, { n: 7 }, { key: 'k' }), await startRun(square, { n: 7 }, { key: 'k' })];
   expect(one.id).toBe(two.id);
   expect(workspace.hints).toHaveLength(1);
+});
+
+test('whoever asks for a run that is there already is told of its end too, and a handle is had by its id', async () => {
+  const square = flow({ name: 'square' }, ({ n }: { n: number }) => n * n);
+  const { id } = await startRun(square, { n: 7 }, { key: 'k' });
+  const run = id as RunId;
+  const other = await workspace.connect();
+  useClient(other.client);
+  const again = await startRun(square, { n: 7 }, { key: 'k' });
+  // It is told, and does not find out: what it could ask is not answered.
+  other.client.runView = () => new Promise(() => undefined);
+  const told = again.result();
+  const { client: worker } = await workspace.connect();
+  const claim = { kind: 'flow', run, to: { type: 'RUNNING', name: 'Running' }, claim: true } as const;
+  const { execution = 0 } = await worker.session.ask({ ...claim, basedOn: 1 });
+  const done: State = { type: 'COMPLETED', name: 'Completed' };
+  await worker.session.ask({ kind: 'flow', run, to: done, report: true, execution });
+  expect(await told).toBeUndefined();
+  useClient(client);
+  expect(await (await runHandle(id)).result()).toBeUndefined();
+  await expect(runHandle('zzzzzzzzzzzzzzzz')).rejects.toMatchObject({ kind: 'RUN_NOT_FOUND' });
 });
 
 test('the lines of a run’s logger carry the run and the task, and are sent at its end at the latest', async () => {

@@ -55,12 +55,10 @@ describe('a sleep', () => {
       return Date.now() - before;
     });
     expect(await nap()).toBeGreaterThanOrEqual(39);
-    expect((await ruledFor('sleep')).map(({ proposal }) => 'to' in proposal && proposal.to.name)).toEqual([
-      'Sleeping',
-      'Running',
-      'Running',
-      'Completed',
-    ]);
+    // On a machine that is late, its start need not be held.
+    const moved = (await ruledFor('sleep')).filter(({ outcome }) => outcome !== 'held');
+    const names = moved.map(({ proposal }) => 'to' in proposal && proposal.to.name);
+    expect(names).toEqual(['Sleeping', 'Running', 'Completed']);
   });
 
   test('until a time that is over is none', async () => {

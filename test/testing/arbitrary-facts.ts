@@ -103,12 +103,20 @@ export function factsOf(parts: Parts, kind: RunKind): Arbitrary<Facts> {
     .map(both);
   const more = some(fc, {
     ...(isOwn(kind) ? {} : { ran, call: callOf(parts), cleanup: fc.constant(true) }),
+    ...(kind === 'task' ? { message: messageOf(parts) } : {}),
     timeoutMs: fc.integer({ min: 1, max: 100_000 }),
     cache: cacheOf(parts),
   });
   return fc
     .tuple(known, more, isOwn(kind) ? fc.constant({}) : fc.record({ flow }))
     .map((made) => Object.assign({}, ...made) as Facts);
+}
+
+/** A call that waits for a message, with the one that is there, or for an event. */
+function messageOf({ fc, time, value }: Parts): Arbitrary<object> {
+  const first = fc.tuple(fc.record({ id: fc.constantFrom('4/0', '5/1') }), some(fc, { value })).map(both);
+  const more = some(fc, { topic: fc.constantFrom('paid', 'paid[7]'), untilMs: time, first });
+  return fc.tuple(fc.record({ mailbox: fc.constant('aaaaaaaaaaaaaaaa message:go') }), more).map(both);
 }
 
 /** A call as it is made; with a key of its own, as it was made before; or the one that was expected in its place. */
