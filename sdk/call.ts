@@ -49,6 +49,7 @@ export class CallCounter {
 }
 
 const SLUG_MAX = 40;
+const SLUGS_MAX = 1000;
 const slugs = new Map<string, string>();
 
 /** A name as a part of an id: `a-z`, `0-9` and dashes, at most 40 characters. */
@@ -61,6 +62,8 @@ export function slug(name: string): string {
       .replace(/[^a-z0-9]+/g, '-')
       .slice(0, SLUG_MAX)
       .replace(/^-+|-+$/g, '') || 'call';
+  // Names may be made for each run.
+  if (slugs.size >= SLUGS_MAX) slugs.clear();
   slugs.set(name, made);
   return made;
 }

@@ -199,7 +199,10 @@ async function runSubflow(
   });
   return flowRun
     .outcome()
-    .catch((error: unknown) => outcomeRefused(parent, { name: flow.settings.name, run, inputs }, error));
+    .catch((error: unknown) => {
+      const { name, redact } = flow.settings;
+      return outcomeRefused(parent, { name, run, inputs: redact?.ofInputs(inputs) ?? inputs }, error);
+    });
 }
 
 /** What it means to the caller that a flow run within its own came to nothing. */

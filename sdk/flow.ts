@@ -2,10 +2,10 @@
 import type { z } from 'zod';
 import { callFlow, callSubflow, type CallableFlow, type ParametersSchema } from './flow-call.ts';
 import type { FinalState } from './final-state.ts';
-import { Future, NO_WATCH } from './future.ts';
+import { Future, OUTSIDE } from './future.ts';
 import { checkFlow, type FlowOptions } from './options.ts';
 import { scopes } from './scope.ts';
-import type { AllGiven } from './upstream.ts';
+import { hasFutures, resolved, type AllGiven } from './upstream.ts';
 
 /** A function of nothing, or of one object: the parameters. */
 export type FlowFunction = (parameters: never) => unknown;
@@ -87,8 +87,8 @@ export function flow(...given: [unknown] | [unknown, unknown]): unknown {
   const submit = (...inputs: unknown[]): Future<unknown> => {
     const scope = scopes.getStore();
     if (scope?.type === 'flow') return callSubflow(scope, definition, inputs);
-    return Future.of<unknown>(NO_WATCH, ({ resolve }) => {
-      resolve(callFlow(definition, inputs, scope === undefined));
+    return Future.of<unknown>(OUTSIDE, ({ resolve }) => {
+      resolve(submitted(definition, inputs, scope === undefined));
     });
   };
   const methods = {
@@ -103,6 +103,14 @@ export function flow(...given: [unknown] | [unknown, unknown]): unknown {
   }, methods);
   Object.defineProperty(called, 'name', { value: name, configurable: true });
   return Object.defineProperty(called, FLOW, { value: definition });
+}
+
+/** By a script, or a task. */
+async function submitted(flow: CallableFlow, inputs: readonly unknown[], mayResume: boolean): Promise<unknown> {
+  if (!inputs.some((input) => hasFutures(input))) return callFlow(flow, inputs, mayResume);
+  const ready = await resolved(`Flow '${flow.settings.name}'`, inputs, []);
+  if (ready.type === 'NOT_READY') throw ready.error;
+  return callFlow(flow, ready.inputs, mayResume);
 }
 
 /** What a callable flow is made of; undefined if the value is none. */

@@ -25,8 +25,11 @@ export function noteEnd(details: EndDetails, { type, name, message }: State): vo
   if (message !== undefined) details.message = message;
 }
 
-/** Of a call that belongs to no flow run. */
+/** Of a call of which nobody need see how it ends. */
 export const NO_WATCH: FutureWatch = { made: () => undefined, observed: () => undefined };
+
+/** Of a call that belongs to no flow run: a failure that nobody handles is the process's, as of any promise. */
+export const OUTSIDE: FutureWatch = { ...NO_WATCH };
 
 /**
  * The outcome of a call made by `submit` or `map`: a promise of its value. It may be awaited, raced, or passed to another
@@ -66,6 +69,7 @@ export class Future<T> extends Promise<T> {
       },
       (error: unknown) => {
         future.#state = stateOfError(error, future.#end);
+        if (watch === OUTSIDE) future.#reportUnhandled(error);
       },
     );
     try {
@@ -85,6 +89,15 @@ export class Future<T> extends Promise<T> {
       this.#watch.observed(this);
     }
     return super.then(onFulfilled, onRejected);
+  }
+
+  /** When no promise has anything left to do: so late it would be noticed of a plain one. */
+  #reportUnhandled(error: unknown): void {
+    process.nextTick(() => {
+      // What a call threw may be anything.
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      if (!this.#observed) void Promise.reject(error);
+    });
   }
 
   /** Whether the call has ended. */

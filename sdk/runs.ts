@@ -94,7 +94,6 @@ async function start(
   { pool = 'default', queue = 'default', key, at }: StartOptions,
 ): Promise<FlowRunHandle<unknown>> {
   const run = key === undefined ? newRunId() : runOfKey(flow, key);
-  const handle = AwaitedRun.of(client, run, `Flow '${flow.settings.name}'`);
   client.beginWork();
   try {
     const startedBy = scopes.getStore()?.run;
@@ -106,12 +105,14 @@ async function start(
       at === undefined
         ? { type: 'PENDING', name: 'Pending' }
         : { type: 'SCHEDULED', name: 'Scheduled', dueAtMs: instantOf(at) };
+    // It is asked after until it ends: not before it is known what is to be started.
+    const awaited = AwaitedRun.of(client, run, `Flow '${flow.settings.name}'`);
     const answer = await client.ask({ kind: 'flow', run, to, basedOn: 0, create });
-    handle.started(answer, key !== undefined);
+    awaited.started(answer, key !== undefined);
+    return handleOf(run, awaited);
   } finally {
     client.endWork();
   }
-  return handleOf(run, handle);
 }
 
 const handleOf = (run: RunId, awaited: AwaitedRun): FlowRunHandle<unknown> => ({

@@ -130,6 +130,8 @@ export class FlowScope implements Asker, FutureWatch {
 
   /** What keeps the limit of a runner; each has its own. Left out, that of the flow's. */
   gateOf(runner: TaskRunner = this.runner): Gate {
+    // A transaction is a block of its flow run, and has no limit of its own.
+    if (this.transaction !== undefined && this.parent !== undefined) return this.parent.gateOf(runner);
     const known = this.#gates.get(runner) ?? new Gate(runner.limit);
     this.#gates.set(runner, known);
     return known;
@@ -187,7 +189,10 @@ export class FlowScope implements Asker, FutureWatch {
   follow(hooks: Promise<void> | undefined): void {
     if (hooks === undefined) return;
     this.#hooks.add(hooks);
-    void hooks.finally(() => this.#hooks.delete(hooks));
+    void hooks.finally(() => {
+      this.#hooks.delete(hooks);
+      this.execution.suspension?.changed();
+    });
   }
 
   /** A call whose hooks are to be called when it has ended: `ended` resolves when they are, or will not be. */

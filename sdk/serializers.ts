@@ -59,7 +59,7 @@ export function registerSerializer<T, Encoded>(serializer: Serializer<T, Encoded
     );
   }
   registered.set(name, serializer as Serializer<unknown>);
-  ownReducers = { ...ownReducers, [name]: (value: unknown) => test(value) && [failing(name, () => encode(value))] };
+  ownReducers = { ...ownReducers, [name]: (value: unknown) => failing(name, () => test(value) && [encode(value)]) };
   ownRevivers = { ...ownRevivers, [name]: ([encoded]: [unknown]) => decode(encoded as Encoded) };
 }
 
@@ -80,7 +80,8 @@ function failing<V>(name: string, act: () => V): V {
 /** What a value is recorded as, if its class is registered. */
 export function encodedByName(value: object): { readonly name: string; readonly encoded: unknown } | undefined {
   for (const [name, { test, encode }] of registered) {
-    if (test(value)) return { name, encoded: encode(value) };
+    const found = failing(name, () => (test(value) ? { name, encoded: encode(value) } : undefined));
+    if (found !== undefined) return found;
   }
   return undefined;
 }

@@ -35,7 +35,7 @@ import { reuse, type Ended } from './reuse.ts';
 import { TaskScope, type Call, type FlowScope, type Waiting } from './scope.ts';
 import { inProcess } from './task-runner.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import { outcomeOf, reportedBy, type Own } from './task-report.ts';
+import { kept, outcomeOf, reportedBy, type Own, type Reported } from './task-report.ts';
 import { isCompared, settingsFor, TaskWishes, type CallSettings } from './task-start.ts';
 import { waitOf, type CallWait } from './waits/call-wait.ts';
 
@@ -92,7 +92,8 @@ export class TaskCall implements Call {
   #endDoubt: (() => void) | undefined;
 
   constructor({ flow, task, inputs, identity, caller, details, place }: CallParts) {
-    this.#known = { name: task.settings.name, identity, inputs, place };
+    const { name, redact } = task.settings;
+    this.#known = { name, identity, inputs: redact?.ofInputs(inputs) ?? inputs, place };
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
@@ -276,15 +277,10 @@ export class TaskCall implements Call {
   #report({ state, stored }: Report, own: Own): void {
     if (stored === undefined) this.#proposeEnd(state, own);
     else {
-      stored.then(
-        () => {
-          this.#proposeEnd(state, own);
-        },
-        (error: unknown) => {
-          this.#isOver();
-          this.#ending.inTurn('reject', error);
-        },
-      );
+      const stand = ({ report, own: gave }: Reported): void => {
+        this.#proposeEnd(report.state, gave);
+      };
+      void kept(this.#flow.client, { report: { state, stored }, own }, { settings: this.#settings, attempt: this.#attempt }).then(stand);
     }
   }
 

@@ -5,6 +5,7 @@
  * O1 Tasks of one name in one module are told apart by the order in which they are defined.
  */
 import { fileURLToPath } from 'node:url';
+import { isTaskThread } from './task-thread.ts';
 
 /** A function's address. `module` is a URL. */
 export type TaskOrigin = {
@@ -28,7 +29,8 @@ export function noteOrigin(name: string, fn: TaskCode, module: string | undefine
   counts.set(same, ordinal + 1);
   const origin = { module, name, ordinal };
   origins.set(fn, origin);
-  defined.set(keyOf(origin), fn);
+  // Looked for in threads alone; elsewhere a task that is made anew by each run would be kept for ever.
+  if (isTaskThread()) defined.set(keyOf(origin), fn);
   for (const look of [...waiting]) look();
 }
 

@@ -1,6 +1,7 @@
 /** What an attempt of a task reports of its end, from what its function returned. */
 import { AssentError } from '../protocol/errors.ts';
 import type { Client } from './client/client.ts';
+import { headline } from './errors-across.ts';
 import { aggregate, endError, FinalState } from './final-state.ts';
 import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
 import type { Redaction } from './redaction.ts';
@@ -40,7 +41,7 @@ type Attempt = {
   /** It was told to stop. */
   readonly stopped: AssentError | undefined;
 };
-type Reported = { readonly report: Report; readonly own: Own };
+export type Reported = { readonly report: Report; readonly own: Own };
 
 /** A state that was returned, or a list of them, is how the task ends; anything else is its value. */
 export function reportedBy(client: Client, outcome: Outcome, { settings, attempt, stopped }: Attempt): Reported {
@@ -60,6 +61,22 @@ export function reportedBy(client: Client, outcome: Outcome, { settings, attempt
     );
   } catch (error) {
     return { report: failedWith(client, error, false), own: { error } };
+  }
+}
+
+/** It, when what it names can be read; where that cannot be stored, the attempt has failed, and says so. */
+export async function kept(
+  client: Client,
+  reported: Reported,
+  { settings, attempt }: Pick<Attempt, 'settings' | 'attempt'>,
+): Promise<Reported> {
+  try {
+    await reported.report.stored;
+    return reported;
+  } catch (error) {
+    // By its message alone, which stands in the ledger itself.
+    const said = new Error(headline(error));
+    return { report: failedWith(client, said, isRetriable(error, settings, attempt)), own: { error } };
   }
 }
 

@@ -12,7 +12,7 @@ import type { TaskDefinition } from './task-definition.ts';
 import { hasFutures, resolved, type AllGiven } from './upstream.ts';
 import { callTask } from './call-task.ts';
 import type { FinalState } from './final-state.ts';
-import { Future, NO_WATCH, type FutureList } from './future.ts';
+import { Future, OUTSIDE, type FutureList } from './future.ts';
 import { mapped, type MapInputs } from './map.ts';
 
 /** Any function; its parameters are the inputs. */
@@ -25,11 +25,13 @@ type ValueOf<V> = V extends FinalState<infer T> ? T : V;
 /** A function as a task: its own type, but that it always returns a promise; and inputs may be futures. */
 export type Task<F extends TaskFunction> = Called<F> & TaskMethods<F>;
 
-type Called<F extends TaskFunction> = F extends (...inputs: never[]) => Promise<infer V>
-  ? Extract<V, FinalState> extends never
-    ? F & WithFutures<F>
-    : Awaiting<F>
-  : Awaiting<F>;
+type Called<F extends TaskFunction> = [ReturnType<F>] extends [never]
+  ? Awaiting<F>
+  : F extends (...inputs: never[]) => Promise<infer V>
+    ? Extract<V, FinalState> extends never
+      ? F & WithFutures<F>
+      : Awaiting<F>
+    : Awaiting<F>;
 type Awaiting<F extends TaskFunction> = ((...inputs: Parameters<F>) => Promise<Gives<F>>) & WithFutures<F>;
 type WithFutures<F extends TaskFunction> = (...inputs: AllGiven<Parameters<F>>) => Promise<Gives<F>>;
 
@@ -132,7 +134,7 @@ const listOf = <T>(given: T | readonly T[] | undefined): readonly T[] =>
 
 /** Outside of a flow it is the function, always with a promise; futures among its inputs are waited for as in a flow. */
 function plainCall({ fn, settings, waitFor }: TaskDefinition, inputs: readonly unknown[]): Future<unknown> {
-  return Future.of<unknown>(NO_WATCH, ({ resolve, reject }) => {
+  return Future.of<unknown>(OUTSIDE, ({ resolve, reject }) => {
     if (waitFor === undefined && !inputs.some((input) => hasFutures(input))) {
       resolve(fn(...(inputs as never[])));
       return;

@@ -14,7 +14,7 @@ import { digestOf, type CallIdentity } from './call.ts';
 import type { FlowResult } from './flow.ts';
 import { definitionOf, outcomeRefused, reuseSubflow, type CallableFlow } from './flow-call.ts';
 import { FlowRun } from './flow-run.ts';
-import { Future, noteEnd, NO_WATCH, type EndDetails } from './future.ts';
+import { Future, noteEnd, OUTSIDE, type EndDetails } from './future.ts';
 import { notBegun, RUNNING } from './outcomes.ts';
 import { runThrough } from './run-through.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -90,7 +90,7 @@ export function transaction<R>(
 ): Promise<FlowResult<R>> {
   const scope = scopes.getStore();
   const flow = scope?.type === 'flow' ? scope : undefined;
-  return Future.of<FlowResult<R>>(flow ?? NO_WATCH, ({ resolve }, details) => {
+  return Future.of<FlowResult<R>>(flow ?? OUTSIDE, ({ resolve }, details) => {
     if (flow === undefined) {
       throw new AssentError('OUTSIDE_FLOW', 'transaction() was called outside of the function of a flow that runs.');
     }

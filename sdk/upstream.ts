@@ -81,32 +81,82 @@ export async function resolved(
   inputs: readonly unknown[],
   waitFor: readonly Future<unknown>[],
 ): Promise<Resolved> {
+  const futures = [...futuresIn(inputs)];
+  const [ends, others] = await Promise.all([endsOf(futures), endsOf(waitFor)]);
   const missing: FinalState[] = [];
-  const filled = await Promise.all(inputs.map((input) => filledIn(input, missing)));
-  for (const future of waitFor) {
-    const state = await future.state();
-    if (!state.isCompleted) missing.push(state);
-  }
+  const filled = new Filling(new Map(futures.map((future, at) => [future, ends[at] as FinalState])), missing).of(inputs);
+  for (const state of others) if (!state.isCompleted) missing.push(state);
   const [first] = missing;
-  if (first === undefined) return { type: 'READY', inputs: filled };
+  if (first === undefined) return { type: 'READY', inputs: filled as readonly unknown[] };
   const upstream = first.runId === undefined ? 'a call that it needs' : `run ${first.runId}, which it needs,`;
   const text = `${whose} is not ready: ${upstream} ended as ${first.name}.`;
-  return { type: 'NOT_READY', inputs: filled, error: new AssentError('NOT_READY', text, { cause: first.error }) };
+  const error = new AssentError('NOT_READY', text, { cause: first.error });
+  return { type: 'NOT_READY', inputs: filled as readonly unknown[], error };
 }
 
-async function filledIn(value: unknown, missing: FinalState[]): Promise<unknown> {
-  if (value instanceof Future) return filling(await value.state(), missing, false);
-  if (value instanceof Allowed) return filling(await value.future.state(), missing, true);
-  if (!hasFutures(value)) return value;
-  const fill = (part: unknown): Promise<unknown> => filledIn(part, missing);
-  if (Array.isArray(value)) return Promise.all(value.map(fill));
-  if (value instanceof Set) return new Set(await Promise.all([...value].map(fill)));
-  if (value instanceof Map) {
-    const entries = [...(value as Map<unknown, unknown>)];
-    return new Map(await Promise.all(entries.map(async ([key, one]) => [await fill(key), await fill(one)] as const)));
+const endsOf = (futures: readonly Future<unknown>[]): Promise<FinalState[]> =>
+  Promise.all(futures.map((future) => future.state()));
+
+function futuresIn(value: unknown, found = new Set<Future<unknown>>(), seen = new Set<object>()): Set<Future<unknown>> {
+  if (value instanceof Future) return found.add(value);
+  if (value instanceof Allowed) return found.add(value.future);
+  if (typeof value !== 'object' || value === null || seen.has(value)) return found;
+  seen.add(value);
+  for (const part of partsOf(value) ?? []) futuresIn(part, found, seen);
+  return found;
+}
+
+/** Copies with what has come in its place; of a part that is in several places, or in itself, one copy. */
+class Filling {
+  readonly #ends: ReadonlyMap<Future<unknown>, FinalState>;
+  readonly #missing: FinalState[];
+  readonly #copies = new Map<object, unknown>();
+
+  constructor(ends: ReadonlyMap<Future<unknown>, FinalState>, missing: FinalState[]) {
+    this.#ends = ends;
+    this.#missing = missing;
   }
-  const entries = Object.entries(value as Record<string, unknown>);
-  return Object.fromEntries(await Promise.all(entries.map(async ([name, one]) => [name, await fill(one)] as const)));
+
+  of(value: unknown): unknown {
+    if (value instanceof Future) return this.#end(value, false);
+    if (value instanceof Allowed) return this.#end(value.future, true);
+    if (!hasFutures(value)) return value;
+    const whole = value as object;
+    return this.#copies.has(whole) ? this.#copies.get(whole) : this.#copied(whole);
+  }
+
+  #copied(value: object): unknown {
+    if (Array.isArray(value)) {
+      const list: unknown[] = this.#known(value, []);
+      for (const item of value) list.push(this.of(item));
+      return list;
+    }
+    if (value instanceof Set) {
+      const set = this.#known(value, new Set());
+      for (const item of value) set.add(this.of(item));
+      return set;
+    }
+    if (value instanceof Map) {
+      const map = this.#known(value, new Map<unknown, unknown>());
+      for (const [key, item] of value as Map<unknown, unknown>) map.set(this.of(key), this.of(item));
+      return map;
+    }
+    const object = this.#known(value, {});
+    for (const [name, item] of Object.entries(value)) {
+      Object.defineProperty(object, name, { value: this.of(item), enumerable: true, configurable: true, writable: true });
+    }
+    return object;
+  }
+
+  #known<Copy>(value: object, copy: Copy): Copy {
+    this.#copies.set(value, copy);
+    return copy;
+  }
+
+  #end(future: Future<unknown>, mayFail: boolean): unknown {
+    const end = this.#ends.get(future);
+    return end === undefined ? undefined : filling(end, this.#missing, mayFail);
+  }
 }
 
 function filling(state: FinalState, missing: FinalState[], mayFail: boolean): unknown {

@@ -104,14 +104,16 @@ export function decodeText(text: string): unknown {
 /** The text of whatever was thrown; there is always one. Read it with {@link decodeError}. */
 export function encodeError(thrown: unknown): string {
   const record = reduceError(thrown);
-  const text = scrubbedErrorRecord(stringify(record, reducers(), options));
-  if (record.cause === undefined) return text;
   try {
+    const text = scrubbedErrorRecord(stringify(record, reducers(), options));
     // A cause that leads back to its error can be written, but not read.
-    decodeText(text);
+    if (record.cause !== undefined) decodeText(text);
     return text;
   } catch {
-    return scrubbedErrorRecord(stringify({ ...record, cause: shortText(record.cause) }, reducers(), options));
+    const { cause, ...rest } = record;
+    const plain = cause === undefined ? rest : { ...rest, cause: shortText(cause) };
+    // What is left is text: a serializer that fails has nothing to do with it.
+    return scrubbedErrorRecord(stringify(plain, builtIn, options));
   }
 }
 

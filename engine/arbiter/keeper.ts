@@ -31,6 +31,8 @@ export class ArbiterKeeper {
   #spare: Worker | undefined;
   #everSettled = false;
   #stopping = false;
+  /** The thread has ended, and no other has begun. */
+  #isGone = false;
   #role: ArbiterRole = 'STARTING';
   /** What is to be in force and is not yet. */
   #policy: GivenPolicy | undefined;
@@ -72,6 +74,7 @@ export class ArbiterKeeper {
     const spare = this.#spare;
     this.#spare = undefined;
     await spare?.terminate();
+    if (this.#isGone) return;
     const gone = new Promise((resolve) => this.#worker.once('exit', resolve));
     this.#worker.postMessage({ type: 'STOP' } satisfies ToThread);
     const limit = setTimeout(() => void this.#worker.terminate(), STOP_LIMIT_MS);
@@ -89,6 +92,7 @@ export class ArbiterKeeper {
     const worker = this.#spare ?? this.#thread({ ...call, isSpare: false });
     if (worker === this.#spare) worker.postMessage({ type: 'GO', call } satisfies ToThread);
     this.#spare = undefined;
+    this.#isGone = false;
     return worker;
   }
 
@@ -118,6 +122,7 @@ export class ArbiterKeeper {
   }
 
   #ended(reason: unknown): void {
+    this.#isGone = true;
     if (this.#stopping) return;
     if (!this.#everSettled) {
       this.#first.reject(reason instanceof Error ? reason : new Error('the arbiter could not start'));

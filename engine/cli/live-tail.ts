@@ -15,6 +15,8 @@ const LOOK_MS = 2000;
 export type Tail = {
   /** Resolves with the run as it is when it has ended. */
   readonly ended: Promise<RunDetail>;
+  /** Resolves when the ruling that ended it was heard; never, if that was missed. */
+  readonly heardEnd: Promise<void>;
   /** Ends the listening. */
   stop(): void;
 };
@@ -26,6 +28,7 @@ export async function tailRun(
   heard: (ruling: Ruling, line: string) => void,
 ): Promise<Tail> {
   const end = Promise.withResolvers<RunDetail>();
+  const heardEnd = Promise.withResolvers<undefined>();
   const root = run.split('.')[0] ?? run;
   let looking = false;
   let stopped = false;
@@ -51,7 +54,9 @@ export async function tailRun(
         const line = message.string();
         const ruling = JSON.parse(line) as Ruling;
         if (isUnder(run, ruling)) heard(ruling, line);
-        if (ends(run, ruling)) lookAgain();
+        if (!ends(run, ruling)) return;
+        heardEnd.resolve(undefined);
+        lookAgain();
       } catch {
         // Nothing that an arbiter sent; an exception here would end the connection's reading.
       }
@@ -62,6 +67,7 @@ export async function tailRun(
   lookAgain();
   return {
     ended: end.promise,
+    heardEnd: heardEnd.promise,
     stop: () => {
       stopped = true;
       clearInterval(timer);

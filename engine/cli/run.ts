@@ -5,6 +5,7 @@
  * R2 Standard output has the flow's result, and what the user's own code writes there; with `-o json` it has one document,
  *    and what the code writes goes to standard error.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
@@ -87,6 +88,8 @@ function recordedParameters({ parameters }: RunDetail): unknown {
   return typeof value === 'object' && value !== null ? value : undefined;
 }
 
+const LAST_LINES_MS = 300;
+
 type Parts = { readonly output: Output; readonly client: Client; readonly sdk: Sdk; readonly target: string };
 
 class Attempt {
@@ -110,9 +113,11 @@ class Attempt {
     try {
       const inputs = parameters === undefined ? [] : [parameters];
       const value = await this.#parts.sdk.callFlow(this.#announcing(flow), inputs, true);
+      await this.#lastLines();
       giveBack();
       return this.#succeeded(flow, value);
     } catch (error) {
+      await this.#lastLines();
       giveBack();
       return await this.#failed(flow, error);
     } finally {
@@ -140,6 +145,11 @@ class Attempt {
       progress.heard(ruling);
     });
     this.#tail.ended.catch(() => undefined);
+  }
+
+  /** What was ruled last is on its way as well; it is shown before the end is. */
+  async #lastLines(): Promise<void> {
+    await Promise.race([this.#tail?.heardEnd, pause(LAST_LINES_MS, undefined, { ref: false })]);
   }
 
   #succeeded({ settings: { name } }: CallableFlow, result: unknown): number {

@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AssentError } from '../../protocol/errors.ts';
 import { birthOf, lives, placeOfPids } from './processes.ts';
@@ -41,9 +41,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     // In a project, git is not to see secrets and data; whoever wants otherwise may change it.
-    if (basename(folder) === '.assent') {
-      await writeFile(join(folder, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
-    }
+    const own = [folder, dirname(folder)].find((one) => basename(one) === '.assent');
+    if (own !== undefined) await writeFile(join(own, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
     await acquire(file, me);
   } catch (error) {
     throw folderError(error, folder);

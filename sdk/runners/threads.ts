@@ -10,7 +10,7 @@ import type { Piscina } from 'piscina';
 import { AssentError } from '../../protocol/errors.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import { natsLinkOf } from '../client/connect.ts';
-import { parseDuration, type Duration } from '../durations.ts';
+import { parseDuration, TIMER_MAX_MS, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';
 import { Gate, type GatePass } from '../gate.ts';
 import { redactionsOf, showLine } from '../run-logger.ts';
@@ -191,7 +191,7 @@ class Line {
     this.#port.postMessage(order);
     this.#grace = setTimeout(() => {
       this.#killer.abort();
-    }, this.#graceMs);
+    }, Math.min(this.#graceMs, TIMER_MAX_MS));
   };
 
   constructor(scope: TaskScope, port: MessagePort, graceMs: number) {

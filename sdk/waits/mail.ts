@@ -6,12 +6,11 @@ import { LIMITS } from '../../protocol/limits.ts';
 import { mailboxOf, topicOf, type EventEmitted, type MessageSent } from '../../protocol/proposals.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Client } from '../client/client.ts';
-import { currentClient } from '../client/connect.ts';
 import type { Duration } from '../durations.ts';
-import { refusedError } from '../outcomes.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
 import { scopes } from '../scope.ts';
 import { encodeText, recorded } from '../values.ts';
+import { inWorkspace, propose } from '../workspace-calls.ts';
 import { received } from './received.ts';
 import { callingFlow, lastsFor } from './where.ts';
 
@@ -204,18 +203,11 @@ async function happen({ call, inputs, what }: Said, make: MakeEvent): Promise<vo
     await recordedCall(scope, { name: call, inputs }, act, () => event);
     return;
   }
-  const client = scope?.flow.client ?? (await currentClient());
-  client.beginWork();
-  try {
-    const event = make(
-      await stored(client, inputs[0], what),
-      scope === undefined ? {} : { from: scope.flow.owner.run },
-    );
-    const answer = await client.ask({ kind: 'workspace', event });
-    if (answer.outcome === 'rejected') throw refusedError(answer, `${what} '${event.name}'`);
-  } finally {
-    client.endWork();
-  }
+  const from = scope === undefined ? {} : { from: scope.flow.owner.run };
+  await inWorkspace(async (client) => {
+    const event = make(await stored(client, inputs[0], what), from);
+    await propose(client, event, `${what} '${event.name}'`);
+  });
 }
 
 /** What it says, where it can be read. @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */

@@ -3,13 +3,10 @@
  * a task, and outside, it is a plain timer.
  */
 import { AssentError } from '../../protocol/errors.ts';
-import type { Duration } from '../durations.ts';
+import { TIMER_MAX_MS, type Duration } from '../durations.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
 import { scopes, type FlowScope } from '../scope.ts';
 import { durationOf } from './where.ts';
-
-/** What a timer of Node can wait for at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /**
  * Waits for so long. In a flow the wait is recorded: whatever happens to the process, the flow goes on when the time is over,

@@ -8,6 +8,7 @@
  */
 import type { EpochMs } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { TIMER_MAX_MS } from '../durations.ts';
 import type { Answer } from '../../protocol/messages.ts';
 import type { State } from '../../protocol/states.ts';
 import { isFence } from '../outcomes.ts';
@@ -79,7 +80,7 @@ export class Suspension {
       const leftMs = Math.ceil(this.#afterMs - quietMs);
       if (leftMs > 0) this.#lookAfter(leftMs);
       else this.#look();
-    }, ms);
+    }, Math.min(ms, TIMER_MAX_MS));
     // It is no reason to keep the process, which has others.
     this.#timer.unref();
   }

@@ -11,10 +11,13 @@ export function callingFlow(what: string): FlowScope {
   throw new AssentError('OUTSIDE_FLOW', `${what}() was called ${where}.`);
 }
 
+/** The last time of day that a Date can say. */
+const LAST_MS = 8_640_000_000_000_000;
+
 /** @throws AssentError BAD_OPTION */
 export function durationOf(duration: Duration, what: string): number {
   const ms = parseDuration(duration);
-  if (ms !== undefined) return ms;
+  if (ms !== undefined && Date.now() + ms < LAST_MS) return ms;
   const found = String(duration);
   throw new AssentError(
     'BAD_OPTION',

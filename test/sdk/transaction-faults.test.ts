@@ -184,6 +184,25 @@ describe('when its flow', () => {
     expect(await hooksRan(workspace)).toEqual(['onRollback', 'onRollback']);
   });
 
+  test('times out, and undoing it takes its time, its error waits for that with nobody to handle it', async () => {
+    const unhandled: unknown[] = [];
+    const hear = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', hear);
+    const slowly = async (): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      seen.push('undone');
+    };
+    const late = task({ name: 'late', onRollback: slowly }, () => 'done');
+    const hang = task({ name: 'hang' }, () => new Promise<never>(() => undefined));
+    const order = flow({ name: 'order', timeout: 100 }, () =>
+      transaction('t', async () => [await late(), await hang()]),
+    );
+    expect(await kindOf(order())).toBe('TIMED_OUT');
+    process.off('unhandledRejection', hear);
+    expect(seen).toEqual(['undone']);
+    expect(unhandled).toEqual([]);
+  });
+
   test('times out and is tried again, it goes on where it was', async () => {
     let hangs = true;
     const hang = task({ name: 'hang' }, () => {

@@ -27,6 +27,16 @@ async function pidOfEnded(): Promise<number> {
 }
 
 describe('the lock of a data folder', () => {
+  test('a project’s own folder is none of git’s business, unless somebody has said otherwise', async () => {
+    const own = join(await newFolder(), '.assent');
+    // The engine locks a folder below it.
+    await (await lockFolder(join(own, 'nats'))).release();
+    expect(await readFile(join(own, '.gitignore'), 'utf8')).toBe('*\n');
+    await writeFile(join(own, '.gitignore'), 'nats\n');
+    await (await lockFolder(join(own, 'nats'))).release();
+    expect(await readFile(join(own, '.gitignore'), 'utf8')).toBe('nats\n');
+  });
+
   test('a second engine is refused, and told the pid of the first', async () => {
     const folder = await newFolder();
     const lock = await lockFolder(folder);

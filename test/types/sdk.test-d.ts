@@ -27,6 +27,12 @@ expectTypeOf(length).toExtend<(text: string, times?: number) => Promise<number>>
 expectTypeOf(length('a', 2)).resolves.toEqualTypeOf<number>();
 expectTypeOf(task(function nothing() {})()).resolves.toBeVoid();
 
+// A function that only throws is a task like any other.
+const throws = task({ name: 'throws' }, (text: string): never => {
+  throw new Error(text);
+});
+expectTypeOf(throws('x').catch(() => 1)).resolves.toEqualTypeOf<number>();
+
 // A generic function stays generic.
 const first = task({ name: 'first' }, async <T>(list: readonly T[]): Promise<T | undefined> =>
   Promise.resolve(list[0]),
