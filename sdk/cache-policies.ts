@@ -3,7 +3,7 @@
  * what is said, so calls about which the same is said share a result. The policies and their names are Prefect 3's.
  */
 import { hash } from 'node:crypto';
-import { canonicalText } from './canonical.ts';
+import { sharedText } from './canonical.ts';
 
 /** What a policy, or a function in its place, can know about a call. */
 export interface CacheContext {
@@ -74,8 +74,8 @@ export class CachePolicy {
 }
 
 /**
- * The call's inputs, by their contents. Inputs that have none that can be seen (functions, instances of classes) give no
- * key; leave them out with `minus`.
+ * The call's inputs, by their contents. Inputs that have none that can be seen (functions, instances of classes, secrets that
+ * do not say where they come from) give no key; leave them out with `minus`.
  *
  * @example
  * import { flow, INPUTS, task, TASK_SOURCE } from 'assent';
@@ -91,7 +91,7 @@ export const INPUTS = new CachePolicy([
   ({ inputs }, excluded) => {
     if (inputs.length === 0) return undefined;
     const counted = inputs.filter((_, index) => !excluded.has(index)).map((input) => without(input, excluded));
-    return canonicalText(counted) ?? NOT_KEYED;
+    return sharedText(counted) ?? NOT_KEYED;
   },
 ]);
 
@@ -101,7 +101,7 @@ export const TASK_SOURCE = new CachePolicy([({ source }) => `source ${hash('sha2
 /** The parameters of the flow run that makes the call. */
 export const FLOW_PARAMETERS = new CachePolicy([
   ({ flowParameters }) => {
-    const text = canonicalText(flowParameters);
+    const text = sharedText(flowParameters);
     return text === undefined ? NOT_KEYED : `parameters ${text}`;
   },
 ]);

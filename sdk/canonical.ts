@@ -15,12 +15,20 @@ import { encodedByName } from './serializers.ts';
 const PART_MAX = 512;
 
 /** The text, or undefined if the value has none. */
-export function canonicalText(value: unknown): string | undefined {
+export const canonicalText = (value: unknown): string | undefined => textOf(value, false);
+
+/**
+ * The same, for results that are shared by equal inputs: there is none if a secret in it does not say where it comes from,
+ * because two of those may be different ones.
+ */
+export const sharedText = (value: unknown): string | undefined => textOf(value, true);
+
+function textOf(value: unknown, knowsSecrets: boolean): string | undefined {
   // Most inputs are plain: one text, one number.
   const plain = primitiveText(value);
   if (plain !== undefined) return plain;
   try {
-    return new Canonical().text(value);
+    return new Canonical(knowsSecrets).text(value);
   } catch (error) {
     if (error === NO_TEXT) return undefined;
     throw error;
@@ -54,8 +62,13 @@ class Canonical {
   readonly #around: object[] = [];
   /** Texts of objects that were seen whole. */
   readonly #texts = new Map<object, string>();
+  readonly #knowsSecrets: boolean;
   /** The lowest place in `#around` that the part at hand leads back to. */
   #leadsBackTo = Number.POSITIVE_INFINITY;
+
+  constructor(knowsSecrets: boolean) {
+    this.#knowsSecrets = knowsSecrets;
+  }
 
   text(value: unknown): string {
     const plain = primitiveText(value);
@@ -86,7 +99,7 @@ class Canonical {
 
   #contents(value: object): string {
     if (Array.isArray(value)) return this.#list('', value);
-    if (value instanceof Secret) return `Secret(${JSON.stringify(value.reference)})`;
+    if (value instanceof Secret) return this.#secret(value);
     const own = encodedByName(value);
     if (own !== undefined) return this.#list(JSON.stringify(own.name), [own.encoded]);
     if (isError(value)) {
@@ -115,6 +128,11 @@ class Canonical {
       default:
         return bytesText(value, tag);
     }
+  }
+
+  #secret({ reference }: Secret): string {
+    if (this.#knowsSecrets && Object.keys(reference).length === 0) throw NO_TEXT;
+    return `Secret(${JSON.stringify(reference)})`;
   }
 
   #list(tag: string, items: readonly unknown[]): string {

@@ -134,7 +134,7 @@ const handleOf = (run: RunId, awaited: AwaitedRun): FlowRunHandle<unknown> => ({
  * const square = flow({ name: 'square' }, ({ n }: { n: number }) => n * n);
  * const worker = await serve([square]);
  * const { id } = await startRun(square, { n: 7 });
- * console.log(await (await runHandle(id)).result()); // 49, also in another process
+ * console.log(await (await runHandle(id)).result()); // 49
  * await worker.stop();
  */
 export async function runHandle(id: string): Promise<FlowRunHandle<unknown>> {

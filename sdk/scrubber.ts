@@ -6,6 +6,7 @@
  * S2 Values shorter than LENGTH_MIN are not looked for: they would be found everywhere.
  * S3 What is scrubbed can still be read as what it was, JSON as JSON, a recorded value as a recorded value.
  */
+import { hash } from 'node:crypto';
 import { stringify } from 'devalue';
 
 /** What stands instead. */
@@ -71,6 +72,18 @@ function inUrl(text: string): string {
 /** A text for people. */
 export const scrubbed = (text: string): string => without(without(text, revealed), redacted);
 
+/** A text that something is known by: it loses what was revealed, and stays apart from others (S1). */
+export function scrubbedKey(key: string): string {
+  const rest = withoutRevealed(key);
+  return rest === key ? key : `${rest.slice(0, KEY_REST_MAX)} ${hash('sha256', key, 'hex')}`;
+}
+
+/** A word that may be one of ours, which redacted values are not looked for in. */
+export const withoutRevealed = (text: string): string => without(text, revealed);
+
+/** With the digest, a key is not longer than any may be. */
+const KEY_REST_MAX = 100;
+
 function without(text: string, hidden: ReadonlyMap<string, Looks>): string {
   let rest = text;
   for (const looks of hidden.values()) {
@@ -134,12 +147,21 @@ export function scrubError(thrown: unknown, seen: ReadonlySet<unknown> = new Set
   if (revealed.size + redacted.size === 0 || !(thrown instanceof Error) || seen.has(thrown)) return;
   const inside = new Set([...seen, thrown]);
   for (const field of Object.getOwnPropertyNames(thrown)) {
-    const value: unknown = Reflect.get(thrown, field);
+    const value = fieldOf(thrown, field);
     if (value instanceof Error) scrubError(value, inside);
     const clean = scrubbedData(value, inside);
     const { enumerable = false } = Reflect.getOwnPropertyDescriptor(thrown, field) ?? {};
     if (clean !== value)
       Reflect.defineProperty(thrown, field, { value: clean, enumerable, configurable: true, writable: true });
+  }
+}
+
+/** What cannot be read is not printed either. */
+function fieldOf(thrown: Error, field: string): unknown {
+  try {
+    return Reflect.get(thrown, field);
+  } catch {
+    return undefined;
   }
 }
 

@@ -25,9 +25,10 @@ type ValueOf<V> = V extends FinalState<infer T> ? T : V;
 /** A function as a task: its own type, but that it always returns a promise; and inputs may be futures. */
 export type Task<F extends TaskFunction> = Called<F> & TaskMethods<F>;
 
+// What it gives is asked of the return type: a generic function by itself would fit any promise.
 type Called<F extends TaskFunction> = [ReturnType<F>] extends [never]
   ? Awaiting<F>
-  : F extends (...inputs: never[]) => Promise<infer V>
+  : ReturnType<F> extends Promise<infer V>
     ? Extract<V, FinalState> extends never
       ? F & WithFutures<F>
       : Awaiting<F>

@@ -6,7 +6,9 @@
  *    ledger's order too (handover.ts). So the order is the same in every execution.
  */
 import { AssentError } from '../protocol/errors.ts';
+import { withLiterals } from './secrets.ts';
 import type { CallInside, TransactionLog } from './transaction-hooks.ts';
+import { decodeText, encodeText } from './values.ts';
 
 /** A completed call, with what its hooks may `get`. */
 export type Inside = CallInside & { readonly arrival: number; readonly get: (name: string) => unknown };
@@ -85,7 +87,7 @@ function byLedger(one: Inside, other: Inside): number {
 /** @throws AssentError VALUE_NOT_SERIALIZABLE */
 function copyOf(name: string, value: unknown): unknown {
   try {
-    return structuredClone(value);
+    return withLiterals(() => decodeText(encodeText(value, `'${name}'`)));
   } catch (error) {
     throw new AssentError('VALUE_NOT_SERIALIZABLE', `'${name}' cannot be copied into the transaction.`, {
       cause: error,

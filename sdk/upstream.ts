@@ -34,8 +34,8 @@ export const allowFailure = <T>(future: Future<T>): Allowed<T | Error> => new Al
 
 /** An input as it may be given: itself, a future of it, or a list, a plain object, a map or a set that holds futures. */
 export type Given<T> = T | Future<T> | Allowed<T> | GivenParts<T>;
-type GivenParts<T> = T extends readonly (infer Part)[]
-  ? readonly Given<Part>[]
+type GivenParts<T> = T extends readonly unknown[]
+  ? { readonly [Place in keyof T]: Given<T[Place]> }
   : T extends Whole
     ? never
     : T extends Set<infer Part>
@@ -43,8 +43,12 @@ type GivenParts<T> = T extends readonly (infer Part)[]
       : T extends Map<infer Key, infer Part>
         ? Map<Key, Given<Part>>
         : T extends object
-          ? { readonly [Name in keyof T]: Given<T[Name]> }
+          ? IsInstance<T> extends true
+            ? never
+            : { readonly [Name in keyof T]: Given<T[Name]> }
           : never;
+/** What has methods is of a class, and is waited for whole. */
+type IsInstance<T> = Extract<T[keyof T], (...args: never[]) => unknown> extends never ? false : true;
 /** What holds nothing that could be waited for. */
 type Whole =
   Date | RegExp | Error | URL | ArrayBuffer | ArrayBufferView | Promise<unknown> | ((...args: never[]) => unknown);
@@ -84,7 +88,9 @@ export async function resolved(
   const futures = [...futuresIn(inputs)];
   const [ends, others] = await Promise.all([endsOf(futures), endsOf(waitFor)]);
   const missing: FinalState[] = [];
-  const filled = new Filling(new Map(futures.map((future, at) => [future, ends[at] as FinalState])), missing).of(inputs);
+  const filled = new Filling(new Map(futures.map((future, at) => [future, ends[at] as FinalState])), missing).of(
+    inputs,
+  );
   for (const state of others) if (!state.isCompleted) missing.push(state);
   const [first] = missing;
   if (first === undefined) return { type: 'READY', inputs: filled as readonly unknown[] };
@@ -143,7 +149,12 @@ class Filling {
     }
     const object = this.#known(value, {});
     for (const [name, item] of Object.entries(value)) {
-      Object.defineProperty(object, name, { value: this.of(item), enumerable: true, configurable: true, writable: true });
+      Object.defineProperty(object, name, {
+        value: this.of(item),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
     }
     return object;
   }

@@ -21,6 +21,7 @@ import { streams, subjects } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
+import { checkedPlace } from './background-start.ts';
 import { executed } from './flow-call.ts';
 import { StartRefused, Suspended, type FlowRunPlan } from './flow-plan.ts';
 import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
@@ -73,7 +74,7 @@ const PULL_MAX = 500;
  * Executes runs of these flows and tasks, here and now, until `stop` is called: flow runs that were started with
  * {@link startRun}, task runs that were started with `delay`, and calls of flows whose tasks run in {@link workers}.
  *
- * @throws AssentError BAD_OPTION if one of them is neither flow nor task, or two flows or tasks have one name;
+ * @throws AssentError BAD_OPTION if one of them is neither flow nor task, or two flows or tasks have one name, or pool, queue or slots are wrong;
  *   NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
  * @example
  * import { serve, task } from 'assent';
@@ -90,10 +91,14 @@ export async function serve(
 ): Promise<Worker> {
   if (isLoadedByThread()) return NEVER;
   const served = servedBy('serve', flowsAndTasks);
+  const { slots = 100, onRun = () => undefined } = options;
+  const { pool, queue } = checkedPlace(options);
+  if (!Number.isSafeInteger(slots) || slots < 1) {
+    throw new AssentError('BAD_OPTION', `serve: slots: ${String(slots)} is no whole number above 0.`);
+  }
   const client = await currentClient();
   const link = natsLinkOf(client);
   if (link === undefined) throw new AssentError('NATS_UNREACHABLE', 'A worker needs a connection to NATS.');
-  const { pool = 'default', queue = 'default', slots = 100, onRun = () => undefined } = options;
   const serving = new Serving({ client, link, served, pool, queue, slots, onRun });
   await serving.begin();
   return { stop: () => serving.stop() };

@@ -58,6 +58,8 @@ export class Arbiter {
   #ledgerClock: LedgerClock | undefined;
   /** Reconnects so far: what was read before one is read again. */
   #doubts = 0;
+  /** When a segment of another arbiter was last read: who writes lives, even if it has not beaten yet. */
+  #rivalMs = -Infinity;
 
   constructor(parts: ArbiterParts) {
     this.#parts = parts;
@@ -189,6 +191,8 @@ export class Arbiter {
       return;
     }
     if (link.segment.header.writer === this.#writer) this.counters.unknownFatesStored += 1;
+    // Else two that lost to each other would take over from each other again and again. What is read at first is old.
+    else if (this.#role !== 'STARTING') this.#rivalMs = this.#parts.clock.monotonicMs();
     this.#settle((journal) => {
       this.workspace.recorder.journal = journal;
       evolveSegment(this.workspace, link.segment, message.seq);
@@ -216,10 +220,13 @@ export class Arbiter {
   #mayLead(): boolean {
     if (!this.#isLiving()) return false;
     const { leases, settings } = this.#parts;
+    if (this.#rivalSilentMs() <= settings.leaseLimitMs) return false;
     const heard = leases.last(this.#writer);
     if (heard === undefined) return settings.alone || this.#isHeir || this.#role === 'STANDBY';
     return heard.agoMs > settings.leaseLimitMs;
   }
+
+  readonly #rivalSilentMs = (): number => this.#parts.clock.monotonicMs() - this.#rivalMs;
 
   /** Folds what the active arbiter writes, until it is silent. */
   async #standBy(doubts: number): Promise<void> {
@@ -236,7 +243,8 @@ export class Arbiter {
         for (let next = arrived.shift(); next !== undefined; next = arrived.shift()) {
           if (next.seq > this.#chain.last) await this.#fold(next);
         }
-        const silentMs = leases.last(this.#writer)?.agoMs ?? clock.monotonicMs() - sinceMs;
+        const unheardMs = leases.last(this.#writer)?.agoMs ?? clock.monotonicMs() - sinceMs;
+        const silentMs = Math.min(unheardMs, this.#rivalSilentMs());
         if (!this.#isLiving() || this.#doubts !== doubts || silentMs > settings.leaseLimitMs) return;
         if ((await this.#pause(Math.min(100, settings.leaseLimitMs / 4))) === 'INTERRUPTED') return;
       }

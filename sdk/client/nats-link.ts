@@ -82,7 +82,11 @@ export class NatsLink implements Link {
   async listen(session: SessionId, listener: LinkListener): Promise<void> {
     this.#listeners.set(session, listener);
     this.#subscribe(session, listener);
-    await this.connection.flush();
+    try {
+      await this.connection.flush();
+    } catch (error) {
+      throw new AssentError('NATS_UNREACHABLE', `The connection broke: ${String(error)}.`, { cause: error });
+    }
   }
 
   propose(session: SessionId, batch: Uint8Array): void {

@@ -1,5 +1,7 @@
-/** The texts for people in a proposal, before it leaves: values in it are scrubbed where they are recorded. */
-import { scrubbed } from '../scrubber.ts';
+/** The texts in a proposal, before it leaves: those for people, and keys; values in it are scrubbed where they are recorded. */
+import type { RunDefinition } from '../../protocol/proposals.ts';
+import type { State } from '../../protocol/states.ts';
+import { scrubbed, scrubbedKey, withoutRevealed } from '../scrubber.ts';
 import type { Wish } from './session.ts';
 
 /** The proposal itself, if there is nothing to take out of it. */
@@ -16,15 +18,36 @@ export function scrubbedWish(wish: Wish): Wish {
     const said = description === undefined ? event : { ...event, description };
     return said === event && Object.keys(asked).length === 0 ? wish : { ...wish, ...asked, event: said };
   }
-  const message = clean(wish.to.message);
-  const title = clean(wish.create?.title);
-  if (message === undefined && title === undefined && Object.keys(asked).length === 0) return wish;
-  return {
-    ...wish,
-    ...asked,
-    ...(message === undefined ? {} : { to: { ...wish.to, message } }),
-    ...(title === undefined || wish.create === undefined ? {} : { create: { ...wish.create, title } }),
+  const to = cleanState(wish.to);
+  const create = wish.create === undefined ? undefined : cleanDefinition(wish.create);
+  if (to === wish.to && create === wish.create && Object.keys(asked).length === 0) return wish;
+  return { ...wish, ...asked, to, ...(create === undefined ? {} : { create }) };
+}
+
+function cleanState(state: State): State {
+  const message = clean(state.message);
+  const name = withoutRevealed(state.name);
+  if (message === undefined && name === state.name) return state;
+  return { ...state, name, ...(message === undefined ? {} : { message }) };
+}
+
+function cleanDefinition(definition: RunDefinition): RunDefinition {
+  const { call, cache, limits, tags } = definition;
+  const title = clean(definition.title);
+  const parts: Partial<RunDefinition> = {
+    ...(title === undefined ? {} : { title }),
+    ...(call === undefined || scrubbedKey(call.key) === call.key
+      ? {}
+      : { call: { ...call, key: scrubbedKey(call.key) } }),
+    ...(cache === undefined || scrubbedKey(cache.key) === cache.key
+      ? {}
+      : { cache: { ...cache, key: scrubbedKey(cache.key) } }),
+    ...(limits?.some(({ by }) => by !== undefined && scrubbedKey(by) !== by) === true
+      ? { limits: limits.map((wish) => (wish.by === undefined ? wish : { ...wish, by: scrubbedKey(wish.by) })) }
+      : {}),
+    ...(tags?.some((tag) => withoutRevealed(tag) !== tag) === true ? { tags: tags.map(withoutRevealed) } : {}),
   };
+  return Object.keys(parts).length === 0 ? definition : { ...definition, ...parts };
 }
 
 /** Undefined: there was nothing to take out. */

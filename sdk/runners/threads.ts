@@ -71,9 +71,14 @@ export function threads({ maxThreads, grace }: ThreadsOptions = {}): TaskRunner 
     run: async (scope, task, inputs) => {
       // A clock that jumps (assent/testing) knows nothing of another thread's time.
       if (natsLinkOf(scope.flow.client) === undefined) return inProcess.run(scope, task, inputs);
+      scope.signal.throwIfAborted();
       let pass: GatePass | undefined;
       await new Promise<void>((resolve) => {
         pass = gate.enter(resolve);
+        // One that is told to stop waits for no thread.
+        scope.signal.addEventListener('abort', () => {
+          resolve();
+        });
       });
       try {
         pool ??= poolOf(limit);
@@ -189,9 +194,12 @@ class Line {
   readonly #stop = (): void => {
     const order: ThreadOrder = { type: 'ABORT', reason: encodeError(this.#scope.signal.reason) };
     this.#port.postMessage(order);
-    this.#grace = setTimeout(() => {
-      this.#killer.abort();
-    }, Math.min(this.#graceMs, TIMER_MAX_MS));
+    this.#grace = setTimeout(
+      () => {
+        this.#killer.abort();
+      },
+      Math.min(this.#graceMs, TIMER_MAX_MS),
+    );
   };
 
   constructor(scope: TaskScope, port: MessagePort, graceMs: number) {

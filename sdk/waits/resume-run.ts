@@ -6,10 +6,10 @@ import type { RunView } from '../../protocol/messages.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Client } from '../client/client.ts';
-import { currentClient } from '../client/connect.ts';
 import { refusedError } from '../outcomes.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
-import { scopes, type FlowScope, type TaskScope } from '../scope.ts';
+import { scopes } from '../scope.ts';
+import { inWorkspace } from '../workspace-calls.ts';
 import { stored } from './mail.ts';
 import { problemsOf } from './received.ts';
 
@@ -41,12 +41,9 @@ export function resumeRun(id: string, input?: unknown): Promise<void> {
     if (scope?.type === 'flow' && rootOf(id as RunId) !== rootOf(scope.run)) {
       const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
       await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
-    } else await resume(clientOf(scope) ?? (await currentClient()), id, input);
+    } else await inWorkspace((client) => resume(client, id, input));
   });
 }
-
-const clientOf = (scope: FlowScope | TaskScope | undefined): Client | undefined =>
-  scope?.type === 'task' ? scope.flow.client : scope?.client;
 
 async function resume(client: Client, id: string, input: unknown): Promise<void> {
   client.beginWork();

@@ -268,5 +268,5 @@ test('a script that calls its flow at the top may have its tasks in threads: the
   expect(await threaded.line('[')).toBe('[true,true,true]');
   const [code] = (await closed) as [number];
   expect(code).toBe(0);
-  expect(linesIn(file).sort()).toEqual(['flow', 'other', 'task 1', 'task 2', 'task 3']);
+  expect(linesIn(file).sort()).toEqual(['flow', 'heard 3', 'other', 'task 1', 'task 2', 'task 3']);
 });

@@ -9,6 +9,7 @@ import {
   INPUTS,
   NO_CACHE,
   RUN_ID,
+  secret,
   task,
   TASK_SOURCE,
   type CacheContext,
@@ -58,6 +59,10 @@ describe('a cache policy', () => {
   test('has no key where there is nothing to make one of', () => {
     expect(NO_CACHE.keyOf(context)).toBeUndefined();
     expect(INPUTS.keyOf({ ...context, inputs: [] })).toBeUndefined();
+    // Two secrets of which nothing is recorded may be those of two customers.
+    expect(INPUTS.keyOf({ ...context, inputs: [{ key: secret.literal('of Ada') }] })).toBeUndefined();
+    expect(FLOW_PARAMETERS.keyOf({ ...context, flowParameters: { key: secret.literal('of Ada') } })).toBeUndefined();
+    expect(INPUTS.keyOf({ ...context, inputs: [secret.env('KEY')] })).toBeDefined();
     expect(NO_CACHE.plus(() => undefined).keyOf(context)).toBeUndefined();
   });
 

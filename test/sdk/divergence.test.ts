@@ -51,6 +51,21 @@ test('a key of one’s own that meets other inputs fails the run, and says what 
   ]);
 });
 
+test('and it does not say what nobody shall see, however short', async () => {
+  const charge = task(
+    { name: 'charge', key: 'one', redact: ['code'] },
+    (card: { code: string; cents: number }) => card,
+  );
+  const pay = flow({ name: 'pay', retries: 1 }, async () => {
+    const { attempt } = flowRun();
+    await charge({ code: '123', cents: attempt });
+    if (attempt === 1) throw new Error('again');
+  });
+  const error = (await pay().catch((e: unknown) => e)) as Error;
+  expect(error.message).toContain('first difference: inputs[0].cents: 1 was recorded, 2 was given');
+  expect(error.message).not.toContain("'123'");
+});
+
 test('with equal inputs it is the same call', async () => {
   let runs = 0;
   const keyed = task({ name: 'keyed', key: 'one' }, (value: { a: number; b: number }) => {

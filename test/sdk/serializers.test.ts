@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalText } from '../../sdk/canonical.ts';
 import { AssentError, registerSerializer } from '../../sdk/index.ts';
-import { decodeText, encodeText } from '../../sdk/values.ts';
+import { decodeError, decodeText, encodeError, encodeText } from '../../sdk/values.ts';
 
 class Money {
   readonly cents: number;
@@ -118,4 +118,26 @@ describe('what cannot be recorded', () => {
     expect(message).toContain(`The result cannot be recorded${place}`);
     expect(message).toContain('VALUE_NOT_SERIALIZABLE');
   });
+});
+
+test('one that fails is named; errors are recorded all the same', () => {
+  let fails = true;
+  registerSerializer({
+    name: 'test.Failing',
+    test: (value): value is string => {
+      if (fails) throw new TypeError('no such field');
+      return value === 'never';
+    },
+    encode: (value) => value,
+    decode: (value) => value,
+  });
+  try {
+    expect(() => encodeText({ a: 1 }, 'The result')).toThrow(/the serializer 'test.Failing' failed: no such field/);
+    expect(() => canonicalText({ a: 1 })).toThrow(/the serializer 'test.Failing' failed/);
+    const recorded = encodeError(new RangeError('mine', { cause: { a: 1 } }));
+    expect(decodeError(recorded)).toMatchObject({ name: 'RangeError', message: 'mine', cause: '{ a: 1 }' });
+  } finally {
+    fails = false;
+  }
+  expect(encodeText({ a: 1 }, 'The result')).toBe('[{"a":1},1]');
 });

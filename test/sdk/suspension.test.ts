@@ -178,6 +178,21 @@ describe('a worker lets go of a run that', () => {
   });
 });
 
+test('a worker lets go of a run whose last hook has ended late', async () => {
+  const hook = Promise.withResolvers<undefined>();
+  const step = task({ name: 'step', onCompletion: () => hook.promise }, () => 1);
+  const naps = flow({ name: 'naps', suspendAfter: 20 }, async () => {
+    await step();
+    await sleep(1500);
+  });
+  work(naps);
+  const run = await startRun(naps);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  hook.resolve(undefined);
+  expect(await said.until(() => run.id, 'PAUSED')).toMatchObject({ name: 'Sleeping' });
+  await run.result();
+});
+
 describe('suspend', () => {
   const input = z.object({ paid: z.boolean() });
 

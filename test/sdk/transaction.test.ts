@@ -3,14 +3,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { useClient } from '../../sdk/client/connect.ts';
 import {
   AssentError,
+  concurrent,
   failed,
   flow,
   flowRun,
   receive,
+  secret,
   send,
   task,
   taskRun,
   transaction,
+  type Secret,
   type CompletedCall,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
@@ -124,9 +127,13 @@ describe('a transaction', () => {
           expect(inner.get('nothing', 'fallback')).toBe('fallback');
         });
         expect(outer.get('y')).toBe('outer');
-        expect(() => {
-          outer.set('f', () => 1);
-        }).toThrow(AssentError);
+        for (const one of [() => 1, new (class Own {})(), new Map([[1, Symbol('s')]])]) {
+          expect(() => {
+            outer.set('f', one);
+          }).toThrow(AssentError);
+        }
+        outer.set('key', secret.literal('hunter2!'));
+        expect((outer.get('key') as Secret).reveal()).toBe('hunter2!');
       }),
     );
     await order();
@@ -271,4 +278,21 @@ test('a block is a part of its flow: it knows the flow’s run, and receives wha
     });
   });
   expect(await order({ n: 7 })).toEqual([true, true, 'order', 7]);
+});
+
+test('the limit of a flow’s runner counts what its transactions call', async () => {
+  let atWork = 0;
+  let most = 0;
+  const work = task({ name: 'work' }, async (n: number) => {
+    atWork += 1;
+    most = Math.max(most, atWork);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    atWork -= 1;
+    return n;
+  });
+  const three = flow({ name: 'three', taskRunner: concurrent({ limit: 1 }) }, () =>
+    Promise.all([1, 2, 3].map((n) => transaction(`t${String(n)}`, () => work(n)))),
+  );
+  expect(await three()).toEqual([1, 2, 3]);
+  expect(most).toBe(1);
 });

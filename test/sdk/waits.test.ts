@@ -321,3 +321,10 @@ describe('a pause', () => {
     );
   });
 });
+
+test.each([1e16, 1e300])('a wait that ends after all days of the calendar is refused: %d', async (ms) => {
+  const waits = flow({ name: 'waits' }, async () => {
+    await sleep(ms);
+  });
+  await expect(waits()).rejects.toMatchObject({ kind: 'BAD_OPTION' });
+});

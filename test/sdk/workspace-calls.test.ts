@@ -9,6 +9,7 @@ import type { Ruling } from '../../protocol/rulings.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import type { Secret } from '../../sdk/index.ts';
 import {
+  completed,
   artifacts,
   fileStorage,
   flow,
@@ -229,7 +230,52 @@ describe('what is confidential', () => {
   });
 });
 
+test('what was revealed is in no key, tag or name of a state either, and keys stay apart', async () => {
+  const [one, other] = [secret.literal('hunter2!'), secret.literal('swordfish')];
+  let computed = 0;
+  const look = task(
+    {
+      name: 'look',
+      key: (key: string) => `key ${key}`,
+      cacheKey: (key: string) => `of ${key}`,
+      limits: { host: { by: (key: string) => key } },
+    },
+    (key: string) => {
+      computed += 1;
+      return key.length;
+    },
+  );
+  const ends = task({ name: 'ends', tags: ['hunter2!'] }, (name: string) => completed({ name: `Seen ${name}` }));
+  const looks = flow({ name: 'looks' }, async () => {
+    const keys = [one.reveal(), other.reveal()];
+    await ends(keys[0] ?? '');
+    return [...(await look.map(keys).results()), ...(await look.with({ key: 'again' }).map(keys).results())];
+  });
+  expect(await looks()).toEqual([8, 9, 8, 9]);
+  expect(computed).toBe(2);
+  expect(JSON.stringify(await workspace.rulings())).not.toMatch(/hunter2|swordfish/);
+});
+
 describe('large values', () => {
+  test('that cannot be stored are a failure like others: of the attempt, and on the ledger', async () => {
+    let puts = 0;
+    const full = new Error('the disk is full');
+    setResultStorage({
+      put: () => ((puts += 1) <= 2 ? Promise.reject(full) : Promise.resolve()),
+      get: () => Promise.resolve(undefined),
+    });
+    const large = task({ name: 'large', retries: 1 }, (n: number) => String(n).repeat(50_000));
+    const report = flow({ name: 'report' }, async () => {
+      await expect(large(1)).rejects.toBe(full);
+      return (await large(2)).length;
+    });
+    expect(await report()).toBe(50_000);
+    const ends = (await workspace.rulings()).flatMap(({ proposal, outcome }) =>
+      proposal.kind === 'task' && proposal.report === true ? [`${proposal.to.type} ${outcome}`] : [],
+    );
+    expect(ends).toEqual(['FAILED rewritten', 'FAILED accepted', 'COMPLETED accepted']);
+  });
+
   test('lie in the storage that is set, by digest, and are found there by whoever runs again', async () => {
     setResultStorage(fileStorage(folder));
     let attempts = 0;

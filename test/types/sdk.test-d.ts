@@ -136,6 +136,36 @@ void typed();
 const defaults = flow({ name: 'defaults', parameters: z.object({ n: z.number().default(1) }) }, ({ n }) => n);
 expectTypeOf(defaults()).resolves.toEqualTypeOf<number>();
 
+// A generic function keeps what it says of a promise; what it gives otherwise is not known. What never returns is waited for.
+expectTypeOf(task(async <T>(x: T) => x)(1)).resolves.toEqualTypeOf<number>();
+expectTypeOf(task(<T>(x: T) => x)(1)).resolves.toEqualTypeOf<unknown>();
+expectTypeOf(
+  task((): never => {
+    throw new Error('always');
+  })(),
+).resolves.toEqualTypeOf<never>();
+
+// What holds futures is held to what it is: a tuple to its places, an instance of a class to its class.
+class Money {
+  readonly #cents: number;
+  constructor(cents: number) {
+    this.#cents = cents;
+  }
+  isMore(than: Money): boolean {
+    return this.#cents > than.#cents;
+  }
+}
+declare const someNumber: Future<number>;
+declare const someMoney: Future<Money>;
+const takesPair = task((pair: [number, string], money?: readonly Money[]) => [pair, money]);
+void takesPair([someNumber, 'a'], [someMoney, new Money(1)]);
+// @ts-expect-error -- it is too long
+void takesPair([1, 'a', 2]);
+// @ts-expect-error -- the other way round
+void takesPair(['a', someNumber]);
+// @ts-expect-error -- it only looks like one
+void takesPair([1, 'a'], [{ isMore: () => true }]);
+
 // Runs at a distance know their flow's parameters and result.
 expectTypeOf(startRun(one, { n: 1 })).resolves.toEqualTypeOf<FlowRunHandle<number>>();
 expectTypeOf(startRun(none)).resolves.toEqualTypeOf<FlowRunHandle<string>>();
