@@ -62,7 +62,7 @@ describe('futures', () => {
     const all = flow({ name: 'all' }, async () => {
       const [one, two] = [double.submit(1), double.submit(2)];
       const parts = { list: [one, 10, two], more: new Map([['x', double.submit(50)]]) };
-      return [await add(one, two), await sum.submit(parts as never)];
+      return [await add(one, two), await sum.submit(parts)];
     });
     expect(await all()).toEqual([6, 116]);
   });
@@ -339,64 +339,4 @@ test('a future is a promise like any other', async () => {
   expect(future.then((n) => n).constructor).toBe(Promise);
   expect(await future.finally(() => undefined)).toBe(8);
   expect(future.isDone).toBe(true);
-});
-
-test('a failure outside of a flow that nobody handles is the process’s, as of any promise', async () => {
-  const heard: string[] = [];
-  const hear = (error: unknown): void => {
-    heard.push(String(error));
-  };
-  const lost = task({ name: 'lost' }, (name: string): string => {
-    throw new RangeError(name);
-  });
-  const lostFlow = flow({ name: 'lost-flow' }, ({ of }: { of: string }): string => {
-    throw new RangeError(of);
-  });
-  const returned = (): Promise<string> => lost('returned');
-  process.on('unhandledRejection', hear);
-  try {
-    void lost('of a task');
-    await lostFlow.submit({ of: 'handled' }).catch(() => undefined);
-    await expect(returned()).rejects.toThrow('returned');
-    await Promise.allSettled([lost('one'), lost('two'), double.submit(lost.submit('passed on') as never)]);
-    void lostFlow.submit({ of: 'of a flow' });
-    await expect.poll(() => heard).toEqual(['RangeError: of a task', 'RangeError: of a flow']);
-  } finally {
-    process.off('unhandledRejection', hear);
-  }
-});
-
-test('a flow that is submitted outside of a flow waits for what it is given', async () => {
-  const next = flow({ name: 'next' }, ({ n }: { n: number }) => n + 1);
-  expect(await next.submit({ n: double.submit(2) })).toBe(5);
-  await expect(next.submit({ n: fail.submit('x') as never })).rejects.toMatchObject({ kind: 'NOT_READY' });
-});
-
-test('a future may be in what leads back to itself, and in several places', async () => {
-  type Node = { value: unknown; self?: Node; also?: { value: unknown }[] };
-  const isWhole = task({ name: 'is-whole' }, (node: Node) => [
-    node.value,
-    node.self === node,
-    node.also?.[0] === node.also?.[1],
-    node.also?.[0]?.value,
-  ]);
-  const loops = flow({ name: 'loops' }, () => {
-    const four = double.submit(2);
-    const node: Node = { value: four };
-    node.self = node;
-    const part = { value: four };
-    node.also = [part, part];
-    return isWhole(node);
-  });
-  expect(await loops()).toEqual([4, true, true, 4]);
-});
-
-test('of several that are missing the first by place is the cause', async () => {
-  const late = task({ name: 'late' }, async (ms: number) => {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    throw new RangeError(`after ${String(ms)}`);
-  });
-  const add = task({ name: 'add' }, (a: number, b: number) => a + b);
-  const sums = flow({ name: 'sums' }, () => add.submit(late.submit(20), late.submit(1)));
-  await expect(sums()).rejects.toMatchObject({ kind: 'NOT_READY', cause: { message: 'after 20' } });
 });

@@ -35,6 +35,11 @@ afterEach(async () => {
   await workspace.stop();
 });
 
+/** Cannot be recorded. */
+class Own {
+  readonly x = 1;
+}
+
 describe('a transaction', () => {
   test('that returns gives its value, and its calls are committed in their order', async () => {
     const order = flow({ name: 'order' }, () =>
@@ -127,7 +132,7 @@ describe('a transaction', () => {
           expect(inner.get('nothing', 'fallback')).toBe('fallback');
         });
         expect(outer.get('y')).toBe('outer');
-        for (const one of [() => 1, new (class Own {})(), new Map([[1, Symbol('s')]])]) {
+        for (const one of [() => 1, new Own(), new Map([[1, Symbol('s')]])]) {
           expect(() => {
             outer.set('f', one);
           }).toThrow(AssentError);
