@@ -1,6 +1,8 @@
 /**
  * Every subject and stream name, built here and nowhere else. `ws` is the workspace's name: `[A-Za-z0-9_-]`, 1 to 32.
  */
+import { sha256 } from './segment.ts';
+
 const WORKSPACE = /^[A-Za-z0-9_-]{1,32}$/;
 
 export const isWorkspaceName = (name: string): boolean => WORKSPACE.test(name);
@@ -19,7 +21,9 @@ export const subjects = {
   /** One batch of proposals; the user is the one that the server authenticated. */
   propose: (ws: string, user: string, session: string): string => `assent.${ws}.propose.${user}.${session}`,
   ledger: (ws: string): string => `assent.${ws}.ledger`,
-  work: (ws: string, pool: string, queue: string): string => `assent.${ws}.work.${pool}.${queue}`,
+  /** Without `what`: all of a queue, for patterns. */
+  work: (ws: string, pool: string, queue: string, what?: string): string =>
+    `assent.${ws}.work.${pool}.${queue}${what === undefined ? '' : `=${what}`}`,
   logs: (ws: string, flowRun: string): string => `assent.${ws}.logs.${flowRun}`,
   events: (ws: string, name: string): string => `assent.${ws}.events.${name}`,
   /** Core NATS: rulings for one session, batched. */
@@ -34,6 +38,12 @@ export const subjects = {
   query: (ws: string): string => `assent.${ws}.query`,
   ask: (ws: string): string => `assent.${ws}.ask`,
 } as const;
+
+/**
+ * What a hint of work is about, as a part of its subject: so a worker takes only what it knows, and what it does not know
+ * waits for another. Names have characters that subjects have not.
+ */
+export const workOf = (kind: 'flow' | 'task', name: string): string => sha256(`${kind} ${name}`).slice(0, 16);
 
 /** The user and session that a proposal's subject names, as the server vouches for them. */
 export function askerOf(subject: string): { readonly user: string; readonly session: string } {

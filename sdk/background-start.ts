@@ -15,6 +15,7 @@ import { cancelRun, type RunHandle } from './runs.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
 import type { TaskDefinition } from './task-definition.ts';
+import { resolved } from './upstream.ts';
 import { encodeText, recorded } from './values.ts';
 
 export type Place = { readonly pool: string; readonly queue: string };
@@ -36,7 +37,7 @@ const shortHash = (of: readonly unknown[]): string => idFrom(hash('sha256', JSON
  * A task's run that is started and not awaited: `task.delay(...inputs)`. Started by a flow, it is started once, however often
  * the flow is executed.
  *
- * @throws AssentError VALUE_NOT_SERIALIZABLE, VALUE_TOO_LARGE; REJECTED if a rule refused.
+ * @throws AssentError VALUE_NOT_SERIALIZABLE, VALUE_TOO_LARGE; REJECTED if a rule refused; NOT_READY by `waitFor`.
  */
 export async function delayTask(
   task: TaskDefinition,
@@ -46,6 +47,8 @@ export async function delayTask(
   if (isLoadedByThread()) return NEVER;
   const scope = scopes.getStore();
   const run = scope?.type === 'flow' ? startOf(scope, task, inputs) : newRunId();
+  const ready = await resolved(`Task '${task.settings.name}'`, [], task.waitFor ?? []);
+  if (ready.type === 'NOT_READY') throw ready.error;
   const client = await currentClient();
   client.beginWork();
   try {

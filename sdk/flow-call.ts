@@ -197,12 +197,10 @@ async function runSubflow(
     parameters: () => parameters,
     start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
   });
-  return flowRun
-    .outcome()
-    .catch((error: unknown) => {
-      const { name, redact } = flow.settings;
-      return outcomeRefused(parent, { name, run, inputs: redact?.ofInputs(inputs) ?? inputs }, error);
-    });
+  return flowRun.outcome().catch((error: unknown) => {
+    const { name, redact } = flow.settings;
+    return outcomeRefused(parent, { name, run, inputs: redact?.ofInputs(inputs) ?? inputs }, error);
+  });
 }
 
 /** What it means to the caller that a flow run within its own came to nothing. */

@@ -8,6 +8,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import type { Answer } from '../protocol/messages.ts';
 import type { OnFull } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
+import { digestOf } from './call.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
 import type { Wish } from './client/session.ts';
@@ -15,7 +16,7 @@ import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './
 import { flowDefinition } from './flow.ts';
 import { refusedError } from './outcomes.ts';
 import { AwaitedRun } from './run-handle.ts';
-import { scopes } from './scope.ts';
+import { scopes, type FlowScope } from './scope.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
 import { send } from './waits/mail.ts';
 import { resumeRun } from './waits/resume-run.ts';
@@ -28,7 +29,7 @@ export interface StartOptions {
   readonly queue?: string;
   /** When it is to start, as a Date or in milliseconds since 1970. Default: at once. */
   readonly at?: Date | number;
-  /** Two starts of one flow with the same key are one run. Default: every start is a run. */
+  /** Two starts of one flow with the same key are one run. Default: every start is a run; each of a flow's is one. */
   readonly key?: string;
 }
 
@@ -53,7 +54,8 @@ export interface FlowRunHandle<Result> extends RunHandle<Result> {
 }
 
 /**
- * Starts a run of a flow that a worker ({@link serve}) executes, and resolves when the ledger has it.
+ * Starts a run of a flow that a worker ({@link serve}) executes, and resolves when the ledger has it. Started by a flow, it is
+ * started once, however often that is executed.
  *
  * @throws AssentError BAD_PARAMETERS, BAD_OPTION if it is no flow, REJECTED if a rule refused.
  * @example
@@ -93,10 +95,12 @@ async function start(
   parameters: unknown,
   { pool = 'default', queue = 'default', key, at }: StartOptions,
 ): Promise<FlowRunHandle<unknown>> {
-  const run = key === undefined ? newRunId() : runOfKey(flow, key);
+  const scope = scopes.getStore();
+  const isByFlow = scope?.type === 'flow';
+  const run = key === undefined ? (isByFlow ? runOfCall(scope, flow, parameters) : newRunId()) : runOfKey(flow, key);
   client.beginWork();
   try {
-    const startedBy = scopes.getStore()?.run;
+    const startedBy = scope?.run;
     const create = await definitionOf(client, flow, parameters, {
       work: { pool, queue },
       ...(startedBy === undefined ? {} : { startedBy }),
@@ -108,7 +112,7 @@ async function start(
     // It is asked after until it ends: not before it is known what is to be started.
     const awaited = AwaitedRun.of(client, run, `Flow '${flow.settings.name}'`);
     const answer = await client.ask({ kind: 'flow', run, to, basedOn: 0, create });
-    awaited.started(answer, key !== undefined);
+    awaited.started(answer, key !== undefined || isByFlow);
     return handleOf(run, awaited);
   } finally {
     client.endWork();
@@ -150,6 +154,12 @@ function instantOf(at: Date | number): EpochMs {
   const ms = typeof at === 'number' ? at : at.getTime();
   if (Number.isSafeInteger(ms) && ms >= 0) return ms as EpochMs;
   throw new AssentError('BAD_OPTION', 'startRun: at is a Date, or whole milliseconds since 1970.');
+}
+
+/** A flow's starts are counted like its calls, apart from them. */
+function runOfCall(scope: FlowScope, { settings }: CallableFlow, parameters: unknown): RunId {
+  const { run } = scope.counter.nextOf(`start ${settings.name}`, digestOf([parameters]));
+  return idFrom(hash('sha256', JSON.stringify(['start', run]), 'buffer')) as RunId;
 }
 
 const runOfKey = (flow: CallableFlow, key: string): RunId =>

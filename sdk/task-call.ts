@@ -280,7 +280,11 @@ export class TaskCall implements Call {
       const stand = ({ report, own: gave }: Reported): void => {
         this.#proposeEnd(report.state, gave);
       };
-      void kept(this.#flow.client, { report: { state, stored }, own }, { settings: this.#settings, attempt: this.#attempt }).then(stand);
+      void kept(
+        this.#flow.client,
+        { report: { state, stored }, own },
+        { settings: this.#settings, attempt: this.#attempt },
+      ).then(stand);
     }
   }
 

@@ -17,7 +17,7 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import { AssentError } from '../protocol/errors.ts';
 import type { WorkHint } from '../protocol/messages.ts';
-import { streams, subjects } from '../protocol/subjects.ts';
+import { streams, subjects, workOf } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
@@ -112,38 +112,45 @@ type Parts = Required<ServeOptions> & {
 
 class Serving {
   readonly #parts: Parts;
-  #messages: ConsumerMessages | undefined;
+  readonly #messages = new Set<ConsumerMessages>();
   #stopping = false;
-  #ended: Promise<void> = Promise.resolve();
+  #ended: Promise<unknown> = Promise.resolve();
   #running = 0;
-  /** Called when a run is done. */
-  #roomAgain: () => void = () => undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   async begin(): Promise<void> {
-    this.#parts.client.beginWork();
-    const consumer = await this.#consumer();
-    this.#ended = this.#serve(consumer);
+    const { client, served } = this.#parts;
+    client.beginWork();
+    const all = [
+      ...[...served.flows.keys()].map((name) => workOf('flow', name)),
+      ...[...served.tasks.keys()].map((name) => workOf('task', name)),
+    ];
+    const first = await Promise.all(all.map((what) => this.#consumer(what)));
+    this.#ended = Promise.all(first.map((consumer, index) => this.#serve(all[index] ?? '', consumer, all.length)));
   }
 
   async stop(): Promise<void> {
-    if (this.#stopping) return this.#ended;
+    if (this.#stopping) {
+      await this.#ended;
+      return;
+    }
     this.#stopping = true;
-    void this.#messages?.close();
+    for (const messages of this.#messages) void messages.close();
     this.#roomAgain();
     await this.#ended;
     while (this.#running > 0) await this.#room();
     this.#parts.client.endWork();
   }
 
-  async #serve(first: Consumer): Promise<void> {
+  /** Takes one kind of work; `shares`: of so many that share the slots. */
+  async #serve(what: string, first: Consumer, shares: number): Promise<void> {
     for (let consumer: Consumer | undefined = first; !this.#stopping;) {
       try {
-        consumer ??= await this.#consumer();
-        await this.#pull(consumer);
+        consumer ??= await this.#consumer(what);
+        await this.#pull(consumer, shares);
       } catch {
         // The consumer or its connection is gone; the queue is not.
         consumer = undefined;
@@ -152,37 +159,52 @@ class Serving {
     }
   }
 
-  /** Never more than can be executed at once: what waits here could be at work elsewhere. */
-  async #pull(consumer: Consumer): Promise<void> {
+  /** About as many as can be executed at once: what waits here could be at work elsewhere. */
+  async #pull(consumer: Consumer, shares: number): Promise<void> {
     const free = this.#parts.slots - this.#running;
     if (free <= 0) {
       await this.#room();
       return;
     }
-    this.#messages = await consumer.fetch({ ...PULL, max_messages: Math.min(free, PULL_MAX) });
-    // Its promise resolves only when the messages are read to their end, below.
-    if (this.#stopping) void this.#messages.close();
-    for await (const message of this.#messages) this.#take(message);
+    const messages = await consumer.fetch({ ...PULL, max_messages: Math.min(Math.ceil(free / shares), PULL_MAX) });
+    this.#messages.add(messages);
+    try {
+      // Its promise resolves only when the messages are read to their end, below.
+      if (this.#stopping) void messages.close();
+      for await (const message of messages) {
+        // Another kind of work has taken the slot meanwhile.
+        if (this.#running >= this.#parts.slots) message.nak(TRY_AGAIN_MS);
+        else this.#take(message);
+      }
+    } finally {
+      this.#messages.delete(messages);
+    }
   }
 
   #room(): Promise<void> {
     return new Promise((resolve) => {
-      this.#roomAgain = resolve;
+      this.#waiting.push(resolve);
     });
   }
 
-  /** The durable consumer of the queue, as it is; made by the first worker. */
-  async #consumer(): Promise<Consumer> {
+  readonly #waiting: (() => void)[] = [];
+  /** A run is done. */
+  #roomAgain(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The durable consumer of the queue for one kind of work, as it is; made by the first worker that knows it. */
+  async #consumer(what: string): Promise<Consumer> {
     const { link, pool, queue } = this.#parts;
     const stream = streams.work(link.workspace);
-    const name = `worker-${pool}-${queue}`;
+    const name = `worker-${pool}-${queue}=${what}`;
     const { consumers } = jetstream(link.connection, { checkAPI: false });
     const existing = await consumers.get(stream, name).catch(() => undefined);
     if (existing !== undefined) return existing;
     const manager = await jetstreamManager(link.connection, { checkAPI: false });
     await manager.consumers.add(stream, {
       durable_name: name,
-      filter_subject: subjects.work(link.workspace, pool, queue),
+      filter_subject: subjects.work(link.workspace, pool, queue, what),
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(CLAIM_WAIT_MS),
       max_ack_pending: -1,

@@ -2,7 +2,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { rootOf } from '../../protocol/proposals.ts';
-import { subjects } from '../../protocol/subjects.ts';
+import { subjects, workOf } from '../../protocol/subjects.ts';
 import { hintId, type Dispatch } from './effects.ts';
 import type { Outbox } from './ports.ts';
 
@@ -21,7 +21,8 @@ export function natsOutbox(connection: NatsConnection, workspace: string): Outbo
       const msgID = hintId(dispatch);
       const body = JSON.stringify({ v: 1, ...hint });
       const options = { msgID, timeout: DISPATCH_TIMEOUT_MS, retries: DISPATCH_TRIES };
-      await js.publish(subjects.work(workspace, pool, queue), body, options);
+      const what = workOf(dispatch.kind ?? 'flow', dispatch.name);
+      await js.publish(subjects.work(workspace, pool, queue, what), body, options);
     },
     ruled: ({ proposal, outcome }, line) => {
       const flowRun = proposal.kind === 'workspace' ? 'workspace' : rootOf(proposal.run);

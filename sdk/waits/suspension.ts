@@ -74,13 +74,16 @@ export class Suspension {
   }
 
   #lookAfter(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      const quietMs = performance.now() - this.#changedMs;
-      const leftMs = Math.ceil(this.#afterMs - quietMs);
-      if (leftMs > 0) this.#lookAfter(leftMs);
-      else this.#look();
-    }, Math.min(ms, TIMER_MAX_MS));
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const quietMs = performance.now() - this.#changedMs;
+        const leftMs = Math.ceil(this.#afterMs - quietMs);
+        if (leftMs > 0) this.#lookAfter(leftMs);
+        else this.#look();
+      },
+      Math.min(ms, TIMER_MAX_MS),
+    );
     // It is no reason to keep the process, which has others.
     this.#timer.unref();
   }

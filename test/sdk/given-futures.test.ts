@@ -111,3 +111,23 @@ test('a run whose parameters cannot be recorded is not asked after', async () =>
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(asked).toEqual([]);
 });
+
+test('a run that a flow starts is started once, however often the flow is executed; equal starts are several', async () => {
+  const child = flow({ name: 'child' }, ({ n }: { n: number }) => n);
+  const ids: string[][] = [];
+  const starts = flow({ name: 'starts', retries: 1 }, async () => {
+    const runs = [await startRun(child, { n: 1 }), await startRun(child, { n: 1 }), await startRun(child, { n: 2 })];
+    ids.push(runs.map(({ id }) => id));
+    if (ids.length === 1) throw new Error('again');
+  });
+  await starts();
+  expect(ids[1]).toEqual(ids[0]);
+  expect(new Set(ids[0]).size).toBe(3);
+  expect(workspace.hints.map(({ name }) => name)).toEqual(['child', 'child', 'child']);
+});
+
+test('what is started in the background waits for what it has to wait for', async () => {
+  const waits = double.with({ waitFor: [fail.submit('x')] });
+  await expect(waits.delay(1)).rejects.toMatchObject({ kind: 'NOT_READY' });
+  expect(workspace.hints).toEqual([]);
+});
