@@ -50,7 +50,7 @@ export const ERRORS = {
   USAGE: { code: 2008, remedy: 'See --help.' },
   FLOW_NOT_FOUND: {
     code: 2009,
-    remedy: 'Export the flow from the file, or name it after the file with a colon: FILE:flow.',
+    remedy: 'Look at the name of the file; export the flow from it, or name one of several with a colon: FILE:flow.',
   },
   OUTSIDE_RUN: { code: 2010, remedy: 'Call it in the function of a flow or a task, while that runs.' },
   OUTSIDE_FLOW: {
@@ -100,6 +100,10 @@ export const ERRORS = {
   FENCED: { code: 4002, remedy: 'This run went on in another process; this one must stop. Nothing to do.' },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
+  INPUT_REFUSED: {
+    code: 4011,
+    remedy: 'Say what the pause asks for: `assent runs inspect RUN` shows it. The run still waits.',
+  },
   NOT_READY: { code: 4006, remedy: 'See the cause: the call that it needs did not complete.' },
   DIVERGED: {
     code: 4007,
@@ -143,8 +147,16 @@ export const ERRORS = {
 /** The kinds of errors: the names of the rows of {@link ERRORS}. */
 export type ErrorKind = keyof typeof ERRORS;
 
-/** The one class of errors that Assent throws: a kind, its permanent code, what happened, and what to do. */
+/**
+ * The one class of errors that Assent throws: a kind, its permanent code, what happened, and what to do. An error of another
+ * copy of this package, which a project may have beside ours, is an instance of it too.
+ */
 export class AssentError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const { name, kind } = (value ?? {}) as { name?: unknown; kind?: unknown };
+    return name === 'AssentError' && typeof kind === 'string';
+  }
+
   override readonly name: string = 'AssentError';
   /** What happened, without the code and the remedy. */
   readonly detail: string;

@@ -27,6 +27,7 @@ const KINDS: Readonly<Partial<Record<ErrorKind, number>>> = {
   USAGE: EXIT.usage,
   BAD_OPTION: EXIT.usage,
   BAD_PARAMETERS: EXIT.usage,
+  INPUT_REFUSED: EXIT.usage,
   RUN_AMBIGUOUS: EXIT.usage,
   RUN_NOT_FOUND: EXIT.notFound,
   FLOW_NOT_FOUND: EXIT.notFound,

@@ -8,7 +8,7 @@ import type { RunState } from '../../protocol/query.ts';
 import type { Value } from '../../protocol/values.ts';
 import { decodeValue, inlineValue } from './values.ts';
 
-/** @throws AssentError USAGE, BAD_PARAMETERS, VALUE_TOO_LARGE */
+/** @throws AssentError USAGE, INPUT_REFUSED, VALUE_TOO_LARGE */
 export function inputOf(state: RunState, text: string | undefined): Value | undefined {
   const schema = state.input?.inline === undefined ? undefined : decodeValue(state.input.inline);
   if (text === undefined) {
@@ -18,7 +18,7 @@ export function inputOf(state: RunState, text: string | undefined): Value | unde
   const input = jsonOf(text);
   const problem = schema === undefined ? undefined : problemOf(schema, input);
   if (problem !== undefined) {
-    throw new AssentError('BAD_PARAMETERS', `The input does not meet what the pause asks for:\n${problem}`);
+    throw new AssentError('INPUT_REFUSED', `The input does not meet what the pause asks for:\n${problem}`);
   }
   return inlineValue(input);
 }

@@ -135,7 +135,7 @@ class Program {
   #run(): void {
     type Options = { param: string[]; params?: string; resume?: string; from?: string; reason?: string };
     const collect = (value: string, before: string[]): string[] => [...before, value];
-    this.#command(this.root, 'run <file>', 'Run a flow of a file: FILE, or FILE:flow where it exports several.', [
+    this.#command(this.root, 'run <file>', 'Run a flow of a file: FILE, or FILE:flow where it exports several. Ctrl-C cancels the run.', [
       'run examples/01-github-stars.ts --param repository=nodejs/node',
       `run flows.ts:nightly --params '{"day":"2026-11-22"}'`,
       'run flows.ts:nightly --resume k3v9x2',

@@ -20,6 +20,20 @@ export function parametersOf(
   return parameters;
 }
 
+/**
+ * A parameter that the flow does not have is a slip of the pen. A flow without a schema has any.
+ * @throws AssentError USAGE
+ */
+export function refuseUnknown(single: readonly string[], flow: string, schema: unknown): void {
+  const { shape, def } = (schema ?? {}) as { shape?: object; def?: { catchall?: unknown } };
+  if (shape === undefined || def?.catchall !== undefined) return;
+  const known = Object.keys(shape);
+  const unknown = single.map((text) => text.slice(0, text.indexOf('='))).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const has = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
+  throw new AssentError('USAGE', `Flow '${flow}' has no parameter '${unknown}': ${has}.`);
+}
+
 function objectOf(text: string): object {
   let value: unknown;
   try {

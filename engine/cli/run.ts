@@ -19,7 +19,7 @@ import { tailRun, type Tail } from './live-tail.ts';
 import type { Output } from './output.ts';
 import type { Place } from './place.ts';
 import { findFlow, loadSdk, targetOf, type Sdk } from './run-file.ts';
-import { parametersOf } from './run-parameters.ts';
+import { parametersOf, refuseUnknown } from './run-parameters.ts';
 import { Progress } from './run-progress.ts';
 import { stateText } from './run-text.ts';
 import { proposeCancel } from './runs-cancel.ts';
@@ -48,6 +48,7 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
   const sdk = await loadSdk(target.path);
   try {
     const flow = await findFlow(sdk, target);
+    refuseUnknown(options.param, flow.settings.name, flow.schema);
     // A run is known by its script: here it is the file, as if it had been started itself.
     process.argv[1] = target.path;
     const attempt = new Attempt({ output, client, sdk, target: options.target });

@@ -109,11 +109,13 @@ function leftOut(rest: readonly (readonly [string, readonly Explained[]])[], fai
   ];
 }
 
-/** A retry says itself when it is due; that it then waited for that is no news. */
+/** A retry says itself when it is due; that it then waited for that is no news, nor that a call was answered from the record. */
 function withoutDueTimes(notable: readonly Explained[]): Explained[] {
   const waitsForTime = new Set<string>();
   return notable.filter((ruling) => {
     const run = ruling.run ?? '';
+    // How many were is said at the top.
+    if (ruling.outcome === 'rewritten' && ruling.rule === 'reuse-completed-task') return false;
     if (ruling.outcome === 'held' && ruling.dueAtMs !== undefined) {
       waitsForTime.add(run);
       return false;

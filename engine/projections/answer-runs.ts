@@ -44,11 +44,17 @@ export async function answerRun(view: ViewFile, bodies: Bodies, { run }: QueryOf
   return { found: 'ONE', run: await detailOf(view, bodies, first) };
 }
 
+/** A call may be named by the beginnings of its flow run's id and, after a dot, of its own. */
 function startingWith(view: ViewFile, start: string): Row[] {
-  const flows = start.includes('.') ? '' : 'parent = 0 AND ';
+  const at = start.indexOf('.');
+  if (at > 0) {
+    const flow = start.slice(0, at);
+    const sql = 'SELECT * FROM runs WHERE id >= ? AND id < ? AND id GLOB ? ORDER BY length(id), id LIMIT ?';
+    return view.all(sql, flow, `${flow}~`, `${flow}*.${start.slice(at + 1)}*`, CANDIDATES);
+  }
   // `~` comes after all that an id can hold.
   return view.all(
-    `SELECT * FROM runs WHERE ${flows}id >= ? AND id < ? ORDER BY id LIMIT ?`,
+    `SELECT * FROM runs WHERE parent = 0 AND id >= ? AND id < ? ORDER BY id LIMIT ?`,
     start,
     `${start}~`,
     CANDIDATES,

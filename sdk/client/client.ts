@@ -44,6 +44,7 @@ export class Client {
   private constructor(link: Link, hello: Hello, processes: ProcessFiles | undefined) {
     this.link = link;
     this.processes = processes;
+    if (processes !== undefined) processes.isBusy = () => this.#atWork > 0;
     this.#hello = hello;
     this.logs = new LogShipper(link);
     this.#session = this.#newSession();

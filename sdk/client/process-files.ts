@@ -15,8 +15,11 @@ const KEPT_MS = 30 * 24 * 3_600_000;
 export class ProcessFiles {
   readonly #folder: string;
   #own: string | undefined;
+  /** Whether the process has runs in its hands. */
+  isBusy: () => boolean = () => false;
   readonly #onExit = (): void => {
-    this.withdraw();
+    // Whoever looks for the process of an unfinished run finds out at once that it is gone.
+    if (!this.isBusy()) this.withdraw();
   };
 
   constructor(dataDir: string) {

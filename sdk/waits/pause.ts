@@ -256,6 +256,12 @@ const isInTransaction = (flow: FlowScope): boolean =>
 const keyAt = (run: RunId, flow: FlowScope, key: string): string =>
   flow.run === run ? key : `${key} @${hash('sha256', flow.run, 'hex').slice(0, 8)}`;
 
+/** Whoever sees the log is told what the run wants, and how to say it. */
+function sayWaiting(flow: FlowScope, run: RunId, { message, input }: PausedState): void {
+  const how = `assent runs resume ${run.slice(0, run.indexOf('.') < 0 ? 8 : undefined)}`;
+  logOfRun(flow).info(`paused: ${message ?? ''}; ${how}${input === undefined ? '' : " --input '{…}'"}`);
+}
+
 /** A transaction is its flow's: that one stops. */
 const pausing: MakeHalt = (flow, given, refused) => {
   const { run } = flow.owner;
@@ -270,6 +276,7 @@ const pausing: MakeHalt = (flow, given, refused) => {
       const { number: execution } = flow.execution;
       const settle = (answer: Answer): void => {
         if (isFence(answer)) flow.execution.fence(answer.why ?? 'another execution is current');
+        else if (answer.outcome === 'accepted') sayWaiting(flow, run, to);
         // Somebody else has paused it, or it is being cancelled; if it goes on, it is asked for again.
         else if (answer.code === 'NOT_RUNNING') isAsked = false;
         else if (answer.outcome === 'rejected') refused(refusedError(answer, `The pause of flow '${flow.name}'`));

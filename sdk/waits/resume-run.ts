@@ -19,7 +19,7 @@ type Paused = Extract<State, { readonly type: 'PAUSED' }>;
  * Resumes a paused or suspended run, and says to it what it waits for. Resolves when that is ruled: what was said is then
  * kept until the run has it, whatever happens to processes. In a flow it is recorded, and done once.
  *
- * @throws AssentError RUN_NOT_FOUND; BAD_PARAMETERS if the pause asks for something else; REJECTED if the run is not paused,
+ * @throws AssentError RUN_NOT_FOUND; INPUT_REFUSED if the pause asks for something else; REJECTED if the run is not paused,
  *   or a rule refused; VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE.
  * @example
  * import { flow, flowRun, pause, resumeRun, sleep } from 'assent';
@@ -82,7 +82,7 @@ async function checkInput(client: Client, id: string, { input: schema, key }: Pa
   const problem = problemIn(known, input);
   if (problem === undefined) return;
   const pause = key === undefined ? 'its pause' : `its pause '${key}'`;
-  throw new AssentError('BAD_PARAMETERS', `Run ${id} goes on from ${pause} with something else: ${problem}.`);
+  throw new AssentError('INPUT_REFUSED', `Run ${id} goes on from ${pause} with something else: ${problem}.`);
 }
 
 /** Nothing is said against what cannot be read as a schema here. */

@@ -211,7 +211,7 @@ describe('suspend', () => {
     const state = await said.until(() => run.id, 'PAUSED');
     expect(effects).toEqual(['slow']);
     expect(state).toMatchObject({ name: 'Suspended', suspended: true, key: 'payment' });
-    await expect(run.resume({ paid: 'no' })).rejects.toMatchObject({ kind: 'BAD_PARAMETERS' });
+    await expect(run.resume({ paid: 'no' })).rejects.toMatchObject({ kind: 'INPUT_REFUSED' });
     await run.resume({ paid: true });
     expect(await run.result()).toBe(true);
     expect([effects, workers.ends]).toEqual([['slow'], ['Suspended', 'done']]);

@@ -206,7 +206,7 @@ describe('a pause', () => {
     await until(() => run, 'PAUSED');
     const state = await stateOf(run);
     expect(state).toMatchObject({ name: 'Paused', key: 'approval', message: 'may it go out?' });
-    await expect(resumeRun(run, { approved: 'yes' })).rejects.toMatchObject({ kind: 'BAD_PARAMETERS' });
+    await expect(resumeRun(run, { approved: 'yes' })).rejects.toMatchObject({ kind: 'INPUT_REFUSED' });
     await resumeRun(run, { approved: true });
     expect(await outcome).toBe(true);
   });
