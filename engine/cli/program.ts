@@ -135,12 +135,17 @@ class Program {
   #run(): void {
     type Options = { param: string[]; params?: string; resume?: string; from?: string; reason?: string };
     const collect = (value: string, before: string[]): string[] => [...before, value];
-    this.#command(this.root, 'run <file>', 'Run a flow of a file: FILE, or FILE:flow where it exports several. Ctrl-C cancels the run.', [
-      'run examples/01-github-stars.ts --param repository=nodejs/node',
-      `run flows.ts:nightly --params '{"day":"2026-11-22"}'`,
-      'run flows.ts:nightly --resume k3v9x2',
-      'run flows.ts:nightly --resume k3v9x2 --from charge',
-    ])
+    this.#command(
+      this.root,
+      'run <file>',
+      'Run a flow of a file: FILE, or FILE:flow where it exports several. Ctrl-C cancels the run.',
+      [
+        'run examples/01-github-stars.ts --param repository=nodejs/node',
+        `run flows.ts:nightly --params '{"day":"2026-11-22"}'`,
+        'run flows.ts:nightly --resume k3v9x2',
+        'run flows.ts:nightly --resume k3v9x2 --from charge',
+      ],
+    )
       .option('--param <name=value>', 'a parameter; JSON where it is JSON, else text', collect, [])
       .option('--params <json>', 'all parameters as one JSON object')
       .option('--resume <run>', 'go on with a run that crashed, failed or was left; what it has finished is kept')

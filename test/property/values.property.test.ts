@@ -56,7 +56,7 @@ test('shared parts stay shared, and cycles stay cycles', () => {
     fc.property(tree, fc.array(fc.string(), { maxLength: 3 }), (part, names) => {
       const root: Record<string, unknown> = { part, again: [part] };
       let deepest = root;
-      for (const name of names) deepest = (deepest[`n${name}`] = {});
+      for (const name of names) deepest = deepest[`n${name}`] = {};
       deepest['loop'] = root;
       const copy = decodeText(encodeText(root, 'It')) as typeof root;
       let found = copy;
