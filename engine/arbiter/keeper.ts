@@ -110,7 +110,8 @@ export class ArbiterKeeper {
     });
     worker.on('exit', () => {
       if (worker === this.#spare) this.#spare = undefined;
-      else this.#ended(reason);
+      // A spare one that was ended is none of our business.
+      else if (worker === this.#worker) this.#ended(reason);
     });
     return worker;
   }
