@@ -68,6 +68,7 @@ const UNKNOWN_WAIT_MS = 5000;
 /** Short, so that a pull that was lost with its connection is noticed soon. */
 const PULL = { expires: 5000, idle_heartbeat: 1000 } as const;
 const TRY_AGAIN_MS = 500;
+const START_LIMIT_MS = 30_000;
 const PULL_MAX = 500;
 
 /**
@@ -128,7 +129,7 @@ class Serving {
       ...[...served.flows.keys()].map((name) => workOf('flow', name)),
       ...[...served.tasks.keys()].map((name) => workOf('task', name)),
     ];
-    const first = await Promise.all(all.map((what) => this.#consumer(what)));
+    const first = await Promise.all(all.map((what) => this.#firstConsumer(what)));
     this.#ended = Promise.all(first.map((consumer, index) => this.#serve(all[index] ?? '', consumer, all.length)));
   }
 
@@ -191,6 +192,23 @@ class Serving {
   /** A run is done. */
   #roomAgain(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** A server that is being started again is waited for. @throws AssentError NATS_UNREACHABLE */
+  async #firstConsumer(what: string): Promise<Consumer> {
+    for (const untilMs = performance.now() + START_LIMIT_MS; ;) {
+      try {
+        return await this.#consumer(what);
+      } catch (error) {
+        if (performance.now() > untilMs) {
+          this.#parts.client.endWork();
+          throw new AssentError('NATS_UNREACHABLE', `The work queue cannot be read: ${headline(error)}.`, {
+            cause: error,
+          });
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+    }
   }
 
   /** The durable consumer of the queue for one kind of work, as it is; made by the first worker that knows it. */

@@ -31,7 +31,9 @@ test.skipIf(SEED !== undefined)(
   'the worlds between them have met every kind of fault',
   { timeout: 240_000 },
   async () => {
-    const kinds = Object.keys(met[0] ?? {}) as (keyof Met)[];
+    // Void segments come about on purpose in stale-writer.test.ts: an arbiter that has lost waits for the other, so by chance
+    // they are rare.
+    const kinds = (Object.keys(met[0] ?? {}) as (keyof Met)[]).filter((kind) => kind !== 'voidSegments');
     expect(kinds).not.toEqual([]);
     const sumOf = (kind: keyof Met): number => met.reduce((sum, one) => sum + one[kind], 0);
     const missed = (): (keyof Met)[] => kinds.filter((kind) => sumOf(kind) === 0);
