@@ -10,7 +10,7 @@ import type { Position } from '../protocol/rulings.ts';
 import type { CallIdentity } from './call.ts';
 import { noteEnd, type EndDetails } from './future.ts';
 import { stateOfError, FinalState } from './final-state.ts';
-import { HOOK_OF, runHooks, type HookContext } from './hooks.ts';
+import { HOOK_OF, runHooks, shownState, type HookContext } from './hooks.ts';
 import type { Ended } from './reuse.ts';
 import { logOfRun } from './run-logger.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -89,7 +89,7 @@ export class CallEnd {
     } catch (error) {
       state = stateOfError(error, details);
     }
-    await this.#hook(HOOK_OF[state.type], shown(state), attempt);
+    await this.#hook(HOOK_OF[state.type], shownState(state, state), attempt);
     this.#hooksEnded?.resolve(undefined);
   }
 
@@ -155,11 +155,3 @@ export class CallEnd {
 
 /** As the rule retrieve-cached-result calls it. */
 const CACHED = 'Cached';
-
-const shown = ({ type, name, message, value, error }: FinalState): HookContext['state'] => ({
-  type,
-  name,
-  ...(message === undefined ? {} : { message }),
-  ...(value === undefined ? {} : { value }),
-  ...(error === undefined ? {} : { error }),
-});

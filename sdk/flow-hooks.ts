@@ -3,7 +3,7 @@ import type { RunId } from '../protocol/ids.ts';
 import type { RunView } from '../protocol/messages.ts';
 import { isTerminal, type State, type TerminalType } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
-import { HOOK_OF, runHooks } from './hooks.ts';
+import { HOOK_OF, inputsOf, runHooks, shownState } from './hooks.ts';
 import { logOf, logOfRun } from './run-logger.ts';
 import { scopes, type FlowScope } from './scope.ts';
 import type { Settings } from './settings.ts';
@@ -29,8 +29,6 @@ export function flowHook(
   const before = called.get(of);
   const calling = (async () => {
     if (before !== undefined) await before;
-    const { type, name, message } = state;
-    const said = { type, name, ...(message === undefined ? {} : { message }) };
     await runHooks({
       client,
       hooks,
@@ -42,7 +40,7 @@ export function flowHook(
         flowRunId: run,
         attempt: scope.attempt,
         inputs: inputsOf(kind, scope.parameters),
-        state: { ...said, ...(meaning === undefined ? {} : await outcomeOf(meaning)) },
+        state: shownState(state, meaning === undefined ? {} : await outcomeOf(meaning)),
       },
       warn: (error, words) => {
         scopes.run(scope, () => {
@@ -63,21 +61,19 @@ export async function crashHook(of: Of, crashed: RunView, parameters: unknown): 
   const { client, run, flow } = of;
   const hooks = flow.settings.hooks?.onCrashed;
   if (hooks === undefined) return;
-  const { name } = flow.settings;
-  const { type, name: stateName, message } = crashed.state;
   await runHooks({
     client,
     hooks,
     hook: 'onCrashed',
     context: {
       kind: 'flow',
-      name,
+      name: flow.settings.name,
       runId: run,
       flowRunId: run,
       attempt: crashed.attempt,
-      inputs: parameters === undefined ? [] : [parameters],
+      inputs: inputsOf('flow', parameters),
       // Of a process that died nobody knows more than the state's own message.
-      state: { type, name: stateName, ...(message === undefined ? {} : { message }) },
+      state: shownState(crashed.state),
     },
     warn: (error, words) => {
       logOf(client, run).error({ err: error }, words);
@@ -88,15 +84,9 @@ export async function crashHook(of: Of, crashed: RunView, parameters: unknown): 
 /** The hooks of a run that have not ended: those of its next state are called after them. */
 const called = new WeakMap<Of, Promise<void>>();
 
-function inputsOf(kind: 'flow' | 'task', parameters: unknown): readonly unknown[] {
-  if (kind === 'task') return parameters as readonly unknown[];
-  return parameters === undefined ? [] : [parameters];
-}
-
 async function outcomeOf(meaning: Promise<unknown>): Promise<{ value?: unknown; error?: unknown }> {
   try {
-    const value = await meaning;
-    return value === undefined ? {} : { value };
+    return { value: await meaning };
   } catch (error) {
     return { error };
   }

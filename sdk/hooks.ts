@@ -59,6 +59,24 @@ export const HOOK_OF: Readonly<Record<TerminalType, Hook>> = {
   CRASHED: 'onCrashed',
 };
 
+/** A run's state as its hooks see it, with what the end meant. */
+export const shownState = (
+  { type, name, message }: { readonly type: StateType; readonly name: string; readonly message?: string | undefined },
+  { value, error }: { readonly value?: unknown; readonly error?: unknown } = {},
+): HookContext['state'] => ({
+  type,
+  name,
+  ...(message === undefined ? {} : { message }),
+  ...(value === undefined ? {} : { value }),
+  ...(error === undefined ? {} : { error }),
+});
+
+/** The inputs of a run, as its hooks see them, from what is recorded as its parameters. */
+export function inputsOf(kind: HookContext['kind'], parameters: unknown): readonly unknown[] {
+  if (kind === 'task') return (parameters ?? []) as readonly unknown[];
+  return parameters === undefined ? [] : [parameters];
+}
+
 type Occasion = {
   readonly client: Client;
   readonly hooks: readonly HookFunction[] | undefined;

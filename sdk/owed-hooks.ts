@@ -2,7 +2,7 @@
 import type { WorkHint } from '../protocol/messages.ts';
 import { isTerminal } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
-import { runHooks, type HookContext } from './hooks.ts';
+import { inputsOf, runHooks, shownState, type HookContext } from './hooks.ts';
 import { errorOf } from './outcomes.ts';
 import { logOf } from './run-logger.ts';
 import type { Settings } from './settings.ts';
@@ -31,7 +31,6 @@ export async function runHooksOf(client: Client, settings: Settings, hint: HookH
 async function contextOf(client: Client, { name }: Settings, hint: HookHint): Promise<HookContext> {
   const { run, kind = 'flow', parameters } = hint;
   const { state } = hint.hook;
-  const given = await client.read(parameters);
   const view = await client.runView(run);
   return {
     kind,
@@ -39,13 +38,8 @@ async function contextOf(client: Client, { name }: Settings, hint: HookHint): Pr
     runId: run,
     flowRunId: run,
     attempt: view?.attempt ?? 0,
-    inputs: kind === 'task' ? ((given ?? []) as readonly unknown[]) : given === undefined ? [] : [given],
-    state: {
-      type: state.type,
-      name: state.name,
-      ...(state.message === undefined ? {} : { message: state.message }),
-      ...(await outcomeOf(client, `${kind === 'task' ? 'Task' : 'Flow'} '${name}'`, state)),
-    },
+    inputs: inputsOf(kind, await client.read(parameters)),
+    state: shownState(state, await outcomeOf(client, `${kind === 'task' ? 'Task' : 'Flow'} '${name}'`, state)),
   };
 }
 
@@ -55,7 +49,7 @@ async function outcomeOf(
   state: HookHint['hook']['state'],
 ): Promise<{ value?: unknown; error?: unknown }> {
   if (!isTerminal(state)) return {};
-  if (state.type === 'COMPLETED') return state.result === undefined ? {} : { value: await client.read(state.result) };
+  if (state.type === 'COMPLETED') return { value: await client.read(state.result) };
   // Of a process that died nobody knows more than the state's own message.
   return state.type === 'CRASHED' ? {} : { error: await errorOf(client, state, whose) };
 }

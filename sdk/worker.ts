@@ -129,7 +129,10 @@ class Serving {
       ...[...served.flows.keys()].map((name) => workOf('flow', name)),
       ...[...served.tasks.keys()].map((name) => workOf('task', name)),
     ];
-    const first = await Promise.all(all.map((what) => this.#firstConsumer(what)));
+    const first = await Promise.all(all.map((what) => this.#firstConsumer(what))).catch((error: unknown) => {
+      client.endWork();
+      throw error;
+    });
     this.#ended = Promise.all(first.map((consumer, index) => this.#serve(all[index] ?? '', consumer, all.length)));
   }
 
@@ -201,7 +204,6 @@ class Serving {
         return await this.#consumer(what);
       } catch (error) {
         if (performance.now() > untilMs) {
-          this.#parts.client.endWork();
           throw new AssentError('NATS_UNREACHABLE', `The work queue cannot be read: ${headline(error)}.`, {
             cause: error,
           });

@@ -6,18 +6,10 @@ import type { State } from '../../protocol/states.ts';
 import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import { flowDefinition } from '../../sdk/flow.ts';
-import {
-  AssentError,
-  cancelRun,
-  flow,
-  flowRun,
-  task,
-  taskRun,
-  type HookContext,
-  type HookFunction,
-} from '../../sdk/index.ts';
+import { cancelRun, flow, flowRun, task, taskRun, type HookContext, type HookFunction } from '../../sdk/index.ts';
 import { runHooksOf } from '../../sdk/owed-hooks.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
+import { gate, kindOf } from './waiting.ts';
 
 let workspace: MemoryWorkspace;
 let client: Client;
@@ -35,22 +27,6 @@ afterEach(async () => {
   useClient(undefined);
   await workspace.stop();
 });
-
-const kindOf = async (outcome: Promise<unknown>): Promise<string> =>
-  outcome.then(
-    () => 'RESOLVED',
-    (error: unknown) => (error instanceof AssentError ? error.kind : String(error)),
-  );
-
-function gate(): { opened: Promise<undefined>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  return {
-    opened: promise,
-    open: () => {
-      resolve(undefined);
-    },
-  };
-}
 
 const note =
   (hook: string): HookFunction =>

@@ -6,7 +6,7 @@ import type { State } from '../../protocol/states.ts';
 import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import {
-  AssentError,
+  type AssentError,
   cancelRun,
   flow,
   flowRun,
@@ -18,6 +18,7 @@ import {
   taskRun,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
+import { gate, kindOf } from './waiting.ts';
 
 let workspace: MemoryWorkspace;
 let client: Client;
@@ -33,23 +34,6 @@ afterEach(async () => {
   useClient(undefined);
   await workspace.stop();
 });
-
-const kindOf = async (outcome: Promise<unknown>): Promise<string> =>
-  outcome.then(
-    () => 'RESOLVED',
-    (error: unknown) => (error instanceof AssentError ? error.kind : String(error)),
-  );
-
-/** Somebody who waits until something happened. */
-function gate(): { opened: Promise<undefined>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  return {
-    opened: promise,
-    open: () => {
-      resolve(undefined);
-    },
-  };
-}
 
 const stateOf = async (run: string): Promise<State | undefined> => (await client.runView(run as RunId))?.state;
 

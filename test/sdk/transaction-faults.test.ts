@@ -5,7 +5,8 @@ import type { Client } from '../../sdk/client/client.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import { cancelRun, flow, flowRun, task, taskRun, transaction, type CompletedCall } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
-import { boom, forgetAll, gate, hooksRan, keys, kindOf, note, path, rootRun, seen, step } from './transaction-steps.ts';
+import { boom, forgetAll, hooksRan, keys, note, path, rootRun, seen, step } from './transaction-steps.ts';
+import { gate, kindOf } from './waiting.ts';
 
 let workspace: MemoryWorkspace;
 let client: Client;

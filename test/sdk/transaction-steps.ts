@@ -1,7 +1,7 @@
 /** What the tests of transactions have in common: tasks that note what is done and undone, and what the ledger has of it. */
 import type { RunId } from '../../protocol/ids.ts';
 import { stateAfter } from '../../protocol/rulings.ts';
-import { AssentError, task, type CompletedCall } from '../../sdk/index.ts';
+import { task, type CompletedCall } from '../../sdk/index.ts';
 import type { MemoryWorkspace } from './arbiter-in-memory.ts';
 
 /** What was done and what became of it, in order, and the idempotency keys of the hooks. */
@@ -27,23 +27,6 @@ export const step = task({ name: 'step', onCommit: note('keep'), onRollback: not
 export const boom = (text = 'boom'): never => {
   throw new RangeError(text);
 };
-
-/** Somebody who waits until something happened. */
-export function gate(): { opened: Promise<undefined>; open: () => void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  return {
-    opened: promise,
-    open: () => {
-      resolve(undefined);
-    },
-  };
-}
-
-export const kindOf = async (outcome: Promise<unknown>): Promise<string> =>
-  outcome.then(
-    () => 'RESOLVED',
-    (error: unknown) => (error instanceof AssentError ? error.kind : String(error)),
-  );
 
 /** The states that runs of this name entered, as the ledger has them. */
 export async function path(workspace: MemoryWorkspace, name: string): Promise<string[]> {

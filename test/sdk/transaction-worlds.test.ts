@@ -10,7 +10,8 @@ import { useClient } from '../../sdk/client/connect.ts';
 import { flow, task, transaction, type CompletedCall } from '../../sdk/index.ts';
 import { Seeded } from '../support/seeded.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
-import { gate, rootRun } from './transaction-steps.ts';
+import { rootRun } from './transaction-steps.ts';
+import { gate } from './waiting.ts';
 
 type Shape =
   | { readonly type: 'STEP'; readonly name: string }

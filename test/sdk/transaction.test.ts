@@ -17,7 +17,8 @@ import {
   type CompletedCall,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryLink, type MemoryWorkspace } from './arbiter-in-memory.ts';
-import { boom, forgetAll, gate, hooksRan, keys, kindOf, note, path, seen, step } from './transaction-steps.ts';
+import { boom, forgetAll, hooksRan, keys, note, path, seen, step } from './transaction-steps.ts';
+import { gate, kindOf } from './waiting.ts';
 
 let workspace: MemoryWorkspace;
 let link: MemoryLink;
