@@ -1,11 +1,12 @@
 /** `assent limits ls|set|rm`: named limits and who holds their slots. */
 import { AssentError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import type { LimitSet, OnFull, WorkspaceEvent } from '../../protocol/proposals.ts';
+import type { LimitSet, OnFull } from '../../protocol/proposals.ts';
 import type { AnswerTo, LimitRow } from '../../protocol/query.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
+import { proposeEvent } from './propose-event.ts';
 import { count } from './run-text.ts';
 import { ink, oneLine, tableOf } from './style.ts';
 import { rateText } from './why-waiting.ts';
@@ -80,14 +81,14 @@ export async function setLimit(
   if (slots.trim() === '' || !Number.isSafeInteger(slotsMax) || slotsMax < 0) {
     throw new AssentError('USAGE', `'${slots}' is no number of slots: 0 or more.`);
   }
-  const event: LimitEvent = {
+  const event: LimitSet = {
     type: 'LIMIT_SET',
     limit: checked(name),
     slotsMax,
     ...(perSecond === undefined ? {} : { slotsPerSecond: rateOption(perSecond) }),
     ...(onFull === undefined ? {} : { onFull }),
   };
-  return propose(client, output, event, setText(event));
+  return proposeEvent(client, output, event, { done: setText(event) });
 }
 
 function rateOption(text: string): number {
@@ -115,21 +116,10 @@ export async function removeLimit(
     const set = [...new Set(known.map((row) => `'${row.limit}'`))].slice(0, NAMES_SHOWN).join(', ');
     throw new AssentError('LIMIT_NOT_FOUND', `No limit '${limit}' is set${set === '' ? '' : `; there are ${set}`}.`);
   }
-  return propose(client, output, { type: 'LIMIT_REMOVED', limit }, `Limit '${limit}' is removed.`);
+  return proposeEvent(client, output, { type: 'LIMIT_REMOVED', limit }, { done: `Limit '${limit}' is removed.` });
 }
 
 function checked(name: string): string {
   if (name.length > 0 && name.length <= LIMITS.nameMax) return name;
   throw new AssentError('USAGE', `A limit's name has 1 to ${String(LIMITS.nameMax)} characters.`);
-}
-
-type LimitEvent = LimitSet | Extract<WorkspaceEvent, { readonly type: 'LIMIT_REMOVED' }>;
-
-async function propose(client: Client, output: Output, event: LimitEvent, done: string): Promise<number> {
-  const { outcome, code, why, seq, index } = await client.propose({ kind: 'workspace', event });
-  const isDone = outcome !== 'rejected';
-  output.document({ ...event, outcome, code, why, seq, index }, () => [
-    isDone ? done : `${ink(['red', 'bold'], 'REFUSED')} (${code ?? 'no code'}): ${why ?? ''}.`,
-  ]);
-  return isDone ? EXIT.ok : EXIT.rejected;
 }

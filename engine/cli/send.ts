@@ -3,11 +3,11 @@ import { AssentError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { EventEmitted, MessageSent } from '../../protocol/proposals.ts';
 import type { Client } from './client.ts';
-import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
 import type { Output } from './output.ts';
+import { proposeEvent } from './propose-event.ts';
 import { valueOf } from './run-parameters.ts';
-import { ink, oneLine } from './style.ts';
+import { oneLine } from './style.ts';
 import { inlineValue } from './values.ts';
 
 type Said = { readonly name: string; readonly data?: string; readonly reason?: string };
@@ -20,7 +20,7 @@ export async function sendMessage(
 ): Promise<number> {
   const { run } = await findRun(client, start);
   const event: MessageSent = { type: 'MESSAGE_SENT', to: run, name: checked(name), ...valueIn(data) };
-  return propose(client, output, event, { reason, done: `'${oneLine(name)}' is sent to ${run}.` });
+  return proposeEvent(client, output, event, { reason, done: `'${oneLine(name)}' is sent to ${run}.` });
 }
 
 /** @throws AssentError USAGE, VALUE_TOO_LARGE */
@@ -36,7 +36,7 @@ export async function emitEvent(
     ...valueIn(data),
   };
   const what = key === undefined ? `'${oneLine(name)}'` : `'${oneLine(name)}' with the key '${oneLine(key)}'`;
-  return propose(client, output, event, { reason, done: `${what} is emitted to whoever waits for it.` });
+  return proposeEvent(client, output, event, { reason, done: `${what} is emitted to whoever waits for it.` });
 }
 
 const valueIn = (data: string | undefined): Pick<MessageSent, 'value'> =>
@@ -45,19 +45,4 @@ const valueIn = (data: string | undefined): Pick<MessageSent, 'value'> =>
 function checked(name: string): string {
   if (name !== '' && name.length <= LIMITS.nameMax) return name;
   throw new AssentError('USAGE', `A name has 1 to ${String(LIMITS.nameMax)} characters, not ${String(name.length)}.`);
-}
-
-async function propose(
-  client: Client,
-  output: Output,
-  event: MessageSent | EventEmitted,
-  { done, reason }: { readonly done: string; readonly reason: string | undefined },
-): Promise<number> {
-  const wish = { kind: 'workspace', event, ...(reason === undefined ? {} : { reason }) } as const;
-  const { outcome, code, why, seq, index } = await client.propose(wish);
-  const isDone = outcome !== 'rejected';
-  output.document({ ...event, outcome, code, why, seq, index }, () => [
-    isDone ? done : `${ink(['red', 'bold'], 'REFUSED')} (${code ?? 'no code'}): ${why ?? ''}.`,
-  ]);
-  return isDone ? EXIT.ok : EXIT.rejected;
 }

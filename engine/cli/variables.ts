@@ -8,6 +8,7 @@ import { storedObject } from '../log/stored-object.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
+import { proposeEvent } from './propose-event.ts';
 import { valueOf } from './run-parameters.ts';
 import { valueText } from './run-text.ts';
 import { cut, ink, oneLine, tableOf } from './style.ts';
@@ -85,7 +86,7 @@ export async function setVariable(client: Client, output: Output, options: SetOp
     value: inlineValue(valueOf(value)),
     ...(tag === undefined ? {} : { tags: tag }),
   };
-  return propose(client, output, event, { done: `Variable '${name}' is set.`, reason });
+  return proposeEvent(client, output, event, { done: `Variable '${name}' is set.`, reason });
 }
 
 /** @throws AssentError VARIABLE_NOT_FOUND, USAGE */
@@ -96,26 +97,11 @@ export async function unsetVariable(
 ): Promise<number> {
   await findVariable(client, name);
   const event = { type: 'VARIABLE_REMOVED', name } as const;
-  return propose(client, output, event, { done: `Variable '${name}' is removed.`, reason });
+  return proposeEvent(client, output, event, { done: `Variable '${name}' is removed.`, reason });
 }
 
 function checked(name: string): string {
   if (VARIABLE_NAME.test(name) && name.length <= LIMITS.variableNameMax) return name;
   const most = String(LIMITS.variableNameMax);
   throw new AssentError('USAGE', `A variable's name has a-z, 0-9, '_' and '-', at most ${most}, not '${name}'.`);
-}
-
-async function propose(
-  client: Client,
-  output: Output,
-  event: WorkspaceEvent,
-  { done, reason }: { readonly done: string; readonly reason: string | undefined },
-): Promise<number> {
-  const wish = { kind: 'workspace', event, ...(reason === undefined ? {} : { reason }) } as const;
-  const { outcome, code, why, seq, index } = await client.propose(wish);
-  const isDone = outcome !== 'rejected';
-  output.document({ ...event, outcome, code, why, seq, index }, () => [
-    isDone ? done : `${ink(['red', 'bold'], 'REFUSED')} (${code ?? 'no code'}): ${why ?? ''}.`,
-  ]);
-  return isDone ? EXIT.ok : EXIT.rejected;
 }

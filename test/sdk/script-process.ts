@@ -60,12 +60,21 @@ export class ScriptFolder {
     return text.split('\n').filter((line) => line !== '');
   }
 
+  /** That of the engine that the scripts share; 0 if there is none. */
+  async enginePid(): Promise<number> {
+    const text = await readFile(join(this.folder, 'data', 'engine.json'), 'utf8').catch(() => '{}');
+    return (JSON.parse(text) as { pid?: number }).pid ?? 0;
+  }
+
+  /** An engine that nobody needs exits by itself. */
+  async engineGone(which?: number): Promise<void> {
+    const pid = which ?? (await this.enginePid());
+    while (pid > 0 && isAlive(pid)) await pause(50);
+  }
+
   async remove(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
-    const text = await readFile(join(this.folder, 'data', 'engine.json'), 'utf8').catch(() => '{}');
-    const { pid = 0 } = JSON.parse(text) as { pid?: number };
-    // An engine that nobody needs exits by itself.
-    while (pid > 0 && isAlive(pid)) await pause(50);
+    await this.engineGone();
     await rm(this.folder, { recursive: true, force: true });
   }
 
