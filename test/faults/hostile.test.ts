@@ -9,6 +9,7 @@ import { readConnectionFile } from '../../engine/server/connection-file.ts';
 import { startEngine, type Engine } from '../../engine/main.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { subjects } from '../../protocol/subjects.ts';
+import { askArbiter } from '../support/ask-arbiter.ts';
 import { proposeRaw, rawSession, type RawSession } from '../support/raw-session.ts';
 import { connectAsEngine } from '../ledger/ledger-copy.ts';
 import { brokenRuns, ledgerOf, readLedger, ruledTwice, unreproduced, type Ruled } from './ledger-check.ts';
@@ -231,7 +232,7 @@ test('questions and beats that are none are answered with the problem, or not at
       '{"v":1,"type":"RUN","run":"*"}',
       nested(20_000),
     ]) {
-      const reply = await connection.request(subjects.ask('default'), question, { timeout: 2000 });
+      const reply = await askArbiter(connection, question);
       expect(reply.json()).toHaveProperty('problem');
     }
     // An answer with the engine's rights to a subject of the asker's choice would be a forged segment.

@@ -9,6 +9,7 @@ import { afterEach, expect, test } from 'vitest';
 import { startEngine, type Engine } from '../../engine/main.ts';
 import { subjects } from '../../protocol/subjects.ts';
 import type { AnswerMessage, Answer, RunView } from '../../protocol/messages.ts';
+import { askArbiter } from '../support/ask-arbiter.ts';
 import { proposeRaw, type RawSession } from '../support/raw-session.ts';
 import { connectAsEngine, giveLedger, replayedDigests, takeLedger } from './ledger-copy.ts';
 
@@ -103,7 +104,7 @@ test('timers, held proposals and limits go on from the ledger alone', async () =
     },
   });
   const viewOf = async (run: string): Promise<RunView | undefined> => {
-    const reply = await connection.request(subjects.ask('default'), JSON.stringify({ v: 1, type: 'RUN', run }));
+    const reply = await askArbiter(connection, JSON.stringify({ v: 1, type: 'RUN', run }));
     return reply.json<{ run?: RunView }>().run;
   };
   // The clock: a retry that was waiting, a time-out that was running, a start that was scheduled.

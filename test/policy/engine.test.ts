@@ -14,6 +14,7 @@ import type { Ruling } from '../../protocol/rulings.ts';
 import { streams, subjects } from '../../protocol/subjects.ts';
 import { idFrom } from '../../protocol/ids.ts';
 import { randomBytes } from 'node:crypto';
+import { askArbiter } from '../support/ask-arbiter.ts';
 import { proposeRaw, type RawSession } from '../support/raw-session.ts';
 import { folder, moduleWith, writeModule } from './policy-files.ts';
 
@@ -76,7 +77,7 @@ const begin = (session: RawSession, name: string, more: object = {}): Promise<An
 async function policyOf({ clientAddress, workspace }: Engine): Promise<PolicyReport> {
   const { connection } = await connectTo(clientAddress, 'test');
   try {
-    return (await connection.request(subjects.ask(workspace), '{"v":1,"type":"POLICY"}')).json<PolicyReport>();
+    return (await askArbiter(connection, '{"v":1,"type":"POLICY"}', workspace)).json<PolicyReport>();
   } finally {
     await connection.close();
   }
