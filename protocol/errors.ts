@@ -97,7 +97,7 @@ export const ERRORS = {
   },
   // 4xxx: rulings that a caller may meet as an error
   REJECTED: { code: 4001, remedy: '`assent why RUN` names the rule and its reason.' },
-  FENCED: { code: 4002, remedy: 'This run went on in another process; this one must stop. Nothing to do.' },
+  FENCED: { code: 4002, remedy: 'Another process goes on with this run, or will; this one must stop. Nothing to do.' },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
   INPUT_REFUSED: {

@@ -1,7 +1,7 @@
 /** What a flow run in this process begins with, and what may be ruled about an attempt of it. */
 import type { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
-import type { Answer } from '../protocol/messages.ts';
+import type { Answer, Order } from '../protocol/messages.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
@@ -50,6 +50,10 @@ export type Ruled =
       readonly reason?: string | undefined;
     }
   | { readonly type: 'REFUSED'; readonly error: unknown };
+
+/** The claim was granted, and the run was given to another process before this one heard of it. */
+export const isTakenBy = (heard: Order | undefined, { version, execution }: Answer): boolean =>
+  execution !== undefined && heard !== undefined && heard.version > version && heard.execution !== execution;
 
 /** The wish to start was refused: nothing ran. */
 export class StartRefused extends Error {

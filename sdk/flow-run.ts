@@ -12,13 +12,13 @@ import { AssentError } from '../protocol/errors.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
-import type { Wish } from './client/session.ts';
+import { DISCONNECTED, type Wish } from './client/session.ts';
 import { gaveOf } from './flow-function.ts';
 import { reportOf, type Gave, type Own } from './flow-report.ts';
 import { noteEnd } from './future.ts';
 import { Turn } from './handover.ts';
 import { flowHook } from './flow-hooks.ts';
-import { meaningOf, StartRefused, Suspended, type FlowRunPlan, type Ruled } from './flow-plan.ts';
+import { isTakenBy, meaningOf, StartRefused, Suspended, type FlowRunPlan, type Ruled } from './flow-plan.ts';
 import { cancelled, failedWith, isFence, isStart, NOBODY_WAITS, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
 import { Execution, FlowScope, type Call } from './scope.ts';
@@ -69,6 +69,9 @@ export class FlowRun implements Call {
     const { run, parent } = this.#plan;
     parent?.enter(this);
     this.#client.watch(run, parent === undefined, this.#heed);
+    const deaf = this.#client.whenLeft(() => {
+      if (parent === undefined) this.#fence(DISCONNECTED);
+    });
     try {
       for (let basedOn = this.#plan.version; ;) {
         const ruled = await this.#round(basedOn);
@@ -80,6 +83,7 @@ export class FlowRun implements Call {
         if (parent === undefined) this.#scope?.silence();
       }
     } finally {
+      deaf();
       await this.#turn.comes();
       this.#turn.over();
       this.#end();
@@ -131,7 +135,7 @@ export class FlowRun implements Call {
     this.#hear(answer.version);
     if (!isStart(answer)) return this.#notStarted(answer);
     const heard = this.#heardMeanwhile;
-    if (this.#isLate(answer, heard)) this.#fence('another process executes it');
+    if (isTakenBy(heard, answer)) this.#fence('another process executes it');
     if (heard !== undefined && this.#plan.parent !== undefined) this.#ordered(heard);
     if (!isOpen()) {
       this.#giveBack();
@@ -145,11 +149,6 @@ export class FlowRun implements Call {
     await scope.undone();
     if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);
-  }
-
-  /** The claim was granted, and the run was given to another process before this one heard of it. */
-  #isLate({ version, execution }: Answer, heard: Order | undefined): boolean {
-    return execution !== undefined && heard !== undefined && heard.version > version && heard.execution !== execution;
   }
 
   #notStarted(answer: Answer): Ruled {

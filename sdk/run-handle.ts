@@ -4,6 +4,7 @@ import type { RunId } from '../protocol/ids.ts';
 import type { Answer } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
+import { DISCONNECTED } from './client/session.ts';
 import { errorOf, refusedError } from './outcomes.ts';
 
 /** Runs whose end is waited for, by the client that hears of it. */
@@ -13,6 +14,7 @@ export class AwaitedRun {
   readonly #client: Client;
   readonly #run: RunId;
   readonly #whose: string;
+  readonly #deaf: () => void;
   #end: { readonly state: State; readonly reason: string | undefined } | undefined;
   #wake: () => void = () => undefined;
   #left: { readonly error: unknown } | undefined;
@@ -33,6 +35,9 @@ export class AwaitedRun {
     this.#whose = whose;
     client.await(run, ({ state, reason }) => {
       this.#hear(state, reason);
+    });
+    this.#deaf = client.whenLeft(() => {
+      this.leave(new AssentError('FENCED', `${whose} is not waited for any more: ${DISCONNECTED}.`));
     });
   }
 
@@ -77,6 +82,7 @@ export class AwaitedRun {
   }
 
   #forget(): void {
+    this.#deaf();
     awaited.get(this.#client)?.delete(this.#run);
     this.#client.unawait(this.#run);
   }

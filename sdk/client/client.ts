@@ -3,6 +3,7 @@
  * above it takes the client it uses as an argument.
  */
 import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
@@ -19,6 +20,8 @@ import { Session, type Ordered, type Wish } from './session.ts';
 const BEAT_MS = 1000;
 /** How often a run is asked after of which nothing was heard: an order may have been lost on its way. */
 const ASK_AFTER_MS = 5000;
+/** How long a process that disconnects waits for the answers to what it has said. */
+const LAST_WORDS_MS = 2000;
 const SESSION_QUIET_MS = 6 * 3_600_000;
 
 /** A run whose orders must not be missed. `heardMs` is infinite if it is asked after only when something was lost. */
@@ -40,6 +43,7 @@ export class Client {
   readonly #watched = new Map<Ordered, Watched>();
   readonly #awaited = new Map<RunId, Watched>();
   #asking: NodeJS.Timeout | undefined;
+  readonly #leaving = new Set<() => void>();
 
   private constructor(link: Link, hello: Hello, processes: ProcessFiles | undefined) {
     this.link = link;
@@ -223,6 +227,12 @@ export class Client {
     });
   }
 
+  /** Tells `told` when this process disconnects; returns how to be told nothing. */
+  whenLeft(told: () => void): () => void {
+    this.#leaving.add(told);
+    return () => this.#leaving.delete(told);
+  }
+
   /** What was told to an earlier session is still heard: runs that it started may end. */
   async #listen(): Promise<void> {
     const session = this.#session;
@@ -244,10 +254,13 @@ export class Client {
   async close(): Promise<void> {
     // Whoever awaits this waits for the network.
     this.link.hold();
+    this.#closed = true;
+    for (const told of [...this.#leaving]) told();
+    // What was done is still reported: else it would be done again.
+    await Promise.race([this.session.drained(), pause(LAST_WORDS_MS, undefined, { ref: false })]);
+    this.session.leave();
     this.logs.flush();
     await this.link.flush();
-    this.#closed = true;
-    this.session.close();
     clearInterval(this.#beat);
     clearInterval(this.#asking);
     this.processes?.withdraw();

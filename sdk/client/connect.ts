@@ -50,7 +50,8 @@ export function useClient(client: Client | undefined): void {
 
 /**
  * Closes this process's connection; the next run opens another. A script need not call it: an idle connection does not
- * keep it from exiting.
+ * keep it from exiting. A flow that still runs here is let go: whoever awaits it gets an AssentError FENCED, and it goes
+ * on where it was in the process that takes it over, as after a crash.
  *
  * @example
  * import { disconnect, flow } from 'assent';

@@ -10,6 +10,7 @@
  * N4 Until the arbiter has answered for the first time, only the first batch is on its way: counter 0 opens the session,
  *    and a later one that came without it would be told that its session has expired.
  * N5 Each proposal is settled exactly once; what is said to an answered one is ignored.
+ * N6 A session that was left answers each proposal itself, as one of an execution that is over.
  */
 import { randomBytes } from 'node:crypto';
 import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
@@ -65,9 +66,22 @@ type Pending = {
 const isBefore = (one: Position, other: Position): boolean =>
   one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
 
+/** Why nothing that this process executes is its own any more. */
+export const DISCONNECTED = 'this process has disconnected';
+
 /** Hears of a run. Must not throw. */
 export type Ordered = (order: Order) => void;
 const NOBODY: readonly Ordered[] = [];
+
+const LEFT: Answer = {
+  counter: 0,
+  outcome: 'rejected',
+  code: 'FENCED',
+  why: DISCONNECTED,
+  version: 0,
+  seq: 0,
+  index: 0,
+};
 
 const AGAIN_FIRST_MS = 1000;
 const AGAIN_MAX_MS = 30_000;
@@ -96,6 +110,8 @@ export class Session {
   /** The arbiter has answered. */
   #open = false;
   #closed = false;
+  #left = false;
+  #onDrained: () => void = () => undefined;
   #republished = 0;
   /** When something was heard, or the first was asked after all was answered. */
   #heardMs = 0;
@@ -123,6 +139,12 @@ export class Session {
    * receipt before it: the wish waits for something.
    */
   propose(wish: Wish, settle: (answer: Answer) => void, asker?: Asker, held?: () => void): void {
+    if (this.#left) {
+      queueMicrotask(() => {
+        settle(LEFT);
+      });
+      return;
+    }
     const counter = this.#next;
     this.#next += 1;
     const body = JSON.stringify(scrubbedWish(wish));
@@ -230,6 +252,25 @@ export class Session {
     this.#sweep = undefined;
   }
 
+  /** Resolves when all that was proposed is answered, or held. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      this.#noticeDrained();
+    });
+  }
+
+  /** The process lets go of all that it does here: whoever waits for an answer is told so (N6). */
+  leave(): void {
+    this.close();
+    this.#left = true;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#held.clear();
+    this.#queue = [];
+    for (const { settle } of pending) settle(LEFT);
+  }
+
   #answered(answer: Answer): void {
     this.#open = true;
     const pending = this.#pending.get(answer.counter);
@@ -251,6 +292,11 @@ export class Session {
     pending.againAtMs = performance.now() + Math.min(HELD_FIRST_MS * 2 ** pending.receipts, AGAIN_MAX_MS);
     pending.receipts += 1;
     this.#held.add(pending);
+    this.#noticeDrained();
+  }
+
+  #noticeDrained(): void {
+    if (this.#pending.size === this.#held.size) this.#onDrained();
   }
 
   #forget(pending: Pending): void {
@@ -258,6 +304,7 @@ export class Session {
     this.#held.delete(pending);
     this.#pending.delete(pending.counter);
     while (this.#done < this.#next && !this.#pending.has(this.#done)) this.#done += 1;
+    this.#noticeDrained();
   }
 
   /** It is neither on its way nor waits to be. */
