@@ -7,7 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // Child processes inherit it: node:sqlite works, and its warning helps nobody.
-    env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+    // Child processes inherit it. node:sqlite works, and its warning helps nobody; what runs log is kept, and not shown.
+    env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning', ASSENT_LOG: 'quiet' },
   },
 });

@@ -7,6 +7,7 @@
 import type { State } from '../protocol/states.ts';
 import type { Hook } from '../protocol/proposals.ts';
 import type { Position } from '../protocol/rulings.ts';
+import { noteFailure } from './attempt-notes.ts';
 import type { CallIdentity } from './call.ts';
 import { noteEnd, type EndDetails } from './future.ts';
 import { stateOfError, FinalState } from './final-state.ts';
@@ -91,6 +92,11 @@ export class CallEnd {
     }
     await this.#hook(HOOK_OF[state.type], shownState(state, state), attempt);
     this.#hooksEnded?.resolve(undefined);
+  }
+
+  /** `stands`: what its report came to. */
+  attemptFailed(attempt: number, error: unknown, stands: State | undefined): void {
+    noteFailure(this.#parts, attempt, error, stands);
   }
 
   #hook(hook: Hook, state: HookContext['state'], attempt: number): Promise<void> | undefined {

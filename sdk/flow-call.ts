@@ -309,7 +309,7 @@ async function resume(
     // Said once: what has been done again since is not to be done a third time.
     start: (basedOn) => ({ ...claimOf(run, basedOn ?? version), ...(basedOn === version ? again : {}) }),
     onAttempt: (scope) => {
-      if (scope.attempt > 1) logOfRun(scope).info(`resuming run ${run} (attempt ${String(scope.attempt)})`);
+      if (scope.attempt > 1) logOfRun(scope).warn(goingOn(scope, mustResume));
     },
   };
   try {
@@ -319,6 +319,14 @@ async function resume(
     if (mustResume) throw error.shown;
     return 'LOST';
   }
+}
+
+/** A run that nobody asked for by its id may surprise: it may be last night's. */
+function goingOn({ run, attempt, recorded }: FlowScope, isNamed: boolean): string {
+  const known = recorded?.size ?? 0;
+  const calls = `${String(known)} ${known === 1 ? 'call is' : 'calls are'} answered from the record`;
+  const otherwise = isNamed ? '' : '; with ASSENT_FRESH=1 a new run begins instead';
+  return `goes on with run ${run}, which an earlier process left unfinished: attempt ${String(attempt)}, ${calls}${otherwise}`;
 }
 
 export const claimOf = (run: RunId, basedOn: number) =>

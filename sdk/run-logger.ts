@@ -1,6 +1,6 @@
 /**
- * Loggers of runs: pino, scoped to the run in which the code runs. Their lines go to the LOGS stream; to standard error
- * as well when somebody looks at it, or when ASSENT_LOG names a level.
+ * Loggers of runs: pino, scoped to the run in which the code runs. Their lines go to the LOGS stream, and to standard error
+ * unless ASSENT_LOG is `quiet`.
  */
 import { pino, type Logger } from 'pino';
 import type { RunId } from '../protocol/ids.ts';
@@ -16,8 +16,8 @@ let outside: Logger | undefined;
 
 /**
  * The logger of the run in which this code runs. Its lines carry the flow run, the task run and the task, and can be
- * read with `assent runs logs`. Outside of a run its lines go to standard error alone. The environment variable
- * ASSENT_LOG sets the level; default: info. With `quiet` the lines are kept and not shown.
+ * read with `assent runs logs`; they go to standard error as well. Outside of a run they go nowhere else. The environment
+ * variable ASSENT_LOG sets the level; default: info. With `quiet` the lines are kept and not shown.
  *
  * @example
  * import { flow, runLogger, task } from 'assent';
@@ -91,17 +91,16 @@ function loggerTo(write: (line: string) => void, base: Record<string, string>, h
   );
 }
 
-/** On standard error, if somebody looks at it. */
+/** On standard error. */
 export function showLine(line: string): void {
-  const wanted = process.env['ASSENT_LOG'];
-  if (wanted === 'quiet' || (wanted === undefined && !process.stderr.isTTY)) return;
-  process.stderr.write(`${shown(line)}\n`);
+  if (process.env['ASSENT_LOG'] !== 'quiet') process.stderr.write(`${shown(line)}\n`);
 }
 
-/** One line for people: the time of day, the level, the task, the message, the rest. */
+/** One line for people: the time, the level, the task, the message, the rest. Who reads a file needs the day as well. */
 function shown(line: string): string {
   const { level, time, msg, flowRun, task, taskRun: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const at = new Date(Number(time)).toISOString().slice(11, 23);
+  const instant = new Date(Number(time)).toISOString();
+  const at = process.stderr.isTTY ? instant.slice(11, 23) : instant;
   const label = (pino.levels.labels[Number(level)] ?? 'info').toUpperCase().padEnd(5);
   const where = [flowRun, task].filter((part): part is string => typeof part === 'string').join(' ');
   const more = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;

@@ -13,6 +13,7 @@ import { AssentError } from '../protocol/errors.ts';
 import type { Answer, Order } from '../protocol/messages.ts';
 import { isTerminal, type State } from '../protocol/states.ts';
 import type { RunId } from '../protocol/ids.ts';
+import { noteChangedInputs } from './attempt-notes.ts';
 import type { CallIdentity } from './call.ts';
 import { CallEnd, type Caller } from './call-end.ts';
 import type { Wish } from './client/session.ts';
@@ -264,6 +265,7 @@ export class TaskCall implements Call {
         if (this.#running !== scope) return;
         this.#running = undefined;
         this.#storing = true;
+        if (runner === inProcess) noteChangedInputs(scope, this.#task, this.#identity, this.#inputs);
         const { report, own } = reportedBy(this.#flow.client, outcome, {
           settings: this.#settings,
           attempt: scope.attempt,
@@ -328,6 +330,7 @@ export class TaskCall implements Call {
     if (this.#done || this.#ending.isHanded) return;
     if (!own.isCurrent) return;
     this.#version = answer.version;
+    if (reported.type === 'FAILED') this.#ending.attemptFailed(this.#attempt, own.error, stands);
     if (stands === undefined || stands.type === 'RUNNING') {
       // A rule refused the end itself. The run must not stay at work for ever.
       const refusal = refusedError(answer, `The end of ${this.#whose()}`);

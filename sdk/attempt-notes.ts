@@ -1,0 +1,47 @@
+/** What a process says in the logs about the attempts of its tasks: that one failed, and that one changed what it was given. */
+import type { State } from '../protocol/states.ts';
+import { digestOf, type CallIdentity } from './call.ts';
+import { headline } from './errors-across.ts';
+import { logOfRun } from './run-logger.ts';
+import type { TaskScope } from './scope.ts';
+import type { CallParts } from './task-call.ts';
+import type { TaskDefinition } from './task-definition.ts';
+
+/** `stands`: what the report came to; SCHEDULED if there is a further attempt. */
+export function noteFailure(
+  { flow, task, identity }: Pick<CallParts, 'flow' | 'task' | 'identity'>,
+  attempt: number,
+  error: unknown,
+  stands: State | undefined,
+): void {
+  if (task.builtIn !== undefined) return;
+  const about = { taskRun: identity.run, task: task.settings.name };
+  const failed = `attempt ${String(attempt)} failed: ${headline(error)}`;
+  if (stands?.type !== 'SCHEDULED') logOfRun(flow).error(about, failed);
+  else logOfRun(flow).warn(about, `${failed}; the next one begins at ${new Date(stands.dueAtMs).toISOString()}`);
+}
+
+/** Calls of a task that are looked at; what changes its inputs does so in the first ones. */
+const LOOKED_AT_MAX = 20;
+const lookedAt = new WeakMap<TaskDefinition['fn'], number>();
+
+/**
+ * Warns once of a task that changes its inputs. The flow that called it has them too; when it is executed again, the call is
+ * answered from the record, and what comes after it gets other inputs than before.
+ */
+export function noteChangedInputs(
+  scope: TaskScope,
+  { fn }: TaskDefinition,
+  { call }: CallIdentity,
+  inputs: readonly unknown[],
+): void {
+  const looks = lookedAt.get(fn) ?? 0;
+  const mayChange = inputs.some((input) => typeof input === 'object' && input !== null);
+  if (looks >= LOOKED_AT_MAX || !mayChange || call.inputs === undefined) return;
+  lookedAt.set(fn, looks + 1);
+  if (digestOf(inputs) === call.inputs) return;
+  lookedAt.set(fn, LOOKED_AT_MAX);
+  logOfRun(scope).warn(
+    'its inputs were changed while it ran; when the flow goes on after a crash, the call is answered from the record and the change is not there: return what has changed instead',
+  );
+}
