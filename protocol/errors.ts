@@ -122,6 +122,11 @@ export const ERRORS = {
     code: 4010,
     remedy: 'Start the run with `startRun` for a worker that serves the flow; or use `pause`, which keeps its process.',
   },
+  ROLLBACK_FAILED: {
+    code: 4012,
+    remedy:
+      'Undo by hand what is named above; its cause is why it was to be undone. A run that is retried does the block again.',
+  },
   FLOW_FAILED: { code: 4005, remedy: '`assent why RUN` shows the failure and what was tried.' },
   // 5xxx: the engine
   ENGINE_START_FAILED: { code: 5001, remedy: 'Read the message above; run `assent doctor`.' },

@@ -133,7 +133,8 @@ export function recordHook(
       type: 'HOOK_RAN',
       run,
       hook,
-      ...(name === '' ? {} : { function: name.slice(0, LIMITS.nameMax) }),
+      // One that was written where it is given is called as its place is.
+      ...(name === '' || name === hook ? {} : { function: name.slice(0, LIMITS.nameMax) }),
       ...(text === undefined ? {} : { error: text.value }),
     };
     client.session.propose({ kind: 'workspace', event }, () => {

@@ -89,13 +89,14 @@ export function isRetriable(error: unknown, settings: Settings, attempt: number)
   }
 }
 
-/** What cannot be recorded now will not be after another attempt. */
+/** What cannot be recorded now will not be after another attempt; what was not undone would be done twice. */
 const FINAL: ReadonlySet<string> = new Set([
   'VALUE_TOO_LARGE',
   'VALUE_NOT_SERIALIZABLE',
   'BAD_PARAMETERS',
   'BAD_OPTION',
   'DIVERGED',
+  'ROLLBACK_FAILED',
 ]);
 
 /** The error that a failed, crashed or cancelled run means to its caller. */

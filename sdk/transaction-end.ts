@@ -121,13 +121,30 @@ async function rollBack(scope: FlowScope, memory: TransactionMemory, error: unkn
   if (isLeft(scope)) return undefined;
   const hooks = memory.inOrderOfUndoing().flatMap((call) => hooksOf(call, 'onRollback', call.hooks.onRollback));
   if (hooks.length > 0 && !(await isRollbackRecorded(scope, error))) return undefined;
-  for (const hook of hooks) {
+  for (const [at, hook] of hooks.entries()) {
     const end = await runHook(scope, hook);
     if (end === 'LEFT') return undefined;
-    if (end === 'FAILED') break;
+    if (end === 'FAILED') return rollbackFailed(scope, error, { failed: hook, untried: hooks.slice(at + 1) });
   }
   return { state: new FinalState('FAILED', { name: 'RolledBack', error }) };
 }
+
+/** What was done is partly left: whoever catches the block's own error must not take it for undone. */
+function rollbackFailed(
+  scope: FlowScope,
+  cause: unknown,
+  { failed, untried }: { readonly failed: TransactionHook; readonly untried: readonly TransactionHook[] },
+): Gave {
+  const named = ({ call }: TransactionHook): string => `'${call.name}' (${call.runId})`;
+  const others = untried.slice(0, NAMED_MAX).map(named).join(', ');
+  const more = untried.length > NAMED_MAX ? ` and ${String(untried.length - NAMED_MAX)} more` : '';
+  const left = untried.length === 0 ? '' : `, and that of ${others}${more} was not tried`;
+  const detail = `The transaction '${scope.name}' failed, and is undone in part: the onRollback of ${named(failed)} failed${left}.`;
+  const error = new AssentError('ROLLBACK_FAILED', detail, { cause });
+  return { state: new FinalState('FAILED', { name: 'RollbackFailed', error }) };
+}
+
+const NAMED_MAX = 5;
 
 /** Resolves when it is known what completed. A function that is run through again, and hangs, must not hang all else. */
 async function found(scope: FlowScope, memory: TransactionMemory): Promise<void> {

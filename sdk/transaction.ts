@@ -53,8 +53,9 @@ export interface Transaction {
  * Runs a block of a flow as a transaction. If the block throws, the calls that have completed in it are undone: the
  * `onRollback` hooks of their tasks are called, the last completed first, and then the error is thrown. If it returns, their
  * `onCommit` hooks are called. Both go for calls of flows and transactions inside too; one inside is committed with the
- * outermost, and undone by it if it fails later. A failing `onRollback` hook is logged, and stops the undoing of what came
- * before; a failing `onCommit` hook is logged, and changes nothing.
+ * outermost, and undone by it if it fails later. A failing `onRollback` hook stops the undoing of what came before: the
+ * transaction is `RollbackFailed`, and rejects with an error that names what is left, with the block's own as its cause; the
+ * flow is not tried again by itself. A failing `onCommit` hook is logged, and changes nothing.
  *
  * The calls are undone as well when the flow is cancelled or times out for good, and after a crash, when the flow is resumed;
  * each hook is then still called once, but that it may be called again if the process dies before its end is recorded: give
@@ -65,7 +66,7 @@ export interface Transaction {
  *
  * @param nameOrOptions The name of the transaction's run, or {@link TransactionOptions}.
  * @throws AssentError OUTSIDE_FLOW outside of the function of a flow; BAD_OPTION; REJECTED if it waits for a transaction of
- *   the same key around it; the block's own error.
+ *   the same key around it; ROLLBACK_FAILED; the block's own error.
  * @example
  * import { flow, task, transaction } from 'assent';
  *

@@ -155,9 +155,9 @@ describe('a transaction', () => {
     expect(await kindOf(flow({ name: 'worse' }, () => transaction('', () => 1))())).toBe('BAD_OPTION');
   });
 
-  test('a failing rollback hook stops the undoing of what came before it, and hides nothing', async () => {
+  test('a failing rollback hook stops the undoing of what came before it, and says what is left; nothing is tried again', async () => {
     const stuck = task({ name: 'stuck', onRollback: () => boom('cannot be undone') }, () => 'stuck');
-    const order = flow({ name: 'order' }, () =>
+    const order = flow({ name: 'order', retries: 3 }, () =>
       transaction('t', async () => {
         await step('a');
         await stuck();
@@ -165,10 +165,16 @@ describe('a transaction', () => {
         return boom('the reason');
       }),
     );
-    await expect(order()).rejects.toThrow('the reason');
+    await expect(order()).rejects.toMatchObject({
+      kind: 'ROLLBACK_FAILED',
+      message: expect.stringMatching(
+        /onRollback of 'stuck' \(.+\) failed, and that of 'step' \(.+\) was not tried/,
+      ) as unknown,
+      cause: { message: 'the reason' },
+    });
     expect(seen).toEqual(['do a', 'do b', 'undo b']);
     expect(await hooksRan(workspace)).toEqual(['onRollback', 'onRollback failed']);
-    expect(await path(workspace, 't')).toEqual(['RUNNING Running', 'FAILED RolledBack']);
+    expect(await path(workspace, 't')).toEqual(['RUNNING Running', 'FAILED RollbackFailed']);
     expect(link.logged.map(({ lines }) => lines).join('')).toContain("the hook onRollback of task 'stuck' failed");
   });
 
