@@ -24,7 +24,7 @@ export function recordedCall(
   { name, inputs, key, builtIn }: RecordedCall,
   act: (...inputs: never[]) => unknown,
   carries?: () => CarriedEvent | undefined,
-): Promise<unknown> {
+): Future<unknown> {
   const definition: TaskDefinition = {
     settings: { name },
     fn: act,

@@ -78,7 +78,8 @@ export class CallWait {
     }
     const brokeOff = state?.type === 'CRASHED' || state?.type === 'CANCELLED';
     if (state?.type !== 'SCHEDULED' && !brokeOff) return;
-    this.#untilMs = (await this.#recorded()) ?? untilMs;
+    const { flow, run, isOver } = this.#parts;
+    this.#untilMs = (await recordedUntil(flow, run, isOver)) ?? untilMs;
     if (brokeOff) await ask(this.#wish(this.#untilMs, { basedOn: version, reason: AGAIN }));
   }
 
@@ -91,15 +92,14 @@ export class CallWait {
       : { type: 'SCHEDULED', name: 'Waiting', dueAtMs: Math.floor(Date.now()) as EpochMs };
     return { ...wishes.open(to, untilMs, untilValue(untilMs)), ...more };
   }
+}
 
-  /** B1. Whoever answers knows the run, because it has just said so. */
-  async #recorded(): Promise<EpochMs | undefined> {
-    const { flow, run, isOver } = this.#parts;
-    let view: RunView | undefined;
-    while (view === undefined && !isOver()) view = await flow.client.runView(run).catch(() => undefined);
-    const known = (await flow.client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
-    return known?.until instanceof Date ? (known.until.getTime() as EpochMs) : undefined;
-  }
+/** B1: when the wait of this call is over, by the ledger, which knows the run. */
+export async function recordedUntil(flow: FlowScope, run: RunId, isOver: () => boolean): Promise<EpochMs | undefined> {
+  let view: RunView | undefined;
+  while (view === undefined && !isOver()) view = await flow.client.runView(run).catch(() => undefined);
+  const known = (await flow.client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
+  return known?.until instanceof Date ? (known.until.getTime() as EpochMs) : undefined;
 }
 
 /** Undefined: it has code of the user's, and is at work. */

@@ -3,12 +3,14 @@
  * refused, and the next one waited for. What has come is recorded, so the same is refused whenever the function runs again.
  */
 import type { z } from 'zod';
+import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import type { Receives } from '../../protocol/proposals.ts';
 import { AssentError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { recordedCall } from '../recorded-call.ts';
 import { logOfRun } from '../run-logger.ts';
 import type { FlowScope } from '../scope.ts';
+import { recordedUntil } from './call-wait.ts';
 
 type Reception = {
   /** The call's name, and what it is known by. */
@@ -24,21 +26,23 @@ type Reception = {
 /** The first that fits. @throws AssentError TIMED_OUT */
 export async function received(flow: FlowScope, reception: Reception): Promise<unknown> {
   const { name, inputs, receives, lastsMs, what, schema } = reception;
-  const untilMs = lastsMs === undefined ? undefined : Date.now() + lastsMs;
+  // Of the first call; those after it wait no longer than that one would have.
+  let untilMs: EpochMs | undefined;
   for (;;) {
-    const leftMs = untilMs === undefined ? {} : { lastsMs: Math.max(0, untilMs - Date.now()) };
-    const value = await recordedCall(
-      flow,
-      { name, inputs, builtIn: { receives, waits: true, ...leftMs } },
-      () => undefined,
-    ).catch((error: unknown) => {
+    const leftMs = untilMs === undefined ? lastsMs : Math.max(0, untilMs - Date.now());
+    const lasts = leftMs === undefined ? {} : { lastsMs: leftMs };
+    const call = recordedCall(flow, { name, inputs, builtIn: { receives, waits: true, ...lasts } }, () => undefined);
+    const value = await call.catch((error: unknown) => {
       throw isTimeOut(error) && flow.stopped === undefined
         ? new AssentError('TIMED_OUT', `${what} did not come in time.`)
         : error;
     });
     const parsed = await checked(schema, value);
     if (parsed.ok) return parsed.value;
-    logOfRun(flow).warn(`${what} does not fit, and is left out: ${parsed.problem}`);
+    const run = call.ended?.runId as RunId;
+    if (flow.recorded?.has(run) !== true)
+      logOfRun(flow).warn(`${what} does not fit, and is left out: ${parsed.problem}`);
+    if (lastsMs !== undefined) untilMs ??= await recordedUntil(flow, run, () => flow.stopped !== undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 /** How a worker lets go of what only waits, and another goes on with it: in memory, with the real arbiter and rules. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import type { State } from '../../protocol/states.ts';
 import { useClient } from '../../sdk/client/connect.ts';
 import {
   emitEvent,
@@ -14,7 +15,7 @@ import {
   waitForEvent,
 } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryWorkspace } from './arbiter-in-memory.ts';
-import { Said, sleepOf, workersOf, type Workers } from './workers-in-memory.ts';
+import { Said, sleepOf, turn, workersOf, type Workers } from './workers-in-memory.ts';
 
 let workspace: MemoryWorkspace;
 let said: Said;
@@ -107,6 +108,24 @@ describe('a worker lets go of a run that', () => {
     expect(workers.ends).toEqual(['Suspended', 'AssentError']);
     const ended = (await said.about('receive')).find(({ state: end }) => end?.name === 'TimedOut');
     expect(ended?.atMs).toBeGreaterThanOrEqual(state.type === 'PAUSED' ? (state.wakeAtMs ?? Infinity) : Infinity);
+  });
+
+  test('waits no longer because something came that does not fit, and warns of it once', async () => {
+    const reads = flow({ name: 'reads', suspendAfter: 10 }, () => receive('go', { schema: z.number(), timeout: 2000 }));
+    work(reads);
+    const run = await startRun(reads);
+    const deadlineOf = (state: State): number => (state.type === 'PAUSED' ? (state.wakeAtMs ?? 0) : 0);
+    const first = deadlineOf(await said.until(() => run.id, 'PAUSED'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await run.send('go', 'no number');
+    while ((await said.pauses(run.id)) < 2) await turn();
+    expect(deadlineOf(await said.until(() => run.id, 'PAUSED')) - first).toBeLessThan(100);
+    await run.send('go', 'no number either');
+    while ((await said.pauses(run.id)) < 3) await turn();
+    await run.send('go', 7);
+    expect(await run.result()).toBe(7);
+    const warned = workers.logged().filter((line) => line.includes('does not fit'));
+    expect(warned).toHaveLength(2);
   });
 
   test('is not let go of while anything is at work, or waits for less', async () => {

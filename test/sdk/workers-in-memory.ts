@@ -5,13 +5,15 @@ import type { Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import { claimOf, executed } from '../../sdk/flow-call.ts';
 import { flowDefinition } from '../../sdk/flow.ts';
-import type { MemoryWorkspace } from './arbiter-in-memory.ts';
+import type { MemoryLink, MemoryWorkspace } from './arbiter-in-memory.ts';
 
 export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3));
 
 export type Workers = {
   /** How each execution has ended: `done`, or by an error of this class. */
   readonly ends: readonly string[];
+  /** All lines that their runs have logged. */
+  logged(): string[];
   stop(): void;
 };
 
@@ -19,12 +21,14 @@ export type Workers = {
 export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown[]): Workers {
   const known = new Map(flows.map((one) => [flowDefinition(one)?.settings.name, flowDefinition(one)]));
   const ends: string[] = [];
+  const links: MemoryLink[] = [];
   let next = 0;
   let stopped = false;
   const execute = async ({ run, version, name, parameters }: Dispatch): Promise<void> => {
     const definition = known.get(name);
     if (definition === undefined) return;
-    const { client } = await workspace.connect();
+    const { client, link } = await workspace.connect();
+    links.push(link);
     client.beginWork();
     const start = (basedOn?: number) => claimOf(run, basedOn ?? version);
     const read = (): unknown => client.read(parameters);
@@ -43,6 +47,7 @@ export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown
   look();
   return {
     ends,
+    logged: () => links.flatMap(({ logged }) => logged).flatMap(({ lines }) => lines.split('\n')),
     stop: () => {
       stopped = true;
     },
