@@ -145,7 +145,7 @@ export class FlowRun implements Call {
     this.#plan.onAttempt?.(scope, answer);
     const outcome = await this.#runFunction(scope);
     clearTimeout(this.#grace);
-    scope.stop(this.#cancelled ?? cancelled(`${this.#whose()}'s call`, 'the flow function has ended'));
+    scope.stop(this.#cancelled ?? cancelled(`A call of flow '${this.#plan.flow.settings.name}'`, 'its function has ended, and did not wait for it'));
     await scope.undone();
     if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);

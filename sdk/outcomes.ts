@@ -26,7 +26,8 @@ export type Report = { readonly state: State; readonly stored: Promise<void> | u
 export function completedWith(client: Client, given: unknown, whose: string, redact?: Redaction): Report {
   const result = redact === undefined ? given : redact.of(given);
   if (result === undefined) return { state: { type: 'COMPLETED', name: 'Completed' }, stored: undefined };
-  const text = recorded(encodeText(result, `The result of ${whose}`), `The result of ${whose}`);
+  const what = `The result of ${whose.charAt(0).toLowerCase()}${whose.slice(1)}`;
+  const text = recorded(encodeText(result, what), what);
   return { state: { type: 'COMPLETED', name: 'Completed', result: text.value }, stored: client.store(text) };
 }
 

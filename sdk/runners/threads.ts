@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { AssentError } from '../../protocol/errors.ts';
+import { headline } from '../errors-across.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import { natsLinkOf } from '../client/connect.ts';
 import { parseDuration, TIMER_MAX_MS, type Duration } from '../durations.ts';
@@ -136,7 +137,8 @@ async function runIn(pool: Pool, work: Work): Promise<unknown> {
   } catch (error) {
     if (line.killed.aborted) throw scope.signal.reason;
     if (!isExit(error)) throw error;
-    throw new AssentError('THREAD_ENDED', `The thread of task '${work.task.settings.name}' ended.`, { cause: error });
+    const detail = `The thread of task '${work.task.settings.name}' ended: ${headline(error)}.`;
+    throw new AssentError('THREAD_ENDED', detail, { cause: error });
   } finally {
     line.over();
   }

@@ -18,11 +18,12 @@ const LAST_MS = 8_640_000_000_000_000;
 export function durationOf(duration: Duration, what: string): number {
   const ms = parseDuration(duration);
   if (ms !== undefined && Date.now() + ms < LAST_MS) return ms;
-  const found = String(duration);
-  throw new AssentError(
-    'BAD_OPTION',
-    `${what}: '${found}' is no duration; milliseconds, or a text like '10s' or '3d'.`,
-  );
+  const found = `${what}: '${String(duration)}'`;
+  const problem =
+    ms === undefined
+      ? "is no duration; milliseconds, or a text like '10s' or '3d'"
+      : 'ends after the last day that a Date can say';
+  throw new AssentError('BAD_OPTION', `${found} ${problem}.`);
 }
 
 /** As the wait of a call. @throws AssentError BAD_OPTION */
