@@ -39,11 +39,15 @@ export const ERRORS = {
   // 2xxx: what enters by the door
   BAD_PROPOSAL: { code: 2001, remedy: 'Use the same minor version of SDK and engine; the problem names the field.' },
   BAD_PARAMETERS: { code: 2002, remedy: 'Correct the parameters named above; nothing was started.' },
-  BAD_OPTION: { code: 2003, remedy: 'Correct what is named above; the doc comment of what was called says what it takes.' },
+  BAD_OPTION: {
+    code: 2003,
+    remedy: 'Correct what is named above; the doc comment of what was called says what it takes.',
+  },
   VALUE_TOO_LARGE: { code: 2004, remedy: 'Write the data to a file or a store and return its address.' },
   VALUE_NOT_SERIALIZABLE: {
     code: 2005,
-    remedy: 'Use plain data, Date, Map, Set, BigInt, Error, URL or typed arrays there, or teach the class to be recorded by `registerSerializer`.',
+    remedy:
+      'Use plain data, Date, Map, Set, BigInt, Error, URL or typed arrays there, or teach the class to be recorded by `registerSerializer`.',
   },
   RUN_NOT_FOUND: { code: 2006, remedy: 'List the runs with `assent runs ls`.' },
   RUN_AMBIGUOUS: { code: 2007, remedy: 'Give more characters of the id.' },

@@ -81,8 +81,18 @@ export type RunDefinition = {
   readonly name: string;
   /** The flow run that called it. Absent: a flow run of its own. */
   readonly parent?: RunId;
-  /** The call's identity within its parent: the task's key, the digest of its inputs, its ordinal among equals. */
-  readonly call?: { readonly key: string; readonly inputs?: Digest; readonly ordinal: number };
+  /**
+   * The call's identity within its parent: the task's key, the digest of its inputs, its ordinal among equals. In a strict
+   * flow run also `nth`, as its how many-th the flow's function made it, from 1; and `behind`, how many of those before it
+   * were not proposed yet when it was. Absent: 0.
+   */
+  readonly call?: {
+    readonly key: string;
+    readonly inputs?: Digest;
+    readonly ordinal: number;
+    readonly nth?: number;
+    readonly behind?: number;
+  };
   readonly parameters?: Value;
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;

@@ -83,7 +83,15 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
   kind: z.enum(['flow', 'task']),
   name,
   parent: runId.exactOptional(),
-  call: z.strictObject({ key: text, inputs: digest.exactOptional(), ordinal: count }).exactOptional(),
+  call: z
+    .strictObject({
+      key: text,
+      inputs: digest.exactOptional(),
+      ordinal: count,
+      nth: count.exactOptional(),
+      behind: count.exactOptional(),
+    })
+    .exactOptional(),
   parameters: value.exactOptional(),
   retry: z
     .strictObject({

@@ -1,9 +1,9 @@
-/** What a process says in the logs about the attempts of its tasks: that one failed, and that one changed what it was given. */
+/** What a process says in the logs about attempts: that one failed, changed what it was given, or left calls behind. */
 import type { State } from '../protocol/states.ts';
 import { digestOf, type CallIdentity } from './call.ts';
 import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
-import type { TaskScope } from './scope.ts';
+import type { FlowScope, TaskScope } from './scope.ts';
 import type { CallParts } from './task-call.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
@@ -19,6 +19,31 @@ export function noteFailure(
   const failed = `attempt ${String(attempt)} failed: ${headline(error)}`;
   if (stands?.type !== 'SCHEDULED') logOfRun(flow).error(about, failed);
   else logOfRun(flow).warn(about, `${failed}; the next one begins at ${new Date(stands.dueAtMs).toISOString()}`);
+}
+
+/** Of calls that are cut off because the function that made them has ended: the losers of a race, or a forgotten await. */
+export function noteCutOff(flow: FlowScope): void {
+  if (flow.waits.unseen.size > 0)
+    logOfRun(flow).warn(
+      'the function has ended, and did not wait for what it was to wait for: an await is missing before sleep, receive, waitForEvent or pause',
+    );
+  const cut = [...flow.calls].filter(({ waits }) => waits === undefined).map(({ name }) => `'${name}'`);
+  if (cut.length === 0) return;
+  const shown = [...new Set(cut)].slice(0, NAMED_MAX).join(', ');
+  logOfRun(flow).info(
+    `the function has ended, and does not wait for ${String(cut.length)} of its calls (${shown}): they are cancelled. If they were to be done, an await is missing, as in forEach(async …)`,
+  );
+}
+
+const NAMED_MAX = 5;
+const late = new WeakSet<FlowScope>();
+
+export function noteLateCall(flow: FlowScope, name: string): void {
+  if (late.has(flow)) return;
+  late.add(flow);
+  logOfRun(flow).warn(
+    `'${name}' was called when the function had ended, and is not done: an await is missing, as in forEach(async …)`,
+  );
 }
 
 /** Calls of a task that are looked at; what changes its inputs does so in the first ones. */

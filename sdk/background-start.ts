@@ -65,6 +65,7 @@ export async function delayTask(
 function startOf(flow: FlowScope, { settings, keyOf }: TaskDefinition, inputs: readonly unknown[]): RunId {
   const key = keyOf?.(inputs);
   const { run } = flow.counter.nextOf(`delay ${settings.name}`, digestOf(inputs), key);
+  flow.counter.said(run);
   return runFor(run, 0);
 }
 

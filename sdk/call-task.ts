@@ -1,7 +1,8 @@
 /** A call of a task by a flow: its inputs are waited for, it gets its identity, and begins. */
+import { noteLateCall } from './attempt-notes.ts';
 import { digestOf } from './call.ts';
 import { placeOfCaller } from './call-site.ts';
-import { Future, NO_WATCH, noteEnd } from './future.ts';
+import { Future, NO_WATCH, noteEnd, type FutureWatch } from './future.ts';
 import { proposeNotReady } from './not-ready.ts';
 import { notBegun } from './outcomes.ts';
 import type { FlowScope } from './scope.ts';
@@ -13,9 +14,8 @@ import { hasFutures, resolved } from './upstream.ts';
 const NO_FUTURES: readonly Future<unknown>[] = [];
 
 export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): Future<unknown> {
-  // What only waits holds nobody up who does not look at it.
-  const watch = task.builtIn?.waits === true ? NO_WATCH : flow;
-  return Future.of<unknown>(watch, (caller, details) => {
+  if (flow.functionEnded && task.builtIn?.cleanup !== true) noteLateCall(flow, task.settings.name);
+  return Future.of<unknown>(watchOf(flow, task), (caller, details) => {
     if (flow.stopped !== undefined && task.builtIn?.cleanup !== true) {
       caller.reject(flow.stopped);
       return;
@@ -30,6 +30,12 @@ export function callTask(flow: FlowScope, task: TaskDefinition, inputs: readonly
     const identity = flow.counter.nextOf(task.settings.name, digest, task.keyOf?.(inputs));
     begin({ flow, task, inputs, identity, caller, details, place });
   });
+}
+
+/** What only waits holds nobody up who does not look at it; what cleans up begins when the function has ended. */
+function watchOf(flow: FlowScope, { builtIn }: TaskDefinition): FutureWatch {
+  if (builtIn?.cleanup === true) return NO_WATCH;
+  return builtIn?.waits === true ? flow.waits : flow;
 }
 
 function begin(parts: CallParts): void {

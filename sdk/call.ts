@@ -22,14 +22,31 @@ export function digestOf(inputs: readonly unknown[]): Digest | undefined {
 export class CallCounter {
   readonly #parent: RunId;
   readonly #counts = new Map<string, number>();
+  readonly #isStrict: boolean;
+  #made = 0;
+  /** Of a strict flow: what was made and is not proposed, in the order in which it was made. */
+  readonly #unsaid = new Map<RunId, number>();
 
-  constructor(parent: RunId) {
+  constructor(parent: RunId, isStrict = false) {
     this.#parent = parent;
+    this.#isStrict = isStrict;
   }
 
   /** `key`: the caller's own; absent, the call is known by the name and its inputs. */
   next(name: string, inputs: readonly unknown[], key?: string): CallIdentity {
     return this.nextOf(name, digestOf(inputs), key);
+  }
+
+  /** The call is proposed; says how many that were made before it are not. */
+  said(run: RunId): number {
+    const nth = this.#unsaid.get(run) ?? 0;
+    this.#unsaid.delete(run);
+    let behind = 0;
+    for (const other of this.#unsaid.values()) {
+      if (other > nth) break;
+      behind += 1;
+    }
+    return behind;
   }
 
   /** As `next`, for inputs of which the digest is known. */
@@ -40,12 +57,26 @@ export class CallCounter {
     const same = `${slug(name)}\n${key ?? name}\n${counted ?? ''}`;
     const ordinal = this.#counts.get(same) ?? 0;
     this.#counts.set(same, ordinal + 1);
+    this.#made += 1;
     const id = hash('sha256', JSON.stringify([key ?? name, counted, ordinal]), 'hex').slice(0, 16);
+    const run = `${this.#parent}.${slug(name)}-${id}` as RunId;
+    if (this.#isStrict) this.#unsaid.set(run, this.#made);
     return {
-      run: `${this.#parent}.${slug(name)}-${id}` as RunId,
-      call: { key: key ?? name, ...(digest === undefined ? {} : { inputs: digest }), ordinal },
+      run,
+      call: {
+        key: key ?? name,
+        ...(digest === undefined ? {} : { inputs: digest }),
+        ordinal,
+        ...(this.#isStrict ? { nth: this.#made } : {}),
+      },
     };
   }
+}
+
+/** As it is recorded when it is proposed, which is now. */
+export function saidCall(counter: CallCounter, { run, call }: CallIdentity): CallIdentity['call'] {
+  const behind = counter.said(run);
+  return behind === 0 ? call : { ...call, behind };
 }
 
 const SLUG_MAX = 40;

@@ -9,6 +9,7 @@ import { idFrom, type RunId } from '../protocol/ids.ts';
 import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
 import type { CacheContext } from './cache-policies.ts';
+import { saidCall } from './call.ts';
 import type { Client } from './client/client.ts';
 import type { Wish } from './client/session.ts';
 import { currentClient } from './client/connect.ts';
@@ -108,13 +109,13 @@ export function callSubflow(parent: FlowScope, flow: CallableFlow, inputs: reado
       return;
     }
     if (!inputs.some((input) => hasFutures(input))) {
-      resolve(enterSubflow(parent, flow, inputs, details));
+      enterSubflow(parent, flow, inputs, details).then(resolve, reject);
       return;
     }
     void resolved(`Flow '${flow.settings.name}'`, inputs, []).then((ready) => {
       if (parent.stopped !== undefined) reject(parent.stopped);
-      else if (ready.type === 'NOT_READY') resolve(notReady(parent, flow, ready, details));
-      else resolve(enterSubflow(parent, flow, ready.inputs, details));
+      else if (ready.type === 'NOT_READY') notReady(parent, flow, ready, details).catch(reject);
+      else enterSubflow(parent, flow, ready.inputs, details).then(resolve, reject);
     });
   });
 }
@@ -164,6 +165,7 @@ export function reuseSubflow(
   flow: CallableFlow,
   { run, ended }: { run: RunId; ended: Ended },
 ): Promise<unknown> {
+  parent.counter.said(run);
   const of = { kind: 'flow', run, execution: parent.execution.number } as const;
   const report = (to: State): Wish => ({ ...of, to, report: true });
   return reuse({ flow: parent, ended, start: { ...of, to: RUNNING }, report, whose: `Flow '${flow.settings.name}'` });
@@ -195,7 +197,10 @@ async function runSubflow(
     parent,
     details,
     parameters: () => parameters,
-    start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
+    start: () => {
+      const said = { ...create, call: saidCall(parent.counter, { run, call }) };
+      return { kind: 'flow', run, to: RUNNING, execution: execution.number, create: said };
+    },
   });
   return flowRun.outcome().catch((error: unknown) => {
     const { name, redact } = flow.settings;

@@ -5,6 +5,7 @@
  * G1 A call that nobody looks at is waited for. A failure that nobody has seen is the flow's own.
  */
 import { AssentError } from '../protocol/errors.ts';
+import { noteCutOff } from './attempt-notes.ts';
 import { aggregate, FinalState } from './final-state.ts';
 import type { Gave } from './flow-report.ts';
 import { Future } from './future.ts';
@@ -16,9 +17,12 @@ export async function gaveOf(scope: FlowScope, fn: (parameters: never) => unknow
     const state = await stateIn(value);
     const lost = await lostFailure(scope);
     if (lost !== undefined) return { error: lost };
+    if (scope.stopped === undefined) noteCutOff(scope);
     return state === undefined ? { value: listed(value) } : { state };
   } catch (error) {
     return { error };
+  } finally {
+    scope.functionEnded = true;
   }
 }
 

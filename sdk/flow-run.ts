@@ -29,6 +29,7 @@ import { Suspension } from './waits/suspension.ts';
 const GRACE_MS = 10_000;
 
 export class FlowRun implements Call {
+  readonly name: string;
   readonly #plan: FlowRunPlan;
   readonly #client: Client;
   readonly #turn: Turn;
@@ -51,6 +52,7 @@ export class FlowRun implements Call {
 
   constructor(plan: FlowRunPlan) {
     this.#plan = plan;
+    this.name = plan.flow.settings.name;
     this.#client = plan.client;
     this.#turn = new Turn(plan.parent?.execution.handover);
     this.#version = plan.version ?? 0;
@@ -145,7 +147,7 @@ export class FlowRun implements Call {
     this.#plan.onAttempt?.(scope, answer);
     const outcome = await this.#runFunction(scope);
     clearTimeout(this.#grace);
-    scope.stop(this.#cancelled ?? cancelled(`A call of flow '${this.#plan.flow.settings.name}'`, 'its function has ended, and did not wait for it'));
+    scope.stop(this.#cancelled ?? cancelled(`A call of flow '${this.name}'`, 'its function has ended'));
     await scope.undone();
     if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);
@@ -393,6 +395,6 @@ export class FlowRun implements Call {
   }
 
   #whose(): string {
-    return `${this.#plan.kind === 'task' ? 'Task' : 'Flow'} '${this.#plan.flow.settings.name}'`;
+    return `${this.#plan.kind === 'task' ? 'Task' : 'Flow'} '${this.name}'`;
   }
 }

@@ -3,6 +3,8 @@
  *
  * U1 It is observed as soon as somebody waits for it in any way; a failure that nobody observes is its flow's (flow-function.ts).
  * U2 Promises derived from it are plain ones.
+ * U3 When its flow's function has ended it is never settled any more: whatever code still waits for it goes on no further,
+ *    and cannot fail where nobody looks.
  */
 import { TERMINAL_TYPES, type State, type TerminalType } from '../protocol/states.ts';
 import { FinalState, stateOfError } from './final-state.ts';
@@ -11,6 +13,8 @@ import { FinalState, stateOfError } from './final-state.ts';
 export interface FutureWatch {
   made(future: Future<unknown>): void;
   observed(future: Future<unknown>): void;
+  /** U3. */
+  readonly functionEnded?: boolean;
 }
 
 /** What the call can say of its end besides the value or the error. */
@@ -72,10 +76,18 @@ export class Future<T> extends Promise<T> {
         if (watch === OUTSIDE) future.#reportUnhandled(error);
       },
     );
+    const told = {
+      resolve: (value: T | PromiseLike<T>): void => {
+        if (watch.functionEnded !== true) settle.resolve(value);
+      },
+      reject: (error: unknown): void => {
+        if (watch.functionEnded !== true) settle.reject(error);
+      },
+    };
     try {
-      begin(settle, future.#end);
+      begin(told, future.#end);
     } catch (error) {
-      settle.reject(error);
+      told.reject(error);
     }
     return future;
   }

@@ -5,7 +5,7 @@
 import type { AssentError } from '../protocol/errors.ts';
 import type { RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
-import type { CallIdentity } from './call.ts';
+import { saidCall, type CallIdentity } from './call.ts';
 import { failedWith } from './outcomes.ts';
 import type { FlowScope } from './scope.ts';
 
@@ -23,7 +23,8 @@ export async function proposeNotReady(flow: FlowScope, { kind, name, identity, e
   const end: State = { ...state, name: 'NotReady' };
   await stored;
   if (flow.mute) return end;
-  const { run, call } = identity;
+  const { run } = identity;
+  const call = saidCall(flow.counter, identity);
   const of = { kind, run, execution: execution.number } as const;
   const message = end.message === undefined ? {} : { message: end.message };
   const create = { kind, name, parent: flow.run, call };

@@ -4,7 +4,7 @@
  */
 import type { CarriedEvent } from '../protocol/proposals.ts';
 import { callTask } from './call-task.ts';
-import { Future, NO_WATCH } from './future.ts';
+import { Future } from './future.ts';
 import { scopes, type FlowScope } from './scope.ts';
 import type { BuiltIn, TaskDefinition } from './task-definition.ts';
 
@@ -44,7 +44,7 @@ export function watched<T>(act: () => Promise<T>, { waits = false } = {}): Promi
   const scope = scopes.getStore();
   // Outside of a flow, a failure that nobody handles is the process's, as everywhere.
   if (scope?.type !== 'flow') return act();
-  return Future.of<T>(waits ? NO_WATCH : scope, ({ resolve }) => {
+  return Future.of<T>(waits ? scope.waits : scope, ({ resolve }) => {
     resolve(act());
   });
 }

@@ -159,6 +159,7 @@ function instantOf(at: Date | number): EpochMs {
 /** A flow's starts are counted like its calls, apart from them. */
 function runOfCall(scope: FlowScope, { settings }: CallableFlow, parameters: unknown): RunId {
   const { run } = scope.counter.nextOf(`start ${settings.name}`, digestOf([parameters]));
+  scope.counter.said(run);
   return idFrom(hash('sha256', JSON.stringify(['start', run]), 'buffer')) as RunId;
 }
 

@@ -56,6 +56,7 @@ export class Execution {
 
 /** A task or a flow that a flow has called and that has not ended. */
 export interface Call {
+  readonly name: string;
   /** The scope was stopped. */
   interrupt(reason: AssentError): void;
   /** Resolves when its function has settled, if it was started. */
@@ -85,6 +86,28 @@ type FlowScopeOptions = {
   /** Ends the attempt with this error. */
   readonly fail: (error: AssentError) => void;
 };
+
+/** The calls of a flow that do nothing but wait: how one ends, nobody need see. */
+class Waits implements FutureWatch {
+  readonly unseen = new Set<Future<unknown>>();
+  readonly #flow: FlowScope;
+
+  constructor(flow: FlowScope) {
+    this.#flow = flow;
+  }
+
+  get functionEnded(): boolean {
+    return this.#flow.functionEnded;
+  }
+
+  made(future: Future<unknown>): void {
+    this.unseen.add(future);
+  }
+
+  observed(future: Future<unknown>): void {
+    this.unseen.delete(future);
+  }
+}
 
 export class FlowScope implements Asker, FutureWatch {
   readonly type = 'flow';
@@ -122,7 +145,7 @@ export class FlowScope implements Asker, FutureWatch {
     this.execution = options.execution;
     this.parent = options.parent;
     this.recorded = options.recorded;
-    this.counter = new CallCounter(options.run);
+    this.counter = new CallCounter(options.run, options.strict);
     this.runner = options.runner;
     this.strict = options.strict === true;
     this.#fail = options.fail;
@@ -149,6 +172,10 @@ export class FlowScope implements Asker, FutureWatch {
   get mute(): boolean {
     return this.#mute || this.execution.over || this.parent?.mute === true;
   }
+
+  /** Nothing that still waits in it goes on (U3 of future.ts). */
+  functionEnded = false;
+  readonly waits = new Waits(this);
 
   /** What there is to say before its end is reported. */
   readonly lastWords = new Set<() => void>();

@@ -57,6 +57,8 @@ export type CallParts = {
 };
 
 export class TaskCall implements Call {
+  readonly name: string;
+  readonly run: RunId;
   readonly #flow: FlowScope;
   readonly #task: TaskDefinition;
   readonly #inputs: readonly unknown[];
@@ -94,6 +96,8 @@ export class TaskCall implements Call {
 
   constructor({ flow, task, inputs, identity, caller, details, place }: CallParts) {
     const { name, redact } = task.settings;
+    this.name = name;
+    this.run = identity.run;
     this.#known = { name, identity, inputs: redact?.ofInputs(inputs) ?? inputs, place };
     this.#flow = flow;
     this.#task = task;
@@ -103,10 +107,6 @@ export class TaskCall implements Call {
     this.#wishes = new TaskWishes(flow, identity, this.#settings, task.builtIn);
     this.#wait = waitOf({ flow, run: identity.run, wishes: this.#wishes, isOver: () => this.#done }, task.builtIn);
     this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
-  }
-
-  get run(): RunId {
-    return this.#identity.run;
   }
 
   /** As far as the flow may let go of its process meanwhile. */

@@ -4,7 +4,7 @@ import type { RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
 import type { Value } from '../protocol/values.ts';
 import type { CacheContext } from './cache-policies.ts';
-import type { CallIdentity } from './call.ts';
+import { saidCall, type CallIdentity } from './call.ts';
 import type { Wish } from './client/session.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope } from './scope.ts';
@@ -84,7 +84,8 @@ export class TaskWishes {
 
   /** To begin, or to enter the state in which it waits to. */
   start(to: State): TaskWish {
-    const { run, call } = this.#identity;
+    const { run } = this.#identity;
+    const call = saidCall(this.#flow.counter, this.#identity);
     const create = definitionOf(this.#flow, call, this.#settings, this.#receiving());
     return { kind: 'task', run, to, execution: this.#flow.execution.number, create };
   }

@@ -10,7 +10,7 @@
 import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { TRANSACTION_LIMIT } from '../protocol/proposals.ts';
-import { digestOf, type CallIdentity } from './call.ts';
+import { digestOf, saidCall, type CallIdentity } from './call.ts';
 import type { FlowResult } from './flow.ts';
 import { definitionOf, outcomeRefused, reuseSubflow, type CallableFlow } from './flow-call.ts';
 import { FlowRun } from './flow-run.ts';
@@ -91,11 +91,11 @@ export function transaction<R>(
 ): Promise<FlowResult<R>> {
   const scope = scopes.getStore();
   const flow = scope?.type === 'flow' ? scope : undefined;
-  return Future.of<FlowResult<R>>(flow ?? OUTSIDE, ({ resolve }, details) => {
+  return Future.of<FlowResult<R>>(flow ?? OUTSIDE, ({ resolve, reject }, details) => {
     if (flow === undefined) {
       throw new AssentError('OUTSIDE_FLOW', 'transaction() was called outside of the function of a flow that runs.');
     }
-    resolve(enter(flow, checked(nameOrOptions, block), details) as Promise<FlowResult<R>>);
+    (enter(flow, checked(nameOrOptions, block), details) as Promise<FlowResult<R>>).then(resolve, reject);
   });
 }
 
@@ -213,7 +213,10 @@ async function begin(scope: FlowScope, asked: Asked, { identity, details, memory
     parent: scope,
     details,
     parameters: () => scope.owner.parameters,
-    start: () => ({ kind: 'flow', run, to: RUNNING, execution: execution.number, create }),
+    start: () => {
+      const said = { ...create, call: saidCall(scope.counter, identity) };
+      return { kind: 'flow', run, to: RUNNING, execution: execution.number, create: said };
+    },
     onAttempt: (own) => {
       own.transaction = memory;
       own.replays = isDecided(own);

@@ -143,7 +143,8 @@ function callFact({ workspace, proposal, run }: Asked): Fact<'call'> {
     return { ...asked, recorded: before === undefined ? {} : { inputs: before } };
   }
   const isCurrent = proposal.execution === workspace.runs.get(rootOf(proposal.run))?.execution;
-  const expected = isCurrent && cleanup !== true ? firstOwed(workspace, parent, proposal.run) : undefined;
+  const expected =
+    isCurrent && cleanup !== true ? firstOwed(workspace, parent, { ...call, instead: proposal.run }) : undefined;
   if (expected === undefined) return undefined;
   return { ...asked, expected: { run: expected.id, key: expected.call?.key ?? expected.name } };
 }

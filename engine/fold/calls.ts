@@ -61,14 +61,25 @@ export function noteOwed(workspace: Workspace, flow: Run): void {
 }
 
 /**
- * The earliest call that a strict flow run has made before and owes still, when it makes one that it has not made. Looks
- * for it only if there is one.
+ * The earliest call that a strict flow run has made before and owes still, when it makes one that it has not made. What it
+ * made after as many others is not owed yet; and of what it owes, as many may still come as it has made and not proposed:
+ * calls are not always proposed in the order in which they are made. Looks for it only if there is one.
  */
-export function firstOwed(workspace: Workspace, id: RunId, instead: RunId): Run | undefined {
+export function firstOwed(
+  workspace: Workspace,
+  id: RunId,
+  {
+    instead,
+    nth = Infinity,
+    behind = 0,
+  }: Pick<NonNullable<Run['call']>, 'nth' | 'behind'> & { readonly instead: RunId },
+): Run | undefined {
   const flow = workspace.runs.get(id);
   if (flow?.strict !== true || (flow.owed ?? 0) === 0) return undefined;
   if (flow.unbegun?.round === flow.round && flow.unbegun.calls.includes(instead)) return undefined;
-  return owedCalls(workspace, flow).reduce<Run | undefined>(
+  const owed = owedCalls(workspace, flow).filter(({ call }) => (call?.nth ?? 0) <= nth);
+  if (owed.length <= behind) return undefined;
+  return owed.reduce<Run | undefined>(
     (first, call) => (first === undefined || isBefore(call.created, first.created) ? call : first),
     undefined,
   );

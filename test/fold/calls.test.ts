@@ -274,3 +274,27 @@ test('an ended run that somebody only looks at leaves the memory again', () => {
   expect(workspace.runs.isPlaced(FLOW)).toBe(false);
   store.close();
 });
+
+test('a strict flow run may make a new call while one that it made later is owed, or has been made and not yet proposed', () => {
+  const made = (session: string, key: string, nth: number, behind?: number): unknown => {
+    const named = { key, ordinal: 0, nth, ...(behind === undefined ? {} : { behind }) };
+    const create: RunDefinition = { kind: 'task', name: key, parent: FLOW, call: named };
+    return call(session, key, 'task', { create })?.trail.at(-1);
+  };
+  const crash = (): unknown => desk.hear(desk.engineProposal(desk.run(FLOW)!, { type: 'CRASHED', name: 'Crashed' }));
+  // As its second call it made one that waited for room when its process died; the third had none to wait for.
+  claim('p1', {}, { strict: true });
+  made('p1', 'first', 1);
+  made('p1', 'third', 3, 1);
+  crash();
+  claim('p2');
+  made('p2', 'first', 1);
+  expect(made('p2', 'second', 2)).not.toMatchObject({ code: 'DIVERGED' });
+  expect(made('p2', 'fourth', 4, 1)).not.toMatchObject({ code: 'DIVERGED' });
+  expect(made('p2', 'fifth', 5)).toMatchObject({ code: 'DIVERGED' });
+  made('p2', 'third', 3);
+  expect(made('p2', 'sixth', 6)).not.toMatchObject({ code: 'DIVERGED' });
+  crash();
+  claim('p3');
+  expect(made('p3', 'other', 1)).toMatchObject({ code: 'DIVERGED' });
+});

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RunId } from '../../protocol/ids.ts';
-import { CallCounter, slug } from '../../sdk/call.ts';
+import { CallCounter, saidCall, slug } from '../../sdk/call.ts';
 import { canonicalText } from '../../sdk/canonical.ts';
 import { decodeText, encodeText } from '../../sdk/values.ts';
 
@@ -139,4 +139,13 @@ test('the id shows the flow run and the name, in the characters that ids have', 
   expect(slug('Größe & Weite')).toBe('gr-e-weite');
   expect(slug('日本')).toBe('call');
   expect(slug('x'.repeat(300))).toHaveLength(40);
+});
+
+test('a call of a strict flow says as its how many-th it was made, and how many before it are still to be proposed', () => {
+  const strict = new CallCounter(FLOW, true);
+  const [first, second, third] = ['a', 'b', 'c'].map((name) => strict.next(name, []));
+  expect([first, second, third].map((made) => made?.call.nth)).toEqual([1, 2, 3]);
+  const said = [third, first, second].map((made) => made && saidCall(strict, made).behind);
+  expect(said).toEqual([2, undefined, undefined]);
+  expect(counter().next('a', []).call).not.toHaveProperty('nth');
 });
