@@ -28,6 +28,7 @@ import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
 import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
+import { guardRuns } from './stray-rejections.ts';
 import type { Settings } from './settings.ts';
 import { planFor, servedBy, settingsFor, type Served } from './served.ts';
 
@@ -117,6 +118,7 @@ class Serving {
   #stopping = false;
   #ended: Promise<unknown> = Promise.resolve();
   #running = 0;
+  #unguard: () => void = () => undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -133,6 +135,7 @@ class Serving {
       client.endWork();
       throw error;
     });
+    this.#unguard = guardRuns();
     this.#ended = Promise.all(first.map((consumer, index) => this.#serve(all[index] ?? '', consumer, all.length)));
   }
 
@@ -146,6 +149,7 @@ class Serving {
     this.#roomAgain();
     await this.#ended;
     while (this.#running > 0) await this.#room();
+    this.#unguard();
     this.#parts.client.endWork();
   }
 

@@ -1,9 +1,10 @@
 /** What a process says in its logs by itself: failed attempts, changed inputs, and that it goes on with an earlier run. */
+import { AsyncResource } from 'node:async_hooks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { State } from '../../protocol/states.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import { useClient } from '../../sdk/client/connect.ts';
-import { flow, flowRun, runLogger, task } from '../../sdk/index.ts';
+import { flow, flowRun, runLogger, sleep, task } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryWorkspace } from './arbiter-in-memory.ts';
 import { gate, kindOf } from './waiting.ts';
 
@@ -61,6 +62,32 @@ test('a task that changes its inputs is warned of, once; one that does not, and 
   await growing();
   expect(said).toHaveLength(1);
   expect(said[0]).toMatch(/ WARN .*add {2}its inputs were changed while it ran/);
+});
+
+test('calls that are left behind when the function ends are named, and later ones are not done', async () => {
+  const step = task({ name: 'step' }, (n: number) => n);
+  const leaves = flow({ name: 'leaves' }, () => {
+    const made = (async () => {
+      await step(1);
+      await step(2);
+    })();
+    void sleep('1h');
+    void made;
+    return 'ended';
+  });
+  expect(await leaves()).toBe('ended');
+  expect(said[0]).toMatch(/ WARN .*an await is missing before sleep/);
+  expect(said[1]).toMatch(/ INFO .*does not wait for 1 of its calls \('step'\): they are cancelled/);
+  let goOn = (): void => undefined;
+  const calls = flow({ name: 'calls' }, () => {
+    goOn = AsyncResource.bind(() => void step(3).then(() => said.push('done')));
+  });
+  await calls();
+  goOn();
+  goOn();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(said).toHaveLength(3);
+  expect(said[2]).toMatch(/ WARN .*'step' was called when the function had ended, and is not done/);
 });
 
 test('a script that goes on with what an earlier process left says so, and how to begin anew', async () => {
