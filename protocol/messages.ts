@@ -87,6 +87,8 @@ export type RunView = {
   readonly parameters?: unknown;
   /** Of a call: how often it was made again after it had completed or failed; what broke off goes on instead. Absent: 0. */
   readonly generation?: number;
+  /** Of a call at work: it has done to another run what it is there for (`deedOf`). */
+  readonly acted?: true;
   /** The call's identity within its parent. */
   readonly call?: RunDefinition['call'];
   /** Of a call that has ended: where the ruling stands that ended it. */

@@ -158,6 +158,8 @@ export type TransitionProposal = Asked & {
   readonly create?: RunDefinition;
   /** Of a resumption: what its author says to the paused run. */
   readonly input?: Value;
+  /** The call of a flow that asks this of another run. It does so once, whatever becomes of its process in the meantime. */
+  readonly deedOf?: RunId;
   /** Of a reopening: the record of this call and of all that began after it is not used again. */
   readonly redoFrom?: RunId;
   /** What happens with the transition, if it is accepted as it was asked for: once, because the run ends once. */

@@ -180,6 +180,7 @@ const transition = {
   force: z.literal(true).exactOptional(),
   create: definition.exactOptional(),
   input: value.exactOptional(),
+  deedOf: runId.exactOptional(),
   redoFrom: runId.exactOptional(),
   carries: z.discriminatedUnion('type', carried).exactOptional(),
 };

@@ -15,11 +15,13 @@ import type { Wish } from './client/session.ts';
 import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
 import { refusedError } from './outcomes.ts';
+import { watched } from './recorded-call.ts';
 import { AwaitedRun } from './run-handle.ts';
 import { scopes, type FlowScope } from './scope.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
 import { send } from './waits/mail.ts';
 import { resumeRun } from './waits/resume-run.ts';
+import { deed, type DeedOf } from './workspace-calls.ts';
 
 /** Where workers look for a run, and what makes two starts the same. */
 export interface StartOptions {
@@ -168,7 +170,7 @@ const runOfKey = (flow: CallableFlow, key: string): RunId =>
 
 /**
  * Asks for a run to be cancelled: it gets the time to end by itself, its AbortSignal is aborted. Resolves when that is
- * ruled; the run's own end comes later.
+ * ruled; the run's own end comes later. In a flow, of a run that is not its own or around it, it is recorded, and done once.
  *
  * @throws AssentError RUN_NOT_FOUND; REJECTED if it has ended already or a rule refused.
  * @example
@@ -181,31 +183,31 @@ const runOfKey = (flow: CallableFlow, key: string): RunId =>
  * });
  * await forever().catch((error) => console.log(error.kind)); // CANCELLED
  */
-export async function cancelRun(id: string, reason?: string): Promise<void> {
-  const given = reason?.slice(0, LIMITS.textMax);
-  const run = id as RunId;
-  const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(given === undefined ? {} : { message: given }) };
-  const answer = await askOnce(
-    { kind: 'flow', run, to, ...(given === undefined ? {} : { reason: given }) },
-    (client, { outcome, state, version, execution }) => {
-      // The arbiter does not order what was asked for by the very process that executes the run.
-      if (outcome !== 'rejected' && state !== undefined)
-        client.session.order({
-          run,
-          state,
-          version,
-          execution: execution ?? 0,
-          by: 'sdk',
-          seq: 0,
-          index: 0,
-          ...(given === undefined ? {} : { reason: given }),
-        });
-    },
+export function cancelRun(id: string, reason?: string): Promise<void> {
+  return watched(() =>
+    deed({ name: 'cancel-run', run: id, inputs: reason === undefined ? [id] : [id, reason] }, (client, deedOf) =>
+      cancel(client, { id, reason, deedOf }),
+    ),
   );
-  if (answer.code === 'RUN_UNKNOWN') throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
+}
+
+type Cancelling = { readonly id: string; readonly reason: string | undefined; readonly deedOf: DeedOf };
+
+async function cancel(client: Client, { id, reason, deedOf }: Cancelling): Promise<void> {
+  const run = id as RunId;
+  const given = reason?.slice(0, LIMITS.textMax);
+  const why = given === undefined ? {} : { reason: given };
+  const to: State = { type: 'CANCELLING', name: 'Cancelling', ...(given === undefined ? {} : { message: given }) };
+  const answer = await asked(client, { kind: 'flow', run, to, ...why, ...deedOf });
+  const { code, outcome, state, version, execution = 0 } = answer;
+  // The arbiter does not order what was asked for by the very process that executes the run.
+  if (outcome !== 'rejected' && state !== undefined) {
+    client.session.order({ run, state, version, execution, by: 'sdk', seq: 0, index: 0, ...why });
+  }
+  if (code === 'RUN_UNKNOWN') throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
   // It is being cancelled already: that is what was asked for.
-  if (answer.code === 'DUPLICATE') return;
-  if (answer.outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
+  if (code === 'DUPLICATE') return;
+  if (outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
 }
 
 /** What a limit is besides its number of slots. */
@@ -250,13 +252,14 @@ export async function removeLimit(name: string): Promise<void> {
   if (answer.outcome === 'rejected') throw refusedError(answer, `Removing the limit '${name}'`);
 }
 
-async function askOnce(wish: Wish, then: (client: Client, answer: Answer) => void = () => undefined): Promise<Answer> {
-  const client = await currentClient();
+async function askOnce(wish: Wish): Promise<Answer> {
+  return asked(await currentClient(), wish);
+}
+
+async function asked(client: Client, wish: Wish): Promise<Answer> {
   client.beginWork();
   try {
-    const answer = await client.ask(wish);
-    then(client, answer);
-    return answer;
+    return await client.ask(wish);
   } finally {
     client.endWork();
   }

@@ -2,6 +2,8 @@
  * What code does to its workspace. In a flow it is a call: recorded, and answered from the record when the flow runs again.
  * In a task, and outside of runs, it is asked for as it comes: a task that is tried again does it again.
  */
+import type { RunId } from '../protocol/ids.ts';
+import type { Answer } from '../protocol/messages.ts';
 import type { CarriedEvent, WorkspaceEvent } from '../protocol/proposals.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
@@ -56,3 +58,37 @@ export async function happen(text: Recorded, { call, event, whose }: Happening):
     await propose(client, event, whose);
   });
 }
+
+/** What a wish says of the call that it is the doing of; nothing, outside of one. */
+export type DeedOf = { readonly deedOf?: RunId };
+
+type Deed = Pick<RecordedCall, 'name' | 'inputs'> & {
+  /** What is done something to. */
+  readonly run: string;
+};
+
+/**
+ * Does something to another run: in a flow as a call, once; elsewhere as it comes. Its wish carries what `act` is told of the
+ * call, so that a process that goes on with the flow knows whether it was granted. What a flow does to itself, or to one
+ * around it, is not recorded: one that is stopped makes no calls.
+ */
+export async function deed(
+  { name, run, inputs }: Deed,
+  act: (client: Client, of: DeedOf) => Promise<void>,
+): Promise<void> {
+  const scope = scopes.getStore();
+  if (scope?.type !== 'flow' || scope.run === run || scope.run.startsWith(`${run}.`)) {
+    await inWorkspace((client) => act(client, {}));
+    return;
+  }
+  await recordedCall(scope, { name, inputs }, async () => {
+    const call = scopes.getStore();
+    if (call?.type !== 'task') throw new Error('a call acts in its own scope');
+    if (call.attempt === 1 || (await scope.client.runView(call.run))?.acted !== true) {
+      await act(scope.client, { deedOf: call.run });
+    }
+  });
+}
+
+/** Its own wish was granted before: the answer was lost with the process that asked. */
+export const isDone = ({ deedOf }: DeedOf, { code }: Answer): boolean => deedOf !== undefined && code === 'DUPLICATE';

@@ -116,6 +116,7 @@ function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
     attempt: run.attempt,
     execution: root.execution,
     ...(run.generation === undefined ? {} : { generation: run.generation }),
+    ...(run.acted === undefined ? {} : { acted: run.acted }),
     ...(run.call === undefined ? {} : { call: run.call }),
     ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
     ...(root.session === undefined

@@ -183,7 +183,25 @@ function refusalOf(workspace: Workspace, proposal: Proposal, { epoch }: Context,
     if (proposal.event.type === 'UNREADABLE') return { code: 'MALFORMED', why: proposal.event.problem };
     return messageProblem(workspace, proposal.event);
   }
-  return familyProblem(workspace, proposal) ?? redoProblem(workspace, proposal) ?? carriedProblem(workspace, proposal);
+  return (
+    familyProblem(workspace, proposal) ??
+    deedProblem(workspace, proposal) ??
+    redoProblem(workspace, proposal) ??
+    carriedProblem(workspace, proposal)
+  );
+}
+
+/** What a call asks of another run it asks while it is at work, and once: its process may have died before it heard so. */
+function deedProblem({ runs }: Workspace, { run, deedOf }: TransitionProposal): Refusal | undefined {
+  if (deedOf === undefined) return undefined;
+  const call = runs.get(deedOf);
+  if (call?.kind !== 'task' || call.parent === undefined || deedOf === run) {
+    return { code: 'MALFORMED', why: `${deedOf} is no call of a flow run that could ask for it` };
+  }
+  if (call.acted === true) return { code: 'DUPLICATE', why: `call ${deedOf} has done so before` };
+  return call.state.type === 'RUNNING'
+    ? undefined
+    : { code: 'FENCED', why: `call ${deedOf} is ${call.state.type}, and asks for nothing` };
 }
 
 /** A run that has ended is begun again from one of its calls on. What is out of date, the rules say. */

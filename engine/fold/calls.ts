@@ -10,6 +10,7 @@
 import type { RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
+import type { State } from '../../protocol/states.ts';
 import type { Run, Workspace } from './workspace.ts';
 
 /** Marks the call, as the current execution's, if a strict flow run has made it. */
@@ -43,6 +44,12 @@ function forgetUnbegun(flow: Run, id: RunId): Run {
 }
 
 type MadeIn = Pick<Ruling, 'trail'> & { readonly proposal: TransitionProposal };
+
+/** Whoever makes the call again is told that it is done. What a rule made a failure of is not what was asked for. */
+export function noteDeed(workspace: Workspace, call: RunId | undefined, state: State): void {
+  const run = call === undefined || state.type === 'FAILED' ? undefined : workspace.runs.get(call);
+  if (run !== undefined) workspace.runs.set(run.id, { ...run, acted: true });
+}
 
 /** It has no run that could tell the next execution that it was made. */
 function noteUnbegun(workspace: Workspace, flow: Run, id: RunId): void {

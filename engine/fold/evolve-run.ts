@@ -12,7 +12,7 @@ import {
 } from '../../protocol/proposals.ts';
 import type { Position, Ruling } from '../../protocol/rulings.ts';
 import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts';
-import { markRedone, noteOwed } from './calls.ts';
+import { markRedone, noteDeed, noteOwed } from './calls.ts';
 import { isStartHeld, withdrawHeld } from './evolve-held.ts';
 import { oweHook } from './hooks-owed.ts';
 import { slotsKept } from './limits.ts';
@@ -50,6 +50,7 @@ export function moveRun(workspace: Workspace, move: Move): void {
   if (proposal.redoFrom !== undefined && isReopened(was) && !isTerminal(state)) {
     markRedone(workspace, moved.id, proposal.redoFrom);
   }
+  noteDeed(workspace, proposal.deedOf, state);
   noteOwed(workspace, moved);
   if (!holdsSlots(state)) workspace.evictions.delete(moved.id);
   takeTimers(workspace, moved, ruling);
@@ -251,7 +252,7 @@ const fences = (before: Run, { to, by }: TransitionProposal, state: State): bool
     (isTerminal(before.state) && !isTerminal(state)));
 
 function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, proposal: TransitionProposal): Run {
-  const { endedMs: _, end: __, resuming, pauses: ___, ...open } = base;
+  const { endedMs: _, end: __, resuming, pauses: ___, acted, ...open } = base;
   const pauses = firedPauses(before, proposal);
   const parent = before.parent === undefined ? undefined : workspace.runs.get(before.parent);
   const execution = workspace.runs.get(rootOf(before.id))?.execution ?? 0;
@@ -264,6 +265,7 @@ function entered(workspace: Workspace, base: Run, before: Run, ruling: Ruling, p
     ...open,
     attempt: before.attempt + (isResumed ? 0 : 1),
     ...(isAnew ? anew(before) : {}),
+    ...(acted === undefined || hasOutcome(before) ? {} : { acted }),
     ...(pauses === undefined || wasEnded ? {} : { pauses }),
     startedMs: before.startedMs ?? ruling.atMs,
     ...(parent === undefined ? {} : { ran: { execution, round: parent.round } }),

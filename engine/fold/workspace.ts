@@ -57,6 +57,8 @@ export type Run = Pick<
   readonly attemptsBefore?: number;
   /** Of a task run: how often it was called again after it had completed or failed. What broke off goes on instead. */
   readonly generation?: number;
+  /** Of a call that asks something of another run: that is done. It is not done again while the call has no outcome. */
+  readonly acted?: true;
   /** Since it was last called after an end: a task run that is called again has all its retries again. */
   readonly retriesUsed: number;
   /** Keys of the pauses that fired in this attempt. */

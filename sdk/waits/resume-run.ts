@@ -3,13 +3,11 @@ import { z } from 'zod';
 import { AssentError } from '../../protocol/errors.ts';
 import type { EpochMs, RunId } from '../../protocol/ids.ts';
 import type { RunView } from '../../protocol/messages.ts';
-import { rootOf } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Client } from '../client/client.ts';
 import { refusedError } from '../outcomes.ts';
-import { recordedCall, watched } from '../recorded-call.ts';
-import { scopes } from '../scope.ts';
-import { inWorkspace } from '../workspace-calls.ts';
+import { watched } from '../recorded-call.ts';
+import { deed, isDone, type DeedOf } from '../workspace-calls.ts';
 import { stored } from './mail.ts';
 import { problemsOf } from './received.ts';
 
@@ -17,7 +15,8 @@ type Paused = Extract<State, { readonly type: 'PAUSED' }>;
 
 /**
  * Resumes a paused or suspended run, and says to it what it waits for. Resolves when that is ruled: what was said is then
- * kept until the run has it, whatever happens to processes. In a flow it is recorded, and done once.
+ * kept until the run has it, whatever happens to processes. In a flow, of a run that is not its own or around it, it is
+ * recorded, and done once.
  *
  * @throws AssentError RUN_NOT_FOUND; INPUT_REFUSED if the pause asks for something else; REJECTED if the run is not paused,
  *   or a rule refused; VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE.
@@ -35,26 +34,31 @@ type Paused = Extract<State, { readonly type: 'PAUSED' }>;
  * console.log(await over); // go on
  */
 export function resumeRun(id: string, input?: unknown): Promise<void> {
-  return watched(async () => {
-    const scope = scopes.getStore();
-    // A flow run that is paused makes no calls: its own word to itself is not recorded.
-    if (scope?.type === 'flow' && rootOf(id as RunId) !== rootOf(scope.run)) {
-      const act = (run: string, word?: unknown): Promise<void> => resume(scope.client, run, word);
-      await recordedCall(scope, { name: 'resume-run', inputs: input === undefined ? [id] : [id, input] }, act);
-    } else await inWorkspace((client) => resume(client, id, input));
-  });
+  return watched(() =>
+    deed({ name: 'resume-run', run: id, inputs: input === undefined ? [id] : [id, input] }, (client, deedOf) =>
+      resume(client, { id, input, deedOf }),
+    ),
+  );
 }
 
-async function resume(client: Client, id: string, input: unknown): Promise<void> {
+type Resuming = { readonly id: string; readonly input: unknown; readonly deedOf: DeedOf };
+
+async function resume(client: Client, resuming: Resuming): Promise<void> {
+  const { id, input } = resuming;
   client.beginWork();
   try {
-    for (;;) {
+    for (let first: Paused | undefined; ;) {
       const view = id === '' ? undefined : await client.runView(id as RunId);
       if (view === undefined) throw new AssentError('RUN_NOT_FOUND', `There is no run ${id}.`);
       const { state } = view;
       if (state.type !== 'PAUSED') throw new AssentError('REJECTED', `Run ${id} is ${state.name}, and not paused.`);
+      // What is meant for one pause is not said to the next.
+      if (first?.key !== undefined && first.key !== state.key) {
+        throw new AssentError('REJECTED', `Run ${id} was resumed by somebody else, and has come to another pause.`);
+      }
+      first = state;
       await checkInput(client, id, state, input);
-      if (await isResumed(client, view, state, input)) return;
+      if (await isResumed(client, view, state, resuming)) return;
     }
   } finally {
     client.endWork();
@@ -62,16 +66,24 @@ async function resume(client: Client, id: string, input: unknown): Promise<void>
 }
 
 /** False: it has moved since it was looked at. @throws AssentError REJECTED */
-async function isResumed(client: Client, { run, version }: RunView, paused: Paused, input: unknown): Promise<boolean> {
+async function isResumed(
+  client: Client,
+  { run, version }: RunView,
+  paused: Paused,
+  { input, deedOf }: Resuming,
+): Promise<boolean> {
   const said = await stored(client, input, 'The input');
   const to: State =
     paused.suspended === true
       ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs: Date.now() as EpochMs }
       : { type: 'RUNNING', name: 'Running' };
   const word = said.value === undefined ? {} : { input: said.value };
-  const answer = await client.ask({ kind: 'flow', run, to, basedOn: version, ...word });
+  const answer = await client.ask({ kind: 'flow', run, to, basedOn: version, ...word, ...deedOf });
   if (answer.code === 'STALE') return false;
-  if (answer.outcome === 'rejected') throw refusedError(answer, `Resuming run ${run}`);
+  if (isDone(deedOf, answer)) return true;
+  // A rule may make an end of it: its time was over.
+  if (answer.outcome === 'rejected' || answer.state?.type === 'FAILED')
+    throw refusedError(answer, `Resuming run ${run}`);
   return true;
 }
 
