@@ -91,6 +91,8 @@ export type RunView = {
   readonly acted?: true;
   /** The call's identity within its parent. */
   readonly call?: RunDefinition['call'];
+  /** Of a flow run within another, in OUTCOMES: it came to nothing, and what was done in it may have been undone. */
+  readonly spent?: true;
   /** Of a call that has ended: where the ruling stands that ended it. */
   readonly at?: Position;
   /** The process that executes it, when one beats. */

@@ -188,9 +188,8 @@ async function runSubflow(
 ): Promise<unknown> {
   const { client, execution } = parent;
   const parameters = await checkedParameters(flow, inputs);
-  const create = await definitionOf(client, flow, parameters, { parent: parent.run, call });
-  if (parent.stopped !== undefined) throw parent.stopped;
-  const flowRun = new FlowRun({
+  const prepared = definitionOf(client, flow, parameters, { parent: parent.run, call });
+  const outcome = begun(parent, prepared, (create) => ({
     client,
     flow,
     run,
@@ -201,12 +200,26 @@ async function runSubflow(
       const said = { ...create, call: saidCall(parent.counter, { run, call }) };
       return { kind: 'flow', run, to: RUNNING, execution: execution.number, create: said };
     },
-  });
-  return flowRun.outcome().catch((error: unknown) => {
+  }));
+  return outcome.catch((error: unknown) => {
     const { name, redact } = flow.settings;
     return outcomeRefused(parent, { name, run, inputs: redact?.ofInputs(inputs) ?? inputs }, error);
   });
 }
+
+/** The outcome of a flow run within another, which begins when what is recorded of it can be read. */
+export const begun = (
+  parent: FlowScope,
+  prepared: Promise<RunDefinition>,
+  planOf: (create: RunDefinition) => FlowRunPlan,
+): Promise<unknown> =>
+  new Promise((resolve, reject) => {
+    const go = (create: RunDefinition | undefined): void => {
+      if (parent.stopped !== undefined) reject(parent.stopped);
+      else if (create !== undefined) resolve(new FlowRun(planOf(create)).outcome());
+    };
+    parent.begin(prepared, go, reject);
+  });
 
 /** What it means to the caller that a flow run within its own came to nothing. */
 export async function outcomeRefused(

@@ -17,22 +17,24 @@ type NotReady = {
 };
 
 /** Says how the call ended, when that is on its way. */
-export async function proposeNotReady(flow: FlowScope, { kind, name, identity, error }: NotReady): Promise<State> {
+export function proposeNotReady(flow: FlowScope, { kind, name, identity, error }: NotReady): Promise<State> {
   const { client, execution } = flow;
   const { state, stored } = failedWith(client, error, false);
   const end: State = { ...state, name: 'NotReady' };
-  await stored;
-  if (flow.mute) return end;
-  const { run } = identity;
-  const call = saidCall(flow.counter, identity);
-  const of = { kind, run, execution: execution.number } as const;
+  const of = { kind, run: identity.run, execution: execution.number } as const;
   const message = end.message === undefined ? {} : { message: end.message };
-  const create = { kind, name, parent: flow.run, call };
-  client.session.propose(
-    { ...of, to: { type: 'PENDING', name: 'NotReady', ...message }, create },
-    () => undefined,
-    flow,
-  );
-  client.session.propose({ ...of, to: end, report: true }, () => undefined, flow);
-  return end;
+  const propose = (): void => {
+    if (flow.mute) return;
+    const create = { kind, name, parent: flow.run, call: saidCall(flow.counter, identity) };
+    const pending = { type: 'PENDING', name: 'NotReady', ...message } as const;
+    client.session.propose({ ...of, to: pending, create }, () => undefined, flow);
+    client.session.propose({ ...of, to: end, report: true }, () => undefined, flow);
+  };
+  return new Promise((resolve, reject) => {
+    const go = (): void => {
+      propose();
+      resolve(end);
+    };
+    flow.begin(stored, go, reject);
+  });
 }

@@ -17,24 +17,30 @@ export type Ended = {
   readonly at: Position;
 };
 
+/** What is known of a flow run's calls from earlier executions and attempts. */
+export type Recorded = ReadonlyMap<RunId, Ended> & {
+  /** Flow runs within it that came to nothing, for good. */
+  readonly spent: ReadonlySet<RunId>;
+};
+
 /**
  * What can be reused of a flow run's ended calls. Without it the calls would be answered in another order than before; so
  * it is asked for until somebody says, or the run is not this process's any more.
  */
-export async function endedCalls(
-  client: Client,
-  flow: RunId,
-  isLeft: () => boolean,
-): Promise<ReadonlyMap<RunId, Ended> | undefined> {
+export async function endedCalls(client: Client, flow: RunId, isLeft: () => boolean): Promise<Recorded | undefined> {
   for (let views: readonly RunView[] | undefined; !isLeft();) {
     views = await client.outcomes(flow).catch(() => undefined);
-    if (views !== undefined) return new Map(views.flatMap(entryOf));
+    if (views === undefined) continue;
+    const spent = new Set(views.flatMap(({ run, spent: isSpent }) => (isSpent === true ? [run] : [])));
+    return Object.assign(new Map(views.flatMap(entryOf)), { spent });
   }
   return undefined;
 }
 
-const entryOf = ({ run, state, at }: RunView): [RunId, Ended][] =>
-  at !== undefined && (state.type === 'COMPLETED' || state.type === 'FAILED') ? [[run, { state, at }]] : [];
+const entryOf = ({ run, state, spent, at }: RunView): [RunId, Ended][] =>
+  spent !== true && at !== undefined && (state.type === 'COMPLETED' || state.type === 'FAILED')
+    ? [[run, { state, at }]]
+    : [];
 
 type Reusing = {
   readonly flow: FlowScope;

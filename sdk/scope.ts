@@ -13,8 +13,9 @@ import type { Asker } from './client/session.ts';
 import type { Future, FutureWatch } from './future.ts';
 import { Gate } from './gate.ts';
 import { Handover } from './handover.ts';
+import { Line } from './line.ts';
 import type { Redaction } from './redaction.ts';
-import type { Ended } from './reuse.ts';
+import type { Recorded } from './reuse.ts';
 import { LazySignal } from './signals.ts';
 import type { TaskRunner } from './task-runner.ts';
 import type { TransactionLog } from './transaction-hooks.ts';
@@ -80,7 +81,7 @@ type FlowScopeOptions = {
   readonly execution: Execution;
   readonly parent?: FlowScope;
   /** How this run's calls ended in earlier executions and attempts. */
-  readonly recorded?: ReadonlyMap<RunId, Ended>;
+  readonly recorded?: Recorded;
   readonly runner: TaskRunner;
   readonly strict?: boolean | undefined;
   /** Ends the attempt with this error. */
@@ -117,7 +118,7 @@ export class FlowScope implements Asker, FutureWatch {
   readonly attempt: number;
   readonly execution: Execution;
   readonly parent: FlowScope | undefined;
-  readonly recorded: ReadonlyMap<RunId, Ended> | undefined;
+  readonly recorded: Recorded | undefined;
   readonly counter: CallCounter;
   /** What the flow function got. */
   parameters: unknown;
@@ -125,6 +126,7 @@ export class FlowScope implements Asker, FutureWatch {
   readonly runner: TaskRunner;
   readonly #gates = new Map<TaskRunner, Gate>();
   readonly strict: boolean;
+  readonly #line: Line | undefined;
   readonly #aborting = new LazySignal();
   readonly #fail: (error: AssentError) => void;
   readonly #calls = new Set<Call>();
@@ -148,6 +150,7 @@ export class FlowScope implements Asker, FutureWatch {
     this.counter = new CallCounter(options.run, options.strict);
     this.runner = options.runner;
     this.strict = options.strict === true;
+    this.#line = this.strict ? new Line() : undefined;
     this.#fail = options.fail;
   }
 
@@ -158,6 +161,17 @@ export class FlowScope implements Asker, FutureWatch {
     const known = this.#gates.get(runner) ?? new Gate(runner.limit);
     this.#gates.set(runner, known);
     return known;
+  }
+
+  /** Begins a call when it is prepared; of a strict flow run, in the order in which they were made. */
+  begin<T>(
+    prepared: Promise<T> | undefined,
+    go: (prepared: T | undefined) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    if (this.#line !== undefined) this.#line.begin(prepared, go, failed);
+    else if (prepared === undefined) go(undefined);
+    else prepared.then(go, failed);
   }
 
   get signal(): AbortSignal {

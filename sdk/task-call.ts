@@ -143,11 +143,14 @@ export class TaskCall implements Call {
   #first(): void {
     const { recordedInputs } = this.#settings;
     const stored = recordedInputs === undefined ? undefined : this.#flow.client.store(recordedInputs);
-    const opened =
-      stored ??
-      this.#wait?.open((wish, settle) => {
-        this.#propose(wish, settle);
-      });
+    this.#flow.begin(stored, this.#opens.bind(this), this.#fail.bind(this));
+  }
+
+  #opens(): void {
+    if (this.#done) return;
+    const opened = this.#wait?.open((wish, settle) => {
+      this.#propose(wish, settle);
+    });
     const begin = (): void => {
       if (!this.#done) this.#proposeStart();
     };

@@ -12,8 +12,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { TRANSACTION_LIMIT } from '../protocol/proposals.ts';
 import { digestOf, saidCall, type CallIdentity } from './call.ts';
 import type { FlowResult } from './flow.ts';
-import { definitionOf, outcomeRefused, reuseSubflow, type CallableFlow } from './flow-call.ts';
-import { FlowRun } from './flow-run.ts';
+import { begun, definitionOf, outcomeRefused, reuseSubflow, type CallableFlow } from './flow-call.ts';
 import { Future, noteEnd, OUTSIDE, type EndDetails } from './future.ts';
 import { notBegun, RUNNING } from './outcomes.ts';
 import { runThrough } from './run-through.ts';
@@ -132,7 +131,7 @@ const NO_INPUTS = digestOf([]);
 async function enter(scope: FlowScope, asked: Asked, details: EndDetails): Promise<unknown> {
   const whose = `The transaction '${asked.name}'`;
   if (scope.stopped !== undefined) throw scope.stopped;
-  const identity = await unspent(scope, asked, scope.counter.nextOf(asked.name, NO_INPUTS, asked.key));
+  const identity = unspent(scope, asked);
   const { run } = identity;
   details.runId = run;
   const outer = scope.transactionAround as TransactionMemory | undefined;
@@ -152,25 +151,18 @@ async function enter(scope: FlowScope, asked: Asked, details: EndDetails): Promi
   return reuseSubflow(scope, flow, { run, ended });
 }
 
-/** Y2. An id of which the run was undone stands for it alone; the next one is found the same way in each execution. */
-async function unspent(scope: FlowScope, { name, key }: Asked, first: CallIdentity): Promise<CallIdentity> {
+/**
+ * Y2. An id of which the run was undone stands for it alone; the next one is found the same way in each execution. Nobody is
+ * asked: transactions begin in the order in which they are called.
+ */
+function unspent({ counter, recorded }: FlowScope, { name, key }: Asked): CallIdentity {
+  const first = counter.nextOf(name, NO_INPUTS, key);
   let identity = first;
-  // A run that has no history has no transactions that were undone.
-  for (let again = 1; scope.recorded !== undefined && !scope.recorded.has(identity.run); again += 1) {
-    if (!(await wasUndone(scope, identity))) return identity;
+  for (let again = 1; recorded?.spent.has(identity.run) === true; again += 1) {
     const { call } = first;
-    identity = scope.counter.nextOf(name, NO_INPUTS, `${key ?? name} ${String(call.ordinal)} again ${String(again)}`);
+    identity = counter.nextOf(name, NO_INPUTS, `${key ?? name} ${String(call.ordinal)} again ${String(again)}`);
   }
   return identity;
-}
-
-async function wasUndone(scope: FlowScope, { run }: CallIdentity): Promise<boolean> {
-  while (scope.stopped === undefined) {
-    const view = await scope.client.runView(run).catch(() => 'UNANSWERED' as const);
-    if (view === 'UNANSWERED') continue;
-    return view?.state.type === 'FAILED' || view?.state.type === 'CANCELLED';
-  }
-  throw scope.stopped;
 }
 
 function flowOf(scope: FlowScope, { name, key, isolation }: Asked, fn: () => unknown): CallableFlow {
@@ -199,14 +191,13 @@ type Beginning = {
   readonly memory: TransactionMemory;
 };
 
-async function begin(scope: FlowScope, asked: Asked, { identity, details, memory }: Beginning): Promise<unknown> {
+function begin(scope: FlowScope, asked: Asked, { identity, details, memory }: Beginning): Promise<unknown> {
   const { client, execution } = scope;
   const { run, call } = identity;
   const flow = flowOf(scope, asked, () => asked.block(handleOf(run, asked.name, memory)));
-  const create = await definitionOf(client, flow, undefined, { parent: scope.run, call });
-  if (scope.stopped !== undefined) throw scope.stopped;
+  const prepared = definitionOf(client, flow, undefined, { parent: scope.run, call });
   const over = Promise.withResolvers<undefined>();
-  const flowRun = new FlowRun({
+  const outcome = begun(scope, prepared, (create) => ({
     client,
     flow,
     run,
@@ -226,8 +217,6 @@ async function begin(scope: FlowScope, asked: Asked, { identity, details, memory
       conclude(own, memory, gave).finally(() => {
         over.resolve(undefined);
       }),
-  });
-  return flowRun
-    .outcome()
-    .catch((error: unknown) => outcomeRefused(scope, { name: asked.name, run, inputs: [] }, error));
+  }));
+  return outcome.catch((error: unknown) => outcomeRefused(scope, { name: asked.name, run, inputs: [] }, error));
 }

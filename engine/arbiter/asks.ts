@@ -48,6 +48,7 @@ export async function answerAsk(
       return view(id === undefined ? undefined : await settledRun(arbiter, id, about), arbiter, about);
     }
     case 'OUTCOMES':
+      if (!(await isUpToDate(arbiter, about))) return undefined;
       return { v: 1, ...outcomes(arbiter, ask.run, ask.after) };
     case 'POLICY':
       return { v: 1, ...policyReport(arbiter.workspace, arbiter.incarnation?.settledSeq ?? 0, about.sets) };
@@ -133,7 +134,7 @@ function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
 
 /**
  * The calls under a flow run that have ended for good, in the order of their ids, a page at a time: what completed, and
- * what failed in the round that its flow run is in.
+ * what failed in the round that its flow run is in; and the flow runs within it that came to nothing otherwise.
  */
 function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcomes {
   const { workspace, incarnation } = arbiter;
@@ -142,17 +143,24 @@ function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcom
   for (const key of workspace.runs.unit(rootOf(id))) {
     if (!key.startsWith(`${id}.`) || (after !== undefined && key <= after)) continue;
     const run = workspace.runs.get(key);
-    if (run !== undefined && isFinal(run, workspace) && run.last.seq <= settledSeq) ended.push(run);
+    if (run === undefined || run.last.seq > settledSeq) continue;
+    if (isFinal(run, workspace) || isSpent(run)) ended.push(run);
   }
   ended.sort((a, b) => (a.id < b.id ? -1 : 1));
   const page = ended.slice(0, PAGE);
   const next = ended.length > PAGE ? page.at(-1)?.id : undefined;
-  const views = page.map(({ id: run, name, state, version, attempt, ran, end }) => {
+  const views = page.map((one) => {
+    const { id: run, name, state, version, attempt, ran, end } = one;
     const execution = ran?.execution ?? 0;
-    return { run, name, state, version, attempt, execution, ...(end === undefined ? {} : { at: end }) };
+    const spent = isFinal(one, workspace) ? {} : { spent: true as const };
+    return { run, name, state, version, attempt, execution, ...spent, ...(end === undefined ? {} : { at: end }) };
   });
   return { ended: views, ...(next === undefined ? {} : { next }) };
 }
+
+/** A transaction that was undone is over: its block begins anew, as another one. */
+const isSpent = ({ kind, state }: Run): boolean =>
+  kind === 'flow' && (state.type === 'FAILED' || state.type === 'CANCELLED');
 
 /** As the rule reuse-completed-task has it: what is to be done again is not final; a flow run that failed begins its next round when it is run again. */
 function isFinal({ state, parent, ran }: Run, workspace: Workspace): boolean {

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
@@ -110,14 +111,18 @@ export class Client {
     return reply?.run;
   }
 
-  /** All calls of a flow run that have ended, and those of its subflows. */
+  /**
+   * All calls of a flow run that have ended, and those of its subflows.
+   * @throws AssentError ENGINE_UNAVAILABLE
+   */
   async outcomes(run: RunId): Promise<RunView[]> {
     const ended: RunView[] = [];
     for (let after: RunId | undefined; ;) {
       const question: Ask = { v: 1, type: 'OUTCOMES', run, ...(after === undefined ? {} : { after }) };
       const page = (await this.link.ask(question)) as Outcomes | undefined;
-      ended.push(...(page?.ended ?? []));
-      after = page?.next;
+      if (page === undefined) throw new AssentError('ENGINE_UNAVAILABLE', `No arbiter knows the calls of ${run}.`);
+      ended.push(...page.ended);
+      after = page.next;
       if (after === undefined) return ended;
     }
   }

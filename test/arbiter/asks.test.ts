@@ -72,6 +72,35 @@ describe('a process asks', () => {
     expect(await ask({ v: 1, type: 'RUN', run: `${FLOW}.b` as RunId })).toMatchObject({ run: { call } });
   });
 
+  test('which flow runs within it came to nothing before: of this round they have their end, of another they are spent', async () => {
+    const [one, two] = ['one', 'two'].map((name) => `${FLOW}.${name}` as RunId);
+    const create = { kind: 'flow', name: 'inner', parent: FLOW };
+    const failed = { type: 'FAILED', name: 'Failed' };
+    const end = (run: RunId | undefined, to: unknown) => ({ kind: 'flow', run, to, report: true, execution: 1 });
+    const begun = [one, two].map((run) => ({ kind: 'flow', run, to: RUNNING, execution: 1, create }));
+    world.propose(
+      'one',
+      ...[...begun, end(one, failed), end(two, { type: 'CANCELLED', name: 'Cancelled' })].map((draft, i) => ({
+        ...draft,
+        counter: i + 1,
+      })),
+    );
+    await world.pass(200);
+    const spent = async () =>
+      ((await ask({ v: 1, type: 'OUTCOMES', run: FLOW })) as Outcomes).ended.map(({ run, spent: is }) => [run, is]);
+    expect(await spent()).toEqual([
+      [one, undefined],
+      [two, true],
+    ]);
+    const claim = { kind: 'flow', run: FLOW, to: RUNNING, claim: true };
+    world.propose('one', { ...end(FLOW, failed), counter: 5 }, { ...claim, counter: 6 });
+    await world.pass(200);
+    expect(await spent()).toEqual([
+      [one, true],
+      [two, true],
+    ]);
+  });
+
   test('how the calls of a run ended, page by page, each once', async () => {
     const names = Array.from({ length: 300 }, (_, i) => `t${String(i)}`);
     const calls = names
