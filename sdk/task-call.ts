@@ -216,10 +216,12 @@ export class TaskCall implements Call {
     const asking: Asking = { later: undefined };
     this.#asking = asking;
     this.#starts += 1;
-    // It may be granted, and ruled timed out, before this process hears of either.
-    if (this.#task.settings.timeoutMs !== undefined) this.#beInDoubt();
+    const isTimed = this.#task.settings.timeoutMs !== undefined;
+    // It may be granted, and ruled timed out, before this process hears of either; or be answered with an end.
+    if (isTimed || this.#settings.cache !== undefined || this.#task.builtIn?.receives !== undefined) this.#beInDoubt();
     const settle = (answer: Answer): void => {
       this.#asking = undefined;
+      if (isStart(answer) && !isTimed) this.#endDoubt?.();
       if (isFence(answer)) this.#flow.execution.fence(answer.why ?? 'another execution is current');
       const { later } = asking;
       // The attempt may be over before its start is heard of: the answer was lost, and came again.
