@@ -34,6 +34,8 @@ export class CallWait {
   readonly #parts: WaitParts;
   readonly #builtIn: BuiltIn;
   #untilMs: EpochMs | undefined;
+  /** Until when it waits is being asked: somebody may have said so before. */
+  #isOpening = false;
 
   constructor(parts: WaitParts, builtIn: BuiltIn) {
     this.#parts = parts;
@@ -43,7 +45,7 @@ export class CallWait {
   /** What the flow run may let go of its process for; undefined if it may not. */
   get waiting(): Waiting | undefined {
     const { receives, waits } = this.#builtIn;
-    if (waits !== true) return undefined;
+    if (waits !== true || this.#isOpening) return undefined;
     const mailbox = receives === undefined ? undefined : mailboxFor(this.#parts.run, receives);
     return {
       ...(mailbox === undefined ? {} : { mailbox }),
@@ -59,7 +61,12 @@ export class CallWait {
   /** Resolves when the call may ask to begin; undefined if it may at once. */
   open(propose: Propose): Promise<void> | undefined {
     const { lastsMs } = this.#builtIn;
-    return lastsMs === undefined ? undefined : this.#open(propose, Math.ceil(Date.now() + lastsMs) as EpochMs);
+    if (lastsMs === undefined) return undefined;
+    this.#isOpening = true;
+    return this.#open(propose, Math.ceil(Date.now() + lastsMs) as EpochMs).finally(() => {
+      this.#isOpening = false;
+      this.#parts.flow.execution.suspension?.lookAgain();
+    });
   }
 
   async #open(propose: Propose, untilMs: EpochMs): Promise<void> {

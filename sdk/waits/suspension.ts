@@ -54,6 +54,11 @@ export class Suspension {
   /** A call has begun, or ended. */
   changed(): void {
     this.#changedMs = performance.now();
+    this.lookAgain();
+  }
+
+  /** It is known by now until when a call waits. */
+  lookAgain(): void {
     if (this.#scope.execution.over) return;
     if (this.#wishes.size > 0) this.#lookSoon();
     else if (this.#timer === undefined) this.#lookAfter(this.#afterMs);
@@ -102,7 +107,7 @@ export class Suspension {
     const scope = this.#scope;
     if (this.#isAsked || scope.mute || scope.stopped !== undefined) return;
     const waits = waitsIn(scope);
-    if (waits === undefined) return;
+    if (waits === undefined || waits.some(isOver)) return;
     const [wish] = this.#wishes.values();
     const untilMs = waits.reduce((first, { untilMs: one = Infinity }) => Math.min(first, one), Infinity);
     const mailboxes = waits.flatMap(({ mailbox }) => mailbox ?? []);
@@ -146,6 +151,9 @@ function lettingGo({ wakeAtMs, name }: Paused): string {
 
 const isSuspended = ({ outcome, state }: Answer): boolean =>
   outcome === 'accepted' || (outcome === 'rewritten' && state?.type === 'PAUSED' && state.suspended === true);
+
+/** What is over ends here and now: in the next process, and the next, it would be let go of before it has. */
+const isOver = ({ untilMs = Infinity }: Waiting): boolean => untilMs <= Date.now();
 
 /** What all open calls of a flow run, and of the flow runs within it, wait for; undefined if anything is at work. */
 export function waitsIn(scope: FlowScope): readonly Waiting[] | undefined {

@@ -258,6 +258,17 @@ describe('suspend', () => {
     expect(await run.result()).toEqual([1, 2, 'hello']);
   });
 
+  test('leaves a sleep beside it its time, and lets it end', async () => {
+    const asks = flow({ name: 'asks' }, () =>
+      Promise.race([sleep(80).then(() => 'reminded'), sleep('1d'), suspend({ key: 'answer' })]),
+    );
+    work(asks);
+    const run = await startRun(asks);
+    expect(await run.result()).toBe('reminded');
+    expect(workers.ends.length).toBeLessThan(5);
+    expect(await said.pauses(run.id)).toBeLessThan(5);
+  });
+
   test('in a script is refused', async () => {
     const scripted = flow({ name: 'scripted' }, () => suspend());
     expect(await scripted().catch(kindOf)).toBe('NO_WORKER');
