@@ -76,7 +76,7 @@ export function reuse({ flow, ended: { state, at }, start, report, whose, diverg
   // It may have to be fetched; that is no reason to wait for one after the other.
   const outcome = state.type === 'COMPLETED' ? client.read(state.result) : errorOf(client, state, whose);
   if (outcome instanceof Promise) outcome.catch(() => undefined);
-  return new Promise((resolve, reject) => {
+  const told = new Promise((resolve, reject) => {
     const tell = state.type === 'COMPLETED' ? resolve : reject;
     execution.handover.recorded(at, () => {
       if (diverged !== undefined) {
@@ -89,4 +89,6 @@ export function reuse({ flow, ended: { state, at }, start, report, whose, diverg
       return undefined;
     });
   });
+  flow.keepFor(told);
+  return told;
 }

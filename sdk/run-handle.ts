@@ -6,6 +6,7 @@ import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { DISCONNECTED } from './client/session.ts';
 import { errorOf, refusedError } from './outcomes.ts';
+import { scopes } from './scope.ts';
 
 /** Runs whose end is waited for, by the client that hears of it. */
 const awaited = new WeakMap<Client, Map<RunId, AwaitedRun>>();
@@ -19,6 +20,8 @@ export class AwaitedRun {
   #wake: () => void = () => undefined;
   #left: { readonly error: unknown } | undefined;
   #waiting = 0;
+  /** Those who have got it from `of`, and have not left. */
+  #holders = 0;
 
   /** The same object for whoever waits for the same run in this process. */
   static of(client: Client, run: RunId, whose: string): AwaitedRun {
@@ -26,6 +29,7 @@ export class AwaitedRun {
     awaited.set(client, known);
     const found = known.get(run) ?? new AwaitedRun(client, run, whose);
     known.set(run, found);
+    found.#holders += 1;
     return found;
   }
 
@@ -63,8 +67,14 @@ export class AwaitedRun {
     return this.#end?.state;
   }
 
-  async result(): Promise<unknown> {
-    if (this.#end === undefined && this.#left === undefined) await this.#ended();
+  /** `leaving` rejects when whoever asks has left; others may wait on. */
+  async result(leaving?: Promise<never>): Promise<unknown> {
+    if (this.#end === undefined && this.#left === undefined) {
+      const ended = this.#ended();
+      const scope = scopes.getStore();
+      if (scope?.type === 'flow') scope.keepFor(ended);
+      await (leaving === undefined ? ended : Promise.race([ended, leaving]));
+    }
     if (this.#left !== undefined) throw this.#left.error;
     const { state, reason } = this.#end ?? { state: { type: 'PENDING', name: 'Pending' }, reason: undefined };
     if (state.type === 'COMPLETED') return this.#client.read(state.result);
@@ -73,9 +83,10 @@ export class AwaitedRun {
     throw await errorOf(this.#client, state, this.#whose, reason);
   }
 
-  /** Its end is of no interest any more: whoever waits for it gets the error. */
+  /** Its end is of no interest any more to one of those who have it. When all have left, whoever still waits gets the error. */
   leave(error: unknown): void {
-    if (this.#end !== undefined) return;
+    this.#holders -= 1;
+    if (this.#end !== undefined || this.#holders > 0) return;
     this.#left = { error };
     this.#forget();
     this.#wake();

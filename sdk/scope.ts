@@ -133,6 +133,7 @@ export class FlowScope implements Asker, FutureWatch {
   readonly #hooks = new Set<Promise<void>>();
   readonly #hooked = new Set<Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
+  readonly #awaited = new Set<Promise<unknown>>();
   #onEmpty: () => void = () => undefined;
   /** Calls whose outcome nobody looks at, as far as they may still have to be told of. */
   readonly #unobserved = new Set<Future<unknown>>();
@@ -246,6 +247,20 @@ export class FlowScope implements Asker, FutureWatch {
   async hooksDone(graceMs: number): Promise<void> {
     if (this.#hooked.size > 0) await within(graceMs, Promise.all(this.#hooked));
     while (this.#hooks.size > 0) await Promise.all(this.#hooks);
+  }
+
+  /** Something that is no call is waited for, and comes by this process alone: it is not let go of before. */
+  keepFor(awaited: Promise<unknown>): void {
+    this.#awaited.add(awaited);
+    const over = (): void => {
+      this.#awaited.delete(awaited);
+      this.execution.suspension?.changed();
+    };
+    awaited.then(over, over);
+  }
+
+  get isKept(): boolean {
+    return this.#awaited.size > 0;
   }
 
   get hasHooks(): boolean {

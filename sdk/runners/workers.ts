@@ -85,16 +85,22 @@ const brokeOff = (state: State | undefined): boolean =>
 /** W2. */
 async function endOf(scope: TaskScope, awaited: AwaitedRun, run: string): Promise<unknown> {
   const { signal } = scope;
+  const left = Promise.withResolvers<never>();
+  left.promise.catch(() => undefined);
   const stop = (): void => {
     const reason = signal.reason as AssentError;
-    if (reason.kind === 'FENCED') awaited.leave(reason);
+    if (reason.kind === 'FENCED') {
+      // The next execution of the same flow run may be in this process, and wait for the same.
+      left.reject(reason);
+      awaited.leave(reason);
+    }
     // One that has just ended has its end.
     else void cancelRun(run, reason.detail).catch(() => undefined);
   };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    return await awaited.result();
+    return await awaited.result(left.promise);
   } finally {
     signal.removeEventListener('abort', stop);
   }

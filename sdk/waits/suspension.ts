@@ -158,7 +158,7 @@ const isOver = ({ untilMs = Infinity }: Waiting): boolean => untilMs <= Date.now
 /** What all open calls of a flow run, and of the flow runs within it, wait for; undefined if anything is at work. */
 export function waitsIn(scope: FlowScope): readonly Waiting[] | undefined {
   // A transaction has to keep what it has locked until it is over.
-  if (scope.calls.size === 0 || scope.hasHooks || scope.transaction !== undefined) return undefined;
+  if (scope.calls.size === 0 || scope.hasHooks || scope.isKept || scope.transaction !== undefined) return undefined;
   const all: Waiting[] = [];
   for (const call of scope.calls) {
     const waits = call.scope === undefined ? call.waits && [call.waits] : waitsIn(call.scope);

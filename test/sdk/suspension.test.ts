@@ -140,6 +140,37 @@ describe('a worker lets go of a run that', () => {
     expect(workers.ends).toEqual(['done']);
   });
 
+  test('is not let go of while it waits for another run’s end, which nobody would wake it for', async () => {
+    const long = flow({ name: 'long' }, () => new Promise((resolve) => setTimeout(resolve, 80, 'long')));
+    const both = flow({ name: 'both', suspendAfter: 10 }, async () => {
+      const other = await startRun(long);
+      return Promise.race([receive('never'), other.result()]);
+    });
+    work(both, long);
+    const run = await startRun(both);
+    expect(await run.result()).toBe('long');
+  });
+
+  test('is not let go of before it has heard what is recorded of its calls', async () => {
+    const step = task({ name: 'step' }, () => 'done');
+    const reads = flow({ name: 'reads', strict: true, suspendAfter: 10 }, async () => {
+      void receive('never');
+      const [done] = await Promise.all([step(), sleep(60)]);
+      return done;
+    });
+    work(reads);
+    const run = await startRun(reads);
+    await said.until(() => run.id, 'PAUSED');
+    const connect = workspace.connect.bind(workspace);
+    workspace.connect = async () => {
+      const connected = await connect();
+      const deliver = connected.link.deliver.bind(connected.link);
+      connected.link.deliver = (session, message) => setTimeout(deliver, 40, session, message);
+      return connected;
+    };
+    expect(await run.result()).toBe('done');
+  });
+
   test('is strict, and makes the same calls again', async () => {
     const step = task({ name: 'step' }, (n: number) => n);
     const naps = flow({ name: 'naps', strict: true, suspendAfter: 10 }, async () => {
