@@ -7,20 +7,29 @@
  * S3 What is scrubbed can still be read as what it was, JSON as JSON, a recorded value as a recorded value.
  */
 import { hash } from 'node:crypto';
-import { stringify } from 'devalue';
+import { HIDDEN, HiddenTexts, replaced, type Token } from './hidden-texts.ts';
 
-/** What stands instead. */
-export const HIDDEN = '***';
+export { HIDDEN };
 const LENGTH_MIN = 4;
-/** A line of a secret of several lines is looked for by itself, if it is so long. */
-const LINE_MIN = 16;
-/** Redacted values that are remembered; the oldest are forgotten first. */
-const REDACTED_MAX = 1000;
+/** Secrets that are remembered though nobody has them any more. */
+const REVEALED_MAX = 10_000;
+/** Redacted values that are remembered. */
+const REDACTED_MAX = 10_000;
 
-/** A value, and how it may look in texts: as it is, escaped, in a URL. */
-type Looks = readonly string[];
-const revealed = new Map<string, Looks>();
-const redacted = new Map<string, Looks>();
+const revealed = new HiddenTexts({ max: REVEALED_MAX, isInBytes: true });
+const redacted = new HiddenTexts({ max: REDACTED_MAX, isInBytes: false });
+const all = [revealed, redacted] as const;
+
+/** What is looked for: for a thread of this process. */
+export type HiddenValues = { readonly revealed: readonly string[]; readonly redacted: readonly string[] };
+
+export const hiddenValues = (): HiddenValues => ({ revealed: revealed.values, redacted: redacted.values });
+
+/** In a thread: what its process knew when the thread's work began. */
+export function hideAsWell(values: HiddenValues): void {
+  for (const value of values.revealed) revealed.add(value);
+  for (const value of values.redacted) redacted.add(value);
+}
 
 let onRevealed: (value: string) => void = () => undefined;
 
@@ -29,48 +38,42 @@ export function tellRevealed(tell: (value: string) => void): void {
   onRevealed = tell;
 }
 
-/** A secret's value: from now on it is taken out of all that leaves. */
-export function hideEverywhere(value: string): void {
-  if (value.length < LENGTH_MIN) return;
+/**
+ * A secret's value: from now on it is taken out of all that leaves, at the least as long as somebody holds the token, or it
+ * is still there.
+ */
+export function hideEverywhere(value: string, isThere?: () => boolean): Token | undefined {
+  if (value.length < LENGTH_MIN) {
+    if (value !== '') warnOfShort();
+    return undefined;
+  }
   onRevealed(value);
-  if (!revealed.has(value)) revealed.set(value, looksOf(value));
+  return revealed.hold(value, isThere);
+}
+
+let hasWarned = false;
+
+/** S2. */
+function warnOfShort(): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  const most = String(LENGTH_MIN - 1);
+  process.emitWarning(
+    `a secret of at most ${most} characters was revealed: it is not looked for in what is recorded or logged`,
+    {
+      type: 'AssentWarning',
+      code: 'ASSENT_SHORT_SECRET',
+    },
+  );
 }
 
 /** A redacted value: from now on it is taken out of texts for people. */
 export function hideInTexts(value: string): void {
-  if (value.length < LENGTH_MIN) return;
-  const known = redacted.get(value);
-  redacted.delete(value);
-  redacted.set(value, known ?? looksOf(value));
-  for (const oldest of redacted.keys()) {
-    if (redacted.size <= REDACTED_MAX) break;
-    redacted.delete(oldest);
-  }
-}
-
-/** The longest first: one may be a part of another. */
-function looksOf(value: string): Looks {
-  const lines = value.split(/\r?\n/).filter((line) => line.length >= LINE_MIN);
-  const parts = [value, ...lines].flatMap((part) => [
-    part,
-    JSON.stringify(part).slice(1, -1),
-    stringify(part).slice(2, -2),
-    inUrl(part),
-  ]);
-  return [...new Set(parts)].sort((a, b) => b.length - a.length);
-}
-
-/** A text may end in half a character, which no URL can hold. */
-function inUrl(text: string): string {
-  try {
-    return encodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  if (value.length >= LENGTH_MIN) redacted.add(value);
 }
 
 /** A text for people. */
-export const scrubbed = (text: string): string => without(without(text, revealed), redacted);
+export const scrubbed = (text: string): string => replaced(text, all);
 
 /** A text that something is known by: it loses what was revealed, and stays apart from others (S1). */
 export function scrubbedKey(key: string): string {
@@ -79,27 +82,16 @@ export function scrubbedKey(key: string): string {
 }
 
 /** A word that may be one of ours, which redacted values are not looked for in. */
-export const withoutRevealed = (text: string): string => without(text, revealed);
+export const withoutRevealed = (text: string): string => replaced(text, [revealed]);
 
 /** With the digest, a key is not longer than any may be. */
 const KEY_REST_MAX = 100;
 
-function without(text: string, hidden: ReadonlyMap<string, Looks>): string {
-  let rest = text;
-  for (const looks of hidden.values()) {
-    for (const look of looks) if (rest.includes(look)) rest = rest.replaceAll(look, HIDDEN);
-  }
-  return rest;
-}
-
-const has = (text: string, hidden: ReadonlyMap<string, Looks>): boolean => {
-  for (const looks of hidden.values()) if (looks.some((look) => text.includes(look))) return true;
-  return false;
-};
+const hasAny = (text: string): boolean => revealed.has(text) || redacted.has(text);
 
 /** A line of a log: one JSON document. */
 export function scrubbedLine(line: string): string {
-  if (!has(line, revealed) && !has(line, redacted)) return line;
+  if (!hasAny(line)) return line;
   const end = line.endsWith('\n') ? '\n' : '';
   return `${JSON.stringify(scrubbedJson(JSON.parse(line), scrubbed))}${end}`;
 }
@@ -114,11 +106,10 @@ function scrubbedJson(value: unknown, scrub: (text: string) => string): unknown 
 
 /** A value in the notation of devalue: a list of parts, in which lists and objects hold the places of others. */
 export const scrubbedRecord = (text: string): string =>
-  has(text, revealed) ? scrubbedParts(text, (part) => without(part, revealed)) : text;
+  revealed.has(text) ? scrubbedParts(text, withoutRevealed) : text;
 
-/** The same of an error, which is for people (S1). */
-export const scrubbedErrorRecord = (text: string): string =>
-  has(text, revealed) || has(text, redacted) ? scrubbedParts(text, scrubbed) : text;
+/** The same of what is for people (S1): errors, artifacts, what calls are compared by. */
+export const scrubbedForPeople = (text: string): string => (hasAny(text) ? scrubbedParts(text, scrubbed) : text);
 
 function scrubbedParts(text: string, scrub: (text: string) => string): string {
   const parts: unknown = JSON.parse(text);
@@ -134,17 +125,22 @@ function scrubbedPart(part: unknown, scrub: (text: string) => string): unknown {
   }
   const [word, ...rest] = part as unknown[];
   if (typeof word !== 'string') return part;
+  if (word === 'ArrayBuffer') return [word, scrubbedBytes(String(rest[0])), ...rest.slice(1)];
   const clean = rest.map((item) => (typeof item === 'string' ? scrub(item) : item));
   if (clean.every((item, index) => item === rest[index])) return part;
   return KEEPS_WITHOUT.has(word) || (word === 'URL' && URL.canParse(String(clean[0]))) ? [word, ...clean] : HIDDEN;
 }
+
+/** As many bytes as before: what looks at them may look at a part. */
+const scrubbedBytes = (base64: string): string =>
+  revealed.withoutBytes(Buffer.from(base64, 'base64')).toString('base64');
 
 /** Words of devalue whose texts may be any. */
 const KEEPS_WITHOUT: ReadonlySet<string> = new Set(['null', 'URLSearchParams']);
 
 /** What an error says, it and its causes, before it leaves the run: whoever catches it may print it, or print it by not catching it. */
 export function scrubError(thrown: unknown, seen: ReadonlySet<unknown> = new Set()): void {
-  if (revealed.size + redacted.size === 0 || !(thrown instanceof Error) || seen.has(thrown)) return;
+  if ((revealed.isEmpty && redacted.isEmpty) || !(thrown instanceof Error) || seen.has(thrown)) return;
   const inside = new Set([...seen, thrown]);
   for (const field of Object.getOwnPropertyNames(thrown)) {
     const value = fieldOf(thrown, field);

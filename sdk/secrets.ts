@@ -50,6 +50,8 @@ export function withLiterals<T>(act: () => T): T {
  */
 export class Secret {
   readonly #source: Source;
+  /** As long as there is this secret, what it has revealed is looked for. */
+  #token: object | undefined;
 
   /** @internal Not private: zod's `z.instanceof(Secret)` asks for a constructor that it could call. */
   constructor(source: Source) {
@@ -63,13 +65,17 @@ export class Secret {
 
   /**
    * The value itself. From now on it is replaced by `***` in everything that this process records or logs, if it has four
-   * characters or more; in what your code makes of it (a digest, a part of it, its bytes) it is not recognised.
+   * characters or more: as it is, escaped, in a URL, and, of eight bytes or more, in base64, in hexadecimal digits and in
+   * bytes. In what else your code makes of it (a digest, a part of it) it is not recognised. Ten thousand values that no
+   * secret of this process has any more are remembered.
    *
    * @throws AssentError SECRET_UNAVAILABLE if it is not to be had in this process.
    */
   reveal(): string {
-    const value = valueOf(this.#source);
-    hideEverywhere(value);
+    const source = this.#source;
+    const value = valueOf(source);
+    const isThere = source.type === 'ENV' ? () => process.env[source.name] === value : undefined;
+    this.#token = hideEverywhere(value, isThere) ?? this.#token;
     return value;
   }
 

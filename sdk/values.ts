@@ -12,7 +12,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { sha256 } from '../protocol/segment.ts';
 import type { ErrorRecord, Value } from '../protocol/values.ts';
 import { errorRecord, isError, revivedError, shortText } from './errors-across.ts';
-import { scrubbedErrorRecord, scrubbedRecord } from './scrubber.ts';
+import { scrubbedForPeople, scrubbedRecord } from './scrubber.ts';
 import { Secret, secretOf, type SecretReference } from './secrets.ts';
 import { ownReducers, ownRevivers, unknownSerializer } from './serializers.ts';
 
@@ -105,7 +105,7 @@ export function decodeText(text: string): unknown {
 export function encodeError(thrown: unknown): string {
   const record = reduceError(thrown);
   try {
-    const text = scrubbedErrorRecord(stringify(record, reducers(), options));
+    const text = scrubbedForPeople(stringify(record, reducers(), options));
     // A cause that leads back to its error can be written, but not read.
     if (record.cause !== undefined) decodeText(text);
     return text;
@@ -113,7 +113,7 @@ export function encodeError(thrown: unknown): string {
     const { cause, ...rest } = record;
     const plain = cause === undefined ? rest : { ...rest, cause: shortText(cause) };
     // What is left is text: a serializer that fails has nothing to do with it.
-    return scrubbedErrorRecord(stringify(plain, builtIn, options));
+    return scrubbedForPeople(stringify(plain, builtIn, options));
   }
 }
 

@@ -162,6 +162,39 @@ describe('what was revealed', () => {
     expect(scrubbedWish(plain)).toBe(plain);
   });
 
+  test('is taken out of bytes, of which there are as many as before, and of what they look like as text', () => {
+    hideEverywhere('hunter2-key');
+    const bytes = Buffer.from('Bearer hunter2-key');
+    const text = textOf({
+      bytes,
+      part: new Uint8Array(bytes.buffer, bytes.byteOffset + 7, 11),
+      rest: new Uint16Array(3),
+    });
+    expect(decodeText(text)).toEqual({
+      bytes: Buffer.from('Bearer ***********'),
+      part: new Uint8Array(Buffer.from('***********')),
+      rest: new Uint16Array(3),
+    });
+    const basic = Buffer.from('ada:hunter2-key').toString('base64');
+    expect(scrubbed(`Basic ${basic}`)).not.toContain(basic);
+    expect(scrubbedLine(JSON.stringify({ msg: JSON.stringify({ body: JSON.stringify({ basic }) }) }))).toContain('***');
+  });
+
+  test('is found where JSON stands in a text of JSON', () => {
+    hideEverywhere(VALUE);
+    const line = JSON.stringify({ msg: JSON.stringify({ key: VALUE }) });
+    expect(scrubbedLine(line)).toBe(JSON.stringify({ msg: '{"key":"***"}' }));
+    expect(textOf({ body: JSON.stringify({ key: VALUE }) })).not.toContain('hunter2');
+  });
+
+  test('is not forgotten as long as there is the secret', () => {
+    const own = secret.literal('of-this-process');
+    own.reveal();
+    for (let n = 0; n < 11_000; n += 1) hideEverywhere(`of-another-${String(n)}`);
+    expect(scrubbed('of-this-process')).toBe('***');
+    expect(own.reveal()).toBe('of-this-process');
+  }, 20_000);
+
   test('is not looked for if it is short', () => {
     secret.literal('abc').reveal();
     expect(scrubbed('abc')).toBe('abc');
