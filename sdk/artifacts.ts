@@ -8,8 +8,9 @@ import { LIMITS } from '../protocol/limits.ts';
 import { ARTIFACT_KEY, type ArtifactKind, type ArtifactMade } from '../protocol/proposals.ts';
 import { Progress } from './progress.ts';
 import { watched } from './recorded-call.ts';
+import { redactionIn } from './redaction.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
-import { encodeText, recorded, type Recorded } from './values.ts';
+import { encodeText, recordedForPeople, type Recorded } from './values.ts';
 import { happen } from './workspace-calls.ts';
 
 /** What an artifact says besides its contents. */
@@ -124,7 +125,8 @@ function madeBy(scope: FlowScope | TaskScope, kind: ArtifactKind, { key, data, o
     throw badArtifact(key, `its description has more than ${String(LIMITS.textMax)} characters`);
   }
   const whose = `The artifact '${key}'`;
-  const text = recorded(encodeText(data, whose), whose);
+  const shown = redactionIn(scope)?.ofData(data) ?? data;
+  const text = recordedForPeople(encodeText(shown, whose), whose);
   const run: RunId = scope.type === 'flow' ? scope.owner.run : scope.run;
   const event: ArtifactMade = {
     type: 'ARTIFACT_MADE',

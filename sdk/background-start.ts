@@ -10,6 +10,7 @@ import { digestOf } from './call.ts';
 import type { Client } from './client/client.ts';
 import { currentClient } from './client/connect.ts';
 import { newRunId } from './flow-call.ts';
+import { both, redactionIn, type Redaction } from './redaction.ts';
 import { AwaitedRun } from './run-handle.ts';
 import { cancelRun, type RunHandle } from './runs.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
@@ -52,7 +53,13 @@ export async function delayTask(
   const client = await currentClient();
   client.beginWork();
   try {
-    const create = await definitionOf(client, { task, inputs, place, startedBy: scope?.run });
+    const create = await definitionOf(client, {
+      task,
+      inputs,
+      place,
+      startedBy: scope?.run,
+      redact: redactionIn(scope),
+    });
     const awaited = AwaitedRun.of(client, run, `Task '${task.settings.name}'`);
     awaited.started(await client.ask(startWish(run, create)), scope?.type === 'flow');
     return { id: run, result: () => awaited.result(), cancel: (reason) => cancelRun(run, reason) };
@@ -77,6 +84,8 @@ type Start = {
   readonly inputs: readonly unknown[];
   readonly place: Place;
   readonly startedBy: RunId | undefined;
+  /** What the flows around its caller redact. */
+  readonly redact: Redaction | undefined;
   /** It does the work of this call, which has the tags, the cache and the hooks. */
   readonly isCall?: true;
 };
@@ -85,10 +94,11 @@ type Start = {
 export async function definitionOf(client: Client, start: Start): Promise<RunDefinition> {
   const { task, inputs, place, startedBy, isCall } = start;
   const { settings } = task;
+  const redact = both(settings.redact, start.redact);
   const { name, retry, timeoutMs, tags, priority, hooks } = settings;
-  const { limits = settings.limits, cache, title } = settings.ofCall?.(contextOf(task, inputs)) ?? {};
+  const { limits = settings.limits, cache, title } = settings.ofCall?.(contextOf(task, inputs), { redact }) ?? {};
   const whose = `The inputs of task '${name}'`;
-  const text = recorded(encodeText(settings.redact?.ofInputs(inputs) ?? inputs, whose), whose);
+  const text = recorded(encodeText(redact?.ofInputs(inputs) ?? inputs, whose), whose);
   await client.store(text);
   const named = HOOKS.filter((hook) => hooks?.[hook] !== undefined);
   return {

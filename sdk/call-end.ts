@@ -12,6 +12,7 @@ import type { CallIdentity } from './call.ts';
 import { noteEnd, type EndDetails } from './future.ts';
 import { stateOfError, FinalState } from './final-state.ts';
 import { HOOK_OF, runHooks, shownState, type HookContext } from './hooks.ts';
+import { both } from './redaction.ts';
 import type { Ended } from './reuse.ts';
 import { logOfRun } from './run-logger.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -107,6 +108,7 @@ export class CallEnd {
       client: flow.client,
       hooks,
       hook,
+      redact: both(task.settings.redact, flow.redactAll),
       context: {
         kind: 'task',
         name: task.settings.name,

@@ -9,6 +9,7 @@ import type { CallIdentity } from './call.ts';
 import type { FlowScope } from './scope.ts';
 import { shortText } from './errors-across.ts';
 import { Secret } from './secrets.ts';
+import { decodeText, encodeText, recordedForPeople } from './values.ts';
 
 type Refused = {
   /** The task's or flow's name. */
@@ -25,7 +26,7 @@ export async function divergence(
 ): Promise<AssentError> {
   const known = await flow.client.runView(identity.run).catch(() => undefined);
   const recorded = await recordedInputs(flow, known);
-  const differs = recorded === undefined ? undefined : firstDifference(recorded, inputs, 'inputs');
+  const differs = recorded === undefined ? undefined : firstDifference(recorded, asRecorded(inputs), 'inputs');
   const lines = [
     `Flow '${flow.name}' (run ${flow.run}) does not do again what it did: ${answer.why ?? 'it makes another call'}.`,
     `  actual call:   ${name}(${textsOf(inputs)}), run ${identity.run}`,
@@ -40,6 +41,15 @@ async function recordedInputs(flow: FlowScope, known: RunView | undefined): Prom
   if (known?.parameters === undefined) return undefined;
   const value: unknown = await Promise.resolve(flow.client.read(known.parameters as Value)).catch(() => undefined);
   return Array.isArray(value) ? value : undefined;
+}
+
+/** What was hidden when the others were recorded is no difference. */
+function asRecorded(inputs: readonly unknown[]): unknown {
+  try {
+    return decodeText(recordedForPeople(encodeText(inputs, 'They'), 'They').text);
+  } catch {
+    return inputs;
+  }
 }
 
 const textsOf = (inputs: readonly unknown[]): string =>

@@ -20,12 +20,12 @@ import { FlowRun } from './flow-run.ts';
 import { Future, noteEnd, type EndDetails } from './future.ts';
 import { proposeNotReady } from './not-ready.ts';
 import { notBegun, RUNNING } from './outcomes.ts';
-import { withOwn } from './redaction.ts';
+import { both, redactionIn, withOwn } from './redaction.ts';
 import { reuse, type Ended } from './reuse.ts';
 import { findNamed, findUnfinished, identityOf, takeNamedRun, type Found } from './resume.ts';
 import { logOfRun } from './run-logger.ts';
 import { runThrough } from './run-through.ts';
-import type { FlowScope } from './scope.ts';
+import { scopes, type FlowScope } from './scope.ts';
 import { isLoadedByThread, NEVER } from './task-thread.ts';
 import { hasFutures, resolved, type Resolved } from './upstream.ts';
 import { encodeText, recorded } from './values.ts';
@@ -65,10 +65,11 @@ export async function definitionOf(
   parameters: unknown,
   more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity' | 'startedBy'>,
 ): Promise<RunDefinition> {
-  const { name, retry, timeoutMs, limits, tags, priority, strict, hooks, title, redact } = {
+  const redact = both(flow.settings.redact, redactionIn(scopes.getStore()));
+  const { name, retry, timeoutMs, limits, tags, priority, strict, hooks, title } = {
     ...flow.settings,
     ...noTitle,
-    ...flow.settings.ofCall?.(contextOf(flow, parameters)),
+    ...flow.settings.ofCall?.(contextOf(flow, parameters), { redact }),
   };
   const named = HOOKS.filter((hook) => hooks?.[hook] !== undefined);
   const shown = redact === undefined ? parameters : redact.of(parameters);
@@ -203,7 +204,8 @@ async function runSubflow(
   }));
   return outcome.catch((error: unknown) => {
     const { name, redact } = flow.settings;
-    return outcomeRefused(parent, { name, run, inputs: redact?.ofInputs(inputs) ?? inputs }, error);
+    const shown = both(redact, parent.redactAll)?.ofInputs(inputs) ?? inputs;
+    return outcomeRefused(parent, { name, run, inputs: shown }, error);
   });
 }
 

@@ -33,6 +33,7 @@ export function flowHook(
       client,
       hooks,
       hook,
+      redact: scope.redactAll,
       context: {
         kind,
         name: flow.settings.name,
@@ -65,6 +66,7 @@ export async function crashHook(of: Of, crashed: RunView, parameters: unknown): 
     client,
     hooks,
     hook: 'onCrashed',
+    redact: flow.settings.redact,
     context: {
       kind: 'flow',
       name: flow.settings.name,
@@ -76,7 +78,7 @@ export async function crashHook(of: Of, crashed: RunView, parameters: unknown): 
       state: shownState(crashed.state),
     },
     warn: (error, words) => {
-      logOf(client, run).error({ err: error }, words);
+      logOf(client, run, flow.settings.redact).error({ err: error }, words);
     },
   });
 }

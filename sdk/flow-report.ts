@@ -4,6 +4,7 @@ import type { Client } from './client/client.ts';
 import type { FinalState } from './final-state.ts';
 import type { Settings } from './settings.ts';
 import { reportOfState } from './task-report.ts';
+import type { Redaction } from './redaction.ts';
 import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
 
 /** What the function itself gave: the caller in the same process gets the very value or error. */
@@ -18,6 +19,8 @@ type Attempt = {
   readonly client: Client;
   readonly settings: Settings;
   readonly attempt: number;
+  /** What the flow itself says, and what the flows around it say. */
+  readonly redactAll: Redaction | undefined;
   /** Whose, as the subject of a sentence. */
   readonly whose: string;
   /** It was told to stop. */
@@ -33,32 +36,34 @@ export async function reportOf(attempt: Attempt, gave: Gave): Promise<Made> {
     await made.report.stored;
     return made;
   } catch (error) {
-    return { report: failedWith(attempt.client, error, true), own: { error } };
+    return { report: failedWith(attempt.client, error, true, attempt.redactAll), own: { error } };
   }
 }
 
-function madeOf({ client, settings, attempt, whose, cancelled }: Attempt, own: Gave): Made {
+function madeOf({ client, settings, attempt, redactAll, whose, cancelled }: Attempt, own: Gave): Made {
   const { redact } = settings;
   if (cancelled !== undefined && 'state' in own && own.stands !== true) {
-    return { report: cancelledWith(client, { result: own.state.value }, redact), own: { error: cancelled } };
+    return { report: cancelledWith(client, { result: own.state.value }, redact, redactAll), own: { error: cancelled } };
   }
   if ('state' in own) {
     try {
-      return reportOfState(client, own.state, { whose, redact }, (error) => isRetriable(error, settings, attempt));
+      return reportOfState(client, own.state, { whose, redact, redactAll }, (error) =>
+        isRetriable(error, settings, attempt),
+      );
     } catch (error) {
-      return { report: failedWith(client, error, false), own: { error } };
+      return { report: failedWith(client, error, false, redactAll), own: { error } };
     }
   }
   if (cancelled !== undefined) {
     const evidence = 'value' in own ? { result: own.value } : { error: own.error };
-    return { report: cancelledWith(client, evidence, redact), own: { error: cancelled } };
+    return { report: cancelledWith(client, evidence, redact, redactAll), own: { error: cancelled } };
   }
   if ('error' in own) {
-    return { report: failedWith(client, own.error, isRetriable(own.error, settings, attempt)), own };
+    return { report: failedWith(client, own.error, isRetriable(own.error, settings, attempt), redactAll), own };
   }
   try {
     return { report: completedWith(client, own.value, whose, redact), own };
   } catch (error) {
-    return { report: failedWith(client, error, false), own: { error } };
+    return { report: failedWith(client, error, false, redactAll), own: { error } };
   }
 }

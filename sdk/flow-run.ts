@@ -251,7 +251,8 @@ export class FlowRun implements Call {
     const { settings } = this.#plan.flow;
     const { client, attempt } = scope;
     for (const say of scope.lastWords) say();
-    const ending = { client, settings, attempt, whose: this.#whose(), cancelled: this.#cancelled };
+    const { redactAll } = scope;
+    const ending = { client, settings, attempt, redactAll, whose: this.#whose(), cancelled: this.#cancelled };
     const { report, own: reported } = await reportOf(ending, gave);
     this.#turn.doubt();
     const answer = await this.#ask(this.#endWish(scope, report.state), ({ state }) => state?.type !== 'SCHEDULED');

@@ -14,6 +14,7 @@ import type { StateType, TerminalType } from '../protocol/states.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Client } from './client/client.ts';
 import { errorText } from './outcomes.ts';
+import type { Redaction } from './redaction.ts';
 import { scopes } from './scope.ts';
 
 /** What a hook is told. */
@@ -82,12 +83,14 @@ type Occasion = {
   readonly hooks: readonly HookFunction[] | undefined;
   readonly hook: HookRan['hook'];
   readonly context: HookContext;
+  /** What nobody shall see of what a hook throws. */
+  readonly redact: Redaction | undefined;
   /** Hears of what a hook threw, for the run's log. */
   readonly warn: (error: unknown, words: string) => void;
 };
 
 /** Calls the hooks one after the other; undefined if there are none. Never rejects. */
-export function runHooks({ client, hooks, hook, context, warn }: Occasion): Promise<void> | undefined {
+export function runHooks({ client, hooks, hook, context, redact, warn }: Occasion): Promise<void> | undefined {
   if (hooks === undefined || hooks.length === 0) return undefined;
   return (async () => {
     for (const each of hooks) {
@@ -98,7 +101,7 @@ export function runHooks({ client, hooks, hook, context, warn }: Occasion): Prom
         thrown = { error };
         warn(error, `the hook ${hook} of ${context.kind} '${context.name}' failed`);
       }
-      recordHook(client, context.runId as RunId, hook, each.name, thrown);
+      recordHook(client, { run: context.runId as RunId, hook, name: each.name, thrown, redact });
     }
   })();
 }
@@ -118,15 +121,16 @@ async function inTime(called: unknown): Promise<void> {
   }
 }
 
+type Called = Pick<Occasion, 'hook' | 'redact'> & {
+  readonly run: RunId;
+  /** The function's. */
+  readonly name: string;
+  readonly thrown: { readonly error: unknown } | undefined;
+};
+
 /** That a hook was called stands on the ledger; nobody waits for it, but the process does not exit before. */
-export function recordHook(
-  client: Client,
-  run: RunId,
-  hook: HookRan['hook'],
-  name: string,
-  thrown: { readonly error: unknown } | undefined,
-): void {
-  const text = thrown === undefined ? undefined : errorText(thrown.error);
+export function recordHook(client: Client, { run, hook, name, thrown, redact }: Called): void {
+  const text = thrown === undefined ? undefined : errorText(thrown.error, redact);
   const stored = text === undefined ? undefined : client.store(text);
   const propose = (): void => {
     const event: HookRan = {

@@ -19,7 +19,7 @@ type NotReady = {
 /** Says how the call ended, when that is on its way. */
 export function proposeNotReady(flow: FlowScope, { kind, name, identity, error }: NotReady): Promise<State> {
   const { client, execution } = flow;
-  const { state, stored } = failedWith(client, error, false);
+  const { state, stored } = failedWith(client, error, false, flow.redactAll);
   const end: State = { ...state, name: 'NotReady' };
   const of = { kind, run: identity.run, execution: execution.number } as const;
   const message = end.message === undefined ? {} : { message: end.message };

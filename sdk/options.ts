@@ -50,10 +50,15 @@ export interface RunOptions {
   readonly runName?: RunName;
   /**
    * What of the parameters, inputs, results and log lines is neither recorded nor logged: paths like `card.number`,
-   * `items[*].token`, `[0]`. Of parameters and results, a secret stands in its place that cannot be revealed, also in a
-   * process that goes on with the run, unless that process is given the same parameters again. It counts for what makes
-   * a call the same call, so a digest of the inputs is recorded; and what `key`, `cacheKey`, `limits` and `tags` say is
-   * recorded as they say it. Default: nothing.
+   * `items[*].token`, `[0]`. A secret stands in its place that cannot be revealed, also in a process that goes on with the
+   * run, unless that process is given the same parameters again. What a flow says goes for all that its code makes as well:
+   * the inputs of its tasks, also in workers, the parameters of the flows that it calls or starts, artifacts, variables,
+   * messages, events, causes of errors, log lines; but not for the results of its calls, with which it computes when it goes
+   * on: they are redacted by what the task or flow that is called says.
+   *
+   * In texts for people (messages, stacks, names of runs, artifacts) what is redacted is found if it has four characters or
+   * more. It counts for what makes a call the same call, so a digest of the inputs is recorded; of a `key` or `cacheKey` that
+   * shows it, a digest too; what `limits` and `tags` say is recorded as they say it. Default: nothing.
    */
   readonly redact?: readonly string[];
   /** Called when the run, or a further attempt of it, has begun. */

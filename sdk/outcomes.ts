@@ -6,7 +6,7 @@ import { AssentError } from '../protocol/errors.ts';
 import type { Answer } from '../protocol/messages.ts';
 import type { State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
-import { headline } from './errors-across.ts';
+import { headline, isError } from './errors-across.ts';
 import type { Redaction } from './redaction.ts';
 import type { Settings } from './settings.ts';
 import { scrubError } from './scrubber.ts';
@@ -32,13 +32,14 @@ export function completedWith(client: Client, given: unknown, whose: string, red
 }
 
 /** A failure is reported whatever its error is: one that is too large is cut to its message. */
-export function failedWith(client: Client, error: unknown, retriable: boolean): Report {
+export function failedWith(client: Client, error: unknown, retriable: boolean, redact?: Redaction): Report {
   scrubError(error);
-  const text = errorText(error);
+  const shown = isError(error) ? error : (redact?.ofData(error) ?? error);
+  const text = errorText(shown, redact);
   const state: State = {
     type: 'FAILED',
     name: 'Failed',
-    message: headline(error),
+    message: headline(shown),
     error: text.value,
     ...(retriable ? {} : { retriable: false }),
   };
@@ -49,11 +50,12 @@ export function cancelledWith(
   client: Client,
   evidence: { result?: unknown; error?: unknown },
   redact?: Redaction,
+  redactError: Redaction | undefined = redact,
 ): Report {
   const state: State = { type: 'CANCELLED', name: 'Cancelled' };
   if (evidence.error !== undefined && !isStop(evidence.error)) {
     scrubError(evidence.error);
-    const text = errorText(evidence.error);
+    const text = errorText(evidence.error, redactError);
     return { state: { ...state, error: text.value }, stored: client.store(text) };
   }
   if (evidence.result === undefined) return { state, stored: undefined };
@@ -67,9 +69,9 @@ export function cancelledWith(
 }
 
 /** There is one for every error: what is too large is cut to its message. */
-export function errorText(error: unknown): Recorded {
+export function errorText(error: unknown, redact?: Redaction): Recorded {
   try {
-    return recorded(encodeError(error), 'The error');
+    return recorded(encodeError(error, redact), 'The error');
   } catch {
     return recorded(encodeError(new Error(headline(error))), 'The error');
   }

@@ -20,9 +20,10 @@ export async function runHooksOf(client: Client, settings: Settings, hint: HookH
     client,
     hooks,
     hook,
+    redact: settings.redact,
     context: await contextOf(client, settings, hint),
     warn: (error, words) => {
-      logOf(client, hint.run).error({ err: error }, words);
+      logOf(client, hint.run, settings.redact).error({ err: error }, words);
     },
   });
   client.logs.flush(hint.run);

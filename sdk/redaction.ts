@@ -2,7 +2,7 @@
  * Parts of parameters, inputs and results that are named as confidential: they are not recorded and not logged. What is
  * recorded in their place is a secret that nobody can reveal any more.
  */
-import { hideInTexts } from './scrubber.ts';
+import { HIDDEN, hideInTexts, keyWithDigest } from './scrubber.ts';
 import { goneSecret, Secret } from './secrets.ts';
 
 /** A name, a place in a list, or `*` for all of them. */
@@ -16,10 +16,14 @@ export type Redaction = {
   readonly of: (value: unknown) => unknown;
   /** The same of a list of inputs: each path is looked for in each of them, and in the list. */
   readonly ofInputs: (inputs: readonly unknown[]) => readonly unknown[];
+  /** The same of what a run makes for others: each path is looked for in it and, of a list, in each of its items. */
+  readonly ofData: (data: unknown) => unknown;
   /** What is confidential in it is from now on taken out of log lines and error texts. */
   readonly hide: (...values: readonly unknown[]) => void;
-  /** For pino: what is logged as it is, or as a member of what is logged. */
-  readonly ofLogs: readonly string[];
+  /** A log line, parsed: each path is looked for at any depth. */
+  readonly ofLog: (value: unknown) => unknown;
+  /** A key that is made of these values: of one that shows what is confidential in them, its digest. */
+  readonly ofKey: (key: string, values: readonly unknown[]) => string;
 };
 
 /** What `card.number`, `items[*].token`, `[0]` and `headers["x-key"]` mean; undefined of anything else. */
@@ -41,35 +45,90 @@ export function redactionOf(texts: readonly string[]): Redaction | undefined {
   const paths = texts.map(parsePath).filter((path) => path !== undefined);
   if (paths.length === 0) return undefined;
   const of = (value: unknown): unknown => paths.reduce((rest, path) => without(rest, path, taken), value);
+  const ofInputs = (inputs: readonly unknown[]): readonly unknown[] => of(inputs.map(of)) as readonly unknown[];
+  const each = (values: readonly unknown[], found: (part: unknown) => void): void => {
+    const look = (part: unknown): unknown => {
+      found(part);
+      return part;
+    };
+    for (const path of paths) for (const value of [...values, values]) without(value, path, look);
+  };
+  const ofLog = (value: unknown): unknown => {
+    const rest = paths.reduce((before, path) => without(before, path, () => HIDDEN), value);
+    if (Array.isArray(rest)) return rest.map(ofLog);
+    if (typeof rest !== 'object' || rest === null) return rest;
+    return Object.fromEntries(Object.entries(rest).map(([name, part]) => [name, ofLog(part)]));
+  };
   return {
     paths: texts,
     of,
-    ofInputs: (inputs) => of(inputs.map(of)) as readonly unknown[],
+    ofInputs,
+    ofData: (data) => (Array.isArray(data) ? ofInputs(data) : of(data)),
     hide: (...values) => {
-      for (const path of paths) for (const value of [...values, values]) without(value, path, hidden);
+      each(values, hide);
     },
-    ofLogs: texts.flatMap((text) => (text.startsWith('[') ? [`*${text}`] : [text, `*.${text}`])),
+    ofLog,
+    ofKey: (key, values) => {
+      const shown: string[] = [];
+      each(values, (part) => {
+        collect(part, (text) => {
+          if (text === key || (text.length >= SHOWN_MIN && key.includes(text))) shown.push(text);
+        });
+      });
+      return shown.length === 0 ? key : keyWithDigest(key, shown);
+    },
   };
 }
 
+/** Shorter ones stand in many a key that has nothing to do with them. */
+const SHOWN_MIN = 4;
+
+const merged = new WeakMap<Redaction, WeakMap<Redaction, Redaction>>();
+
+/** What either of them takes out. */
+export function both(one: Redaction | undefined, other: Redaction | undefined): Redaction | undefined {
+  if (one === undefined || other === undefined || one === other) return one ?? other;
+  const known = merged.get(one) ?? new WeakMap<Redaction, Redaction>();
+  merged.set(one, known);
+  const made = known.get(other) ?? redactionOf([...new Set([...one.paths, ...other.paths])]) ?? one;
+  known.set(other, made);
+  return made;
+}
+
+type Place = { readonly redact: Redaction | undefined } & (
+  { readonly type: 'flow'; readonly parent: Place | undefined } | { readonly type: 'task'; readonly flow: Place }
+);
+
+/** All that is redacted where code runs: by the run itself, and by the flows around it. */
+export function redactionIn(place: Place | undefined): Redaction | undefined {
+  if (place === undefined) return undefined;
+  return both(place.redact, redactionIn(place.type === 'task' ? place.flow : place.parent));
+}
+
 const taken = (value: unknown): unknown => {
-  hidden(value);
+  hide(value);
   return value instanceof Secret ? value : goneSecret();
 };
 
+const hide = (value: unknown): void => {
+  collect(value, hideInTexts);
+};
+
 /** The texts and numbers in it are what may turn up in a message. */
-function hidden(value: unknown, around: ReadonlySet<unknown> = new Set()): unknown {
-  if (typeof value === 'string') hideInTexts(value);
-  else if (typeof value === 'number' || typeof value === 'bigint') hideInTexts(String(value));
-  else if (typeof value === 'object' && value !== null && !(value instanceof Secret) && !around.has(value)) {
-    const inside = new Set([...around, value]);
-    for (const part of partsOf(value)) hidden(part, inside);
+function collect(value: unknown, found: (text: string) => void, seen = new Set<unknown>()): void {
+  if (typeof value === 'string') found(value);
+  else if (typeof value === 'number' || typeof value === 'bigint') found(String(value));
+  else if (typeof value === 'object' && value !== null && !(value instanceof Secret) && !seen.has(value)) {
+    seen.add(value);
+    for (const part of partsOf(value)) collect(part, found, seen);
   }
-  return value;
 }
 
-const partsOf = (value: object): Iterable<unknown> =>
-  value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+function partsOf(value: object): Iterable<unknown> {
+  // Its bytes, one by one, are nothing that could be recognised.
+  if (ArrayBuffer.isView(value)) return [];
+  return value instanceof Map || value instanceof Set ? value.values() : Object.values(value);
+}
 
 /** With what stands at the path replaced; only what leads there is copied. */
 function without(value: unknown, [step, ...rest]: Path, replace: (value: unknown) => unknown): unknown {
@@ -106,8 +165,12 @@ function inObject(object: Readonly<Record<string, unknown>>, step: Step, each: (
     return part === object[key] ? [] : [[key, part] as const];
   });
   if (changed.length === 0) return object;
-  const copy: unknown = Object.create(Object.getPrototypeOf(object) as object | null);
-  return Object.assign(copy as object, object, Object.fromEntries(changed));
+  const copy = Object.create(Object.getPrototypeOf(object) as object | null) as object;
+  Object.defineProperties(copy, Object.getOwnPropertyDescriptors(object));
+  for (const [key, value] of changed) {
+    Object.defineProperty(copy, key, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return copy;
 }
 
 /**

@@ -6,9 +6,9 @@ import { pino, type Logger } from 'pino';
 import type { RunId } from '../protocol/ids.ts';
 import { rootOf } from '../protocol/proposals.ts';
 import type { Client } from './client/client.ts';
-import type { Redaction } from './redaction.ts';
+import { redactionIn, type Redaction } from './redaction.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
-import { HIDDEN, scrubbedLine } from './scrubber.ts';
+import { scrubbedLine } from './scrubber.ts';
 import { isTaskThread } from './task-thread.ts';
 
 const loggers = new WeakMap<FlowScope | TaskScope, Logger>();
@@ -44,51 +44,50 @@ export function logOfRun(scope: FlowScope | TaskScope): Logger {
     flowRun: flow.owner.run,
     ...(scope.type === 'task' ? { taskRun: scope.run, task: scope.name } : {}),
   };
-  const hidden = redactionsOf(scope).flatMap((redact) => redact.ofLogs);
   const write = (line: string): void => {
     flow.client.logs.write(root, line);
     // The process knows more of what nobody shall see, and shows it itself.
     if (!isTaskThread()) showLine(line);
   };
-  const made = loggerTo(write, fields, [...new Set(hidden)]);
+  const made = loggerTo(write, fields, redactionIn(scope));
   loggers.set(scope, made);
   return made;
 }
 
 /** Of a run that this process does not execute. */
-export const logOf = (client: Client, run: RunId): Logger =>
+export const logOf = (client: Client, run: RunId, redact: Redaction | undefined): Logger =>
   loggerTo(
     (line) => {
       client.logs.write(rootOf(run), line);
       showLine(line);
     },
     { flowRun: run },
-    [],
+    redact,
   );
-
-/** A run's own, and those of the flows that it is called by. */
-export function redactionsOf(scope: FlowScope | TaskScope | undefined): readonly Redaction[] {
-  if (scope === undefined) return [];
-  const above = redactionsOf(scope.type === 'task' ? scope.flow : scope.parent);
-  return scope.redact === undefined ? above : [scope.redact, ...above];
-}
 
 const levelOf = (): string => {
   const level = process.env['ASSENT_LOG'];
   return level !== undefined && level in pino.levels.values ? level : 'info';
 };
 
-/** `hidden`: paths in pino's notation. */
-function loggerTo(write: (line: string) => void, base: Record<string, string>, hidden: readonly string[] = []): Logger {
-  const redact = hidden.length === 0 ? {} : { redact: { paths: [...hidden], censor: HIDDEN } };
+function loggerTo(write: (line: string) => void, base: Record<string, string>, redact?: Redaction): Logger {
   return pino(
-    { level: levelOf(), base, ...redact },
+    { level: levelOf(), base },
     {
       write: (line) => {
-        write(scrubbedLine(line));
+        write(scrubbedLine(redact === undefined ? line : redactedLine(line, base, redact)));
       },
     },
   );
+}
+
+/** As it is written, whatever made it: a child, a serializer, the fields of an error. What a line says of itself stays. */
+function redactedLine(line: string, base: Readonly<Record<string, string>>, redact: Redaction): string {
+  const said = JSON.parse(line) as Record<string, unknown>;
+  const isOwn = ([name, value]: [string, unknown]): boolean =>
+    base[name] === value || ((name === 'level' || name === 'time') && typeof value === 'number');
+  const shown = redact.ofLog(said) as Record<string, unknown>;
+  return `${JSON.stringify({ ...shown, ...Object.fromEntries(Object.entries(said).filter(isOwn)) })}\n`;
 }
 
 /** On standard error. */
@@ -96,10 +95,15 @@ export function showLine(line: string): void {
   if (process.env['ASSENT_LOG'] !== 'quiet') process.stderr.write(`${shown(line)}\n`);
 }
 
+/** The last time of day that a Date can say. */
+const TIME_MAX_MS = 8_640_000_000_000_000;
+
 /** One line for people: the time, the level, the task, the message, the rest. Who reads a file needs the day as well. */
 function shown(line: string): string {
   const { level, time, msg, flowRun, task, taskRun: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const instant = new Date(Number(time)).toISOString();
+  // A line of code's may have a time and a level of its own.
+  const atMs = typeof time === 'number' && Math.abs(time) <= TIME_MAX_MS ? time : Date.now();
+  const instant = new Date(atMs).toISOString();
   const at = process.stderr.isTTY ? instant.slice(11, 23) : instant;
   const label = (pino.levels.labels[Number(level)] ?? 'info').toUpperCase().padEnd(5);
   const where = [flowRun, task].filter((part): part is string => typeof part === 'string').join(' ');

@@ -14,7 +14,7 @@ import type { Future, FutureWatch } from './future.ts';
 import { Gate } from './gate.ts';
 import { Handover } from './handover.ts';
 import { Line } from './line.ts';
-import type { Redaction } from './redaction.ts';
+import { redactionIn, type Redaction } from './redaction.ts';
 import type { Recorded } from './reuse.ts';
 import { LazySignal } from './signals.ts';
 import type { TaskRunner } from './task-runner.ts';
@@ -197,6 +197,11 @@ export class FlowScope implements Asker, FutureWatch {
 
   /** What of its parameters, and of what it logs, nobody shall see. */
   redact: Redaction | undefined;
+
+  /** The same of it and of all the flows around it. */
+  get redactAll(): Redaction | undefined {
+    return redactionIn(this);
+  }
 
   /** Of a transaction's own scope: what has to hear of each completed call. */
   transaction: TransactionLog | undefined;

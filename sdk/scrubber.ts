@@ -81,6 +81,13 @@ export function scrubbedKey(key: string): string {
   return rest === key ? key : `${rest.slice(0, KEY_REST_MAX)} ${hash('sha256', key, 'hex')}`;
 }
 
+/** The same of a key that shows these texts, whatever else is known. */
+export function keyWithDigest(key: string, shown: readonly string[]): string {
+  const longestFirst = [...shown].sort((a, b) => b.length - a.length);
+  const rest = longestFirst.reduce((before, text) => before.replaceAll(text, HIDDEN), key);
+  return `${rest.slice(0, KEY_REST_MAX)} ${hash('sha256', key, 'hex')}`;
+}
+
 /** A word that may be one of ours, which redacted values are not looked for in. */
 export const withoutRevealed = (text: string): string => replaced(text, [revealed]);
 

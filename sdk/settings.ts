@@ -30,8 +30,12 @@ export type Settings = {
   /** What depends on the call. */
   readonly ofCall?: (
     context: CacheContext,
-    /** Hears why there is no cache key. */
-    onProblem?: (problem: string, error?: unknown) => void,
+    about: {
+      /** All that is redacted where it is called. */
+      readonly redact: Redaction | undefined;
+      /** Hears why there is no cache key. */
+      readonly onProblem?: (problem: string, error?: unknown) => void;
+    },
   ) => Pick<RunDefinition, 'limits' | 'cache' | 'title'>;
   readonly redact?: Redaction;
 };
@@ -99,8 +103,7 @@ function ofCall(
   wishes: readonly Wish[],
   options: Checked,
 ): NonNullable<Settings['ofCall']> {
-  const redact = redactionOf(options.redact ?? []);
-  return (context, onProblem) => {
+  return (context, { redact, onProblem }) => {
     const said = (option: string, by: string | OfInputs, max: number): string => {
       const key = typeof by === 'string' ? by : by(...(context.inputs as never[]));
       if (typeof key === 'string' && key !== '' && key.length <= max) return key;
@@ -116,11 +119,13 @@ function ofCall(
     const title = options.runName === undefined ? undefined : titleOf(options.runName, redact, context);
     return {
       ...(limits.length === 0 ? {} : { limits }),
-      ...(key === undefined ? {} : { cache: cacheOf(key, options) }),
+      ...(key === undefined ? {} : { cache: cacheOf(redact?.ofKey(key, valuesOf(context)) ?? key, options) }),
       ...(title === undefined ? {} : { title }),
     };
   };
 }
+
+const valuesOf = ({ inputs, flowParameters }: CacheContext): readonly unknown[] => [...inputs, flowParameters];
 
 const titleOf = (template: RunName, redact: Redaction | undefined, context: CacheContext): string | undefined =>
   runNameOf(template, {

@@ -37,7 +37,7 @@ import { TaskScope, type Call, type FlowScope, type Waiting } from './scope.ts';
 import { inProcess } from './task-runner.ts';
 import type { TaskDefinition } from './task-definition.ts';
 import { kept, outcomeOf, reportedBy, type Own, type Reported } from './task-report.ts';
-import { isCompared, settingsFor, TaskWishes, type CallSettings } from './task-start.ts';
+import { isCompared, settingsFor, shownIdentity, TaskWishes, type CallSettings } from './task-start.ts';
 import { waitOf, type CallWait } from './waits/call-wait.ts';
 
 const ignore = (): void => undefined;
@@ -95,16 +95,16 @@ export class TaskCall implements Call {
   #endDoubt: (() => void) | undefined;
 
   constructor({ flow, task, inputs, identity, caller, details, place }: CallParts) {
-    const { name, redact } = task.settings;
-    this.name = name;
+    this.name = task.settings.name;
     this.run = identity.run;
-    this.#known = { name, identity, inputs: redact?.ofInputs(inputs) ?? inputs, place };
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
     this.#settings = settingsFor(flow, task, inputs);
+    const { name, redactAll } = this.#settings;
+    this.#known = { name, identity, inputs: redactAll?.ofInputs(inputs) ?? inputs, place };
     this.#identity = identity;
-    this.#wishes = new TaskWishes(flow, identity, this.#settings, task.builtIn);
+    this.#wishes = new TaskWishes(flow, shownIdentity(identity, redactAll, inputs), this.#settings, task.builtIn);
     this.#wait = waitOf({ flow, run: identity.run, wishes: this.#wishes, isOver: () => this.#done }, task.builtIn);
     this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
   }

@@ -5,7 +5,7 @@ import { headline } from './errors-across.ts';
 import { aggregate, endError, FinalState } from './final-state.ts';
 import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
 import type { Redaction } from './redaction.ts';
-import type { Settings } from './settings.ts';
+import type { CallSettings } from './task-start.ts';
 
 /** What the function itself gave: the caller in the same process gets the very value or error. */
 export type Own = { readonly value?: unknown; readonly error?: unknown };
@@ -36,7 +36,7 @@ export function outcomeOf(act: () => unknown, settle: (outcome: Outcome) => void
 }
 
 type Attempt = {
-  readonly settings: Settings;
+  readonly settings: CallSettings;
   readonly attempt: number;
   /** It was told to stop. */
   readonly stopped: AssentError | undefined;
@@ -45,22 +45,22 @@ export type Reported = { readonly report: Report; readonly own: Own };
 
 /** A state that was returned, or a list of them, is how the task ends; anything else is its value. */
 export function reportedBy(client: Client, outcome: Outcome, { settings, attempt, stopped }: Attempt): Reported {
+  const { redact, redactAll } = settings;
   if ('error' in outcome) {
     const { error } = outcome;
     if (stopped !== undefined)
-      return { report: cancelledWith(client, { error }, settings.redact), own: { error: stopped } };
-    return { report: failedWith(client, error, isRetriable(error, settings, attempt)), own: { error } };
+      return { report: cancelledWith(client, { error }, redact, redactAll), own: { error: stopped } };
+    return { report: failedWith(client, error, isRetriable(error, settings, attempt), redactAll), own: { error } };
   }
   const { value } = outcome;
+  redactAll?.hide(value);
   const whose = `Task '${settings.name}'`;
   try {
     const state = stateIn(value);
-    if (state === undefined) return { report: completedWith(client, value, whose, settings.redact), own: { value } };
-    return reportOfState(client, state, { whose, redact: settings.redact }, (error) =>
-      isRetriable(error, settings, attempt),
-    );
+    if (state === undefined) return { report: completedWith(client, value, whose, redact), own: { value } };
+    return reportOfState(client, state, { whose, redact, redactAll }, (error) => isRetriable(error, settings, attempt));
   } catch (error) {
-    return { report: failedWith(client, error, false), own: { error } };
+    return { report: failedWith(client, error, false, redactAll), own: { error } };
   }
 }
 
@@ -87,11 +87,19 @@ function stateIn(value: unknown): FinalState | undefined {
   return states.every((one) => one instanceof FinalState) ? aggregate(states) : undefined;
 }
 
+type Whose = {
+  readonly whose: string;
+  /** What the run itself says. */
+  readonly redact: Redaction | undefined;
+  /** That, and what the flows around it say. */
+  readonly redactAll: Redaction | undefined;
+};
+
 /** @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */
 export function reportOfState(
   client: Client,
   state: FinalState,
-  { whose, redact }: { readonly whose: string; readonly redact: Redaction | undefined },
+  { whose, redact, redactAll }: Whose,
   mayRetry: (error: unknown) => boolean,
 ): { report: Report; own: { value: unknown } | { error: unknown } } {
   const { type, name, message, value } = state;
@@ -106,6 +114,6 @@ export function reportOfState(
     const own = { error: error instanceof AssentError ? error : endError(state) };
     return { report: { state: { ...stopped, ...said }, stored }, own };
   }
-  const { state: bad, stored } = failedWith(client, error, mayRetry(error));
+  const { state: bad, stored } = failedWith(client, error, mayRetry(error), redactAll);
   return { report: { state: { ...bad, ...said }, stored }, own: { error } };
 }

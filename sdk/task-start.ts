@@ -6,17 +6,20 @@ import type { Value } from '../protocol/values.ts';
 import type { CacheContext } from './cache-policies.ts';
 import { saidCall, type CallIdentity } from './call.ts';
 import type { Wish } from './client/session.ts';
+import { both, redactionIn, type Redaction } from './redaction.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope } from './scope.ts';
 import type { Settings } from './settings.ts';
 import type { BuiltIn, TaskDefinition } from './task-definition.ts';
-import { encodeText, recorded, type Recorded } from './values.ts';
+import { encodeText, recordedForPeople, type Recorded } from './values.ts';
 
 /** Settings, with what depends on the call. */
 export type CallSettings = Settings &
   Pick<RunDefinition, 'cache' | 'title'> & {
     /** The inputs, where they are recorded: of a call with a key of its own, and of a strict flow run. */
     readonly recordedInputs?: Recorded;
+    /** All that is redacted here: what the task says, and what the flows around it say. */
+    readonly redactAll?: Redaction;
   };
 
 /** Whether it may turn out to be another call than the one that was recorded in its place. */
@@ -25,13 +28,16 @@ export const isCompared = (flow: FlowScope, task: TaskDefinition): boolean =>
 
 export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: readonly unknown[]): CallSettings {
   const { settings } = task;
-  settings.redact?.hide(...inputs);
-  const recordedInputs = isCompared(flow, task) ? inputsOf(settings, inputs) : undefined;
-  if (settings.ofCall === undefined && recordedInputs === undefined) return settings;
-  const { cache, ...ofCall } = settings.ofCall?.(contextOf(flow, task, inputs), notKept(flow, settings)) ?? {};
+  const redact = both(settings.redact, redactionIn(flow));
+  redact?.hide(...inputs);
+  const recordedInputs = isCompared(flow, task) ? inputsOf(settings.name, redact, inputs) : undefined;
+  if (settings.ofCall === undefined && recordedInputs === undefined && redact === undefined) return settings;
+  const context = contextOf(flow, task, inputs);
+  const { cache, ...ofCall } = settings.ofCall?.(context, { redact, onProblem: notKept(flow, settings) }) ?? {};
   return {
     ...settings,
     ...ofCall,
+    ...(redact === undefined ? {} : { redactAll: redact }),
     ...(cache === undefined || mayBeUndone(flow, task) ? {} : { cache }),
     ...(recordedInputs === undefined ? {} : { recordedInputs }),
   };
@@ -49,13 +55,23 @@ const mayBeUndone = (flow: FlowScope, { transaction }: TaskDefinition): boolean 
   (transaction?.onRollback.length ?? 0) > 0 && flow.transactionAround !== undefined;
 
 /** What cannot be recorded cannot be compared either. */
-function inputsOf({ name, redact }: Settings, inputs: readonly unknown[]): Recorded | undefined {
+function inputsOf(name: string, redact: Redaction | undefined, inputs: readonly unknown[]): Recorded | undefined {
   try {
     const whose = `The inputs of task '${name}'`;
-    return recorded(encodeText(redact === undefined ? inputs : redact.ofInputs(inputs), whose), whose);
+    return recordedForPeople(encodeText(redact === undefined ? inputs : redact.ofInputs(inputs), whose), whose);
   } catch {
     return undefined;
   }
+}
+
+/** As it is recorded: a key of the caller's own may show what is redacted. */
+export function shownIdentity(
+  identity: CallIdentity,
+  redact: Redaction | undefined,
+  inputs: readonly unknown[],
+): CallIdentity {
+  const { run, call } = identity;
+  return redact === undefined ? identity : { run, call: { ...call, key: redact.ofKey(call.key, inputs) } };
 }
 
 const contextOf = (flow: FlowScope, { settings, fn }: TaskDefinition, inputs: readonly unknown[]): CacheContext => ({

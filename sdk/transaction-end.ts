@@ -157,7 +157,7 @@ async function found(scope: FlowScope, memory: TransactionMemory): Promise<void>
 /** X3: true as well if there is nothing any more that could take it. */
 async function isRollbackRecorded(scope: FlowScope, error: unknown): Promise<boolean> {
   try {
-    if (!scope.mute) await recordedCall(scope, markerOf('ROLLBACK'), () => errorText(error).text);
+    if (!scope.mute) await recordedCall(scope, markerOf('ROLLBACK'), () => errorText(error, scope.redactAll).text);
   } catch {
     // It is refused because the run has ended meanwhile, or goes on elsewhere.
   }
@@ -195,7 +195,7 @@ async function runHook(scope: FlowScope, transactionHook: TransactionHook): Prom
     try {
       const { runId, inputs, result, get } = call;
       await fn({ runId, idempotencyKey: run, inputs, result, get } as never);
-      recordHook(scope.client, runId as RunId, hook, fn.name, undefined);
+      recordHook(scope.client, { run: runId as RunId, hook, name: fn.name, thrown: undefined, redact: undefined });
     } catch (error) {
       own = 'FAILED';
       warn(scope, transactionHook, error);
@@ -224,5 +224,6 @@ function warn(scope: FlowScope, { hook, call, fn }: TransactionHook, error: unkn
   scopes.run(scope, () => {
     logOfRun(scope).error({ err: error, taskRun: call.runId }, `the hook ${hook} of task '${call.name}' failed`);
   });
-  recordHook(scope.client, call.runId as RunId, hook, fn.name, { error });
+  const run = call.runId as RunId;
+  recordHook(scope.client, { run, hook, name: fn.name, thrown: { error }, redact: scope.redactAll });
 }

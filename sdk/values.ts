@@ -12,6 +12,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { sha256 } from '../protocol/segment.ts';
 import type { ErrorRecord, Value } from '../protocol/values.ts';
 import { errorRecord, isError, revivedError, shortText } from './errors-across.ts';
+import type { Redaction } from './redaction.ts';
 import { scrubbedForPeople, scrubbedRecord } from './scrubber.ts';
 import { Secret, secretOf, type SecretReference } from './secrets.ts';
 import { ownReducers, ownRevivers, unknownSerializer } from './serializers.ts';
@@ -39,7 +40,7 @@ let made: Record<string, (value: unknown) => unknown> = builtIn;
 
 /** The cause is tried by itself first: one that cannot be recorded must not take its error with it. */
 function reduceError(error: unknown): ErrorRecord {
-  const record = errorRecord(error);
+  const record = redactedRecord(errorRecord(error));
   if (record.cause === undefined) return record;
   nestedErrors += 1;
   try {
@@ -101,8 +102,26 @@ export function decodeText(text: string): unknown {
   }
 }
 
+/** What is redacted in the error that is being encoded, and in those within it. */
+let redacts: Redaction | undefined;
+
+function redactedRecord(record: ErrorRecord): ErrorRecord {
+  if (redacts === undefined || record.cause === undefined || isError(record.cause)) return record;
+  return { ...record, cause: redacts.ofData(record.cause) };
+}
+
 /** The text of whatever was thrown; there is always one. Read it with {@link decodeError}. */
-export function encodeError(thrown: unknown): string {
+export function encodeError(thrown: unknown, redact?: Redaction): string {
+  const before = redacts;
+  redacts = redact;
+  try {
+    return encodedError(thrown);
+  } finally {
+    redacts = before;
+  }
+}
+
+function encodedError(thrown: unknown): string {
   const record = reduceError(thrown);
   try {
     const text = scrubbedForPeople(stringify(record, reducers(), options));
@@ -122,9 +141,14 @@ export const decodeError = (text: string): unknown => revivedError(decodeText(te
 /** A text as it stands in the ledger; one that may not stand inline belongs in the object store. */
 export type Recorded = { readonly value: Value; readonly text: string; readonly inline: boolean };
 
+/** What is recorded for people to look at, and nobody computes with. @throws AssentError VALUE_TOO_LARGE */
+export const recordedForPeople = (encoded: string, what: string): Recorded =>
+  asRecorded(scrubbedForPeople(encoded), what);
+
 /** @throws AssentError VALUE_TOO_LARGE */
-export function recorded(encoded: string, what: string): Recorded {
-  const text = scrubbedRecord(encoded);
+export const recorded = (encoded: string, what: string): Recorded => asRecorded(scrubbedRecord(encoded), what);
+
+function asRecorded(text: string, what: string): Recorded {
   const size = Buffer.byteLength(text);
   if (size > LIMITS.valueBytesMax) {
     const limit = `${String(LIMITS.valueBytesMax / 1024 / 1024)} MiB`;

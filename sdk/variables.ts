@@ -5,6 +5,7 @@ import type { VariableView } from '../protocol/messages.ts';
 import { VARIABLE_NAME } from '../protocol/proposals.ts';
 import type { Client } from './client/client.ts';
 import { recordedCall, watched } from './recorded-call.ts';
+import { redactionIn } from './redaction.ts';
 import { scopes } from './scope.ts';
 import { encodeText, recorded } from './values.ts';
 import { happen, inWorkspace, propose } from './workspace-calls.ts';
@@ -47,7 +48,8 @@ export const variables: Variables = {
     return watched(async () => {
       checkName(name);
       const whose = `The variable '${name}'`;
-      const text = recorded(encodeText(value, whose), whose);
+      const shown = redactionIn(scopes.getStore())?.ofData(value) ?? value;
+      const text = recorded(encodeText(shown, whose), whose);
       const named = { type: 'VARIABLE_SET', name, value: text.value } as const;
       await happen(text, {
         call: { name: 'variables.set', inputs: [name, value, tags] },

@@ -1,5 +1,5 @@
 /** The texts in a proposal, before it leaves: those for people, and keys; values in it are scrubbed where they are recorded. */
-import type { RunDefinition } from '../../protocol/proposals.ts';
+import type { RunDefinition, WorkspaceEvent } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import { scrubbed, scrubbedKey, withoutRevealed } from '../scrubber.ts';
 import type { Wish } from './session.ts';
@@ -13,15 +13,34 @@ export function scrubbedWish(wish: Wish): Wish {
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
   };
   if (wish.kind === 'workspace') {
-    const { event } = wish;
-    const description = event.type === 'ARTIFACT_MADE' ? clean(event.description) : undefined;
-    const said = description === undefined ? event : { ...event, description };
-    return said === event && Object.keys(asked).length === 0 ? wish : { ...wish, ...asked, event: said };
+    const event = cleanEvent(wish.event);
+    return event === wish.event && Object.keys(asked).length === 0 ? wish : { ...wish, ...asked, event };
   }
   const to = cleanState(wish.to);
   const create = wish.create === undefined ? undefined : cleanDefinition(wish.create);
-  if (to === wish.to && create === wish.create && Object.keys(asked).length === 0) return wish;
-  return { ...wish, ...asked, to, ...(create === undefined ? {} : { create }) };
+  const carries = wish.carries === undefined ? undefined : cleanEvent(wish.carries);
+  const isClean = to === wish.to && create === wish.create && carries === wish.carries;
+  if (isClean && Object.keys(asked).length === 0) return wish;
+  return {
+    ...wish,
+    ...asked,
+    to,
+    ...(create === undefined ? {} : { create }),
+    ...(carries === undefined ? {} : { carries }),
+  };
+}
+
+/** The event itself, if there is nothing to take out of it. */
+function cleanEvent<E extends WorkspaceEvent>(event: E): E {
+  if (event.type === 'ARTIFACT_MADE') {
+    const description = clean(event.description);
+    return description === undefined ? event : { ...event, description };
+  }
+  if (event.type === 'VARIABLE_SET') {
+    const tags = event.tags?.map(withoutRevealed);
+    return tags?.some((tag, index) => tag !== event.tags?.[index]) === true ? { ...event, tags } : event;
+  }
+  return event;
 }
 
 function cleanState(state: State): State {

@@ -12,7 +12,7 @@ import { FinalState } from '../final-state.ts';
 import { Execution, FlowScope, scopes, TaskScope } from '../scope.ts';
 import { definedAt, type TaskOrigin } from '../task-origins.ts';
 import { redactionOf } from '../redaction.ts';
-import { tellRevealed } from '../scrubber.ts';
+import { hideAsWell, tellRevealed } from '../scrubber.ts';
 import { withLiterals } from '../secrets.ts';
 import { inProcess } from '../task-runner.ts';
 import { decodeError, decodeText, encodeError, encodeText } from '../values.ts';
@@ -32,6 +32,7 @@ export default async function runInThread(job: ThreadJob): Promise<ThreadResult>
     scope.flow.stop(reason);
     scope.abort(reason);
   });
+  hideAsWell(job.hidden);
   tellRevealed((value) => {
     const word: ThreadWord = { type: 'REVEALED', value };
     port.postMessage(word);

@@ -1,5 +1,6 @@
 /** What a flow's process and its task threads say to each other. Values travel as they are recorded: as text. */
 import type { MessagePort } from 'node:worker_threads';
+import type { HiddenValues } from '../scrubber.ts';
 import type { TaskOrigin } from '../task-origins.ts';
 
 /** One attempt of a task, for a thread. `port` is its own line to the process. */
@@ -11,6 +12,8 @@ export type ThreadJob = {
   readonly attempt: number;
   /** What nobody shall see of what it logs: paths. */
   readonly redact: readonly string[];
+  /** What nobody shall see of what it makes: what its process knows so far. */
+  readonly hidden: HiddenValues;
   readonly flow: { readonly run: string; readonly name: string; readonly attempt: number };
   readonly port: MessagePort;
 };

@@ -14,9 +14,10 @@ import { natsLinkOf } from '../client/connect.ts';
 import { parseDuration, TIMER_MAX_MS, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';
 import { Gate, type GatePass } from '../gate.ts';
-import { redactionsOf, showLine } from '../run-logger.ts';
+import { redactionIn } from '../redaction.ts';
+import { showLine } from '../run-logger.ts';
 import type { TaskScope } from '../scope.ts';
-import { hideEverywhere, scrubbedLine } from '../scrubber.ts';
+import { hiddenValues, hideEverywhere, scrubbed, scrubbedLine } from '../scrubber.ts';
 import { withLiterals } from '../secrets.ts';
 import type { TaskDefinition } from '../task-definition.ts';
 import { originOf } from '../task-origins.ts';
@@ -112,7 +113,7 @@ async function poolOf(maxThreads: number): Promise<Pool> {
   });
   // What a task has left behind, and nobody waits for any more, failed: that is no reason to end the process.
   pool.on('error', (error: Error) => {
-    process.emitWarning(`a thread of tasks ended: ${error.message}`, 'AssentWarning');
+    process.emitWarning(`a thread of tasks ended: ${scrubbed(error.message)}`, 'AssentWarning');
   });
   return pool;
 }
@@ -156,7 +157,8 @@ function jobOf({ scope, task, inputs }: Work, port: MessagePort): ThreadJob {
     run: scope.run,
     name,
     attempt: scope.attempt,
-    redact: redactionsOf(scope).flatMap(({ paths }) => paths),
+    redact: redactionIn(scope)?.paths ?? [],
+    hidden: hiddenValues(),
     flow: { run: flow.run, name: flow.name, attempt: flow.attempt },
     port,
   };

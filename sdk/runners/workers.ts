@@ -9,6 +9,7 @@
 import type { AssentError } from '../../protocol/errors.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
 import { checkedPlace, definitionOf, runFor, startWish, type Place } from '../background-start.ts';
+import { redactionIn } from '../redaction.ts';
 import { AwaitedRun } from '../run-handle.ts';
 import { cancelRun } from '../runs.ts';
 import type { TaskScope } from '../scope.ts';
@@ -65,7 +66,8 @@ type Work = { readonly inputs: readonly unknown[]; readonly place: Place };
 
 async function runElsewhere(scope: TaskScope, task: TaskDefinition, { inputs, place }: Work): Promise<unknown> {
   const { client } = scope.flow;
-  const create = await definitionOf(client, { task, inputs, place, startedBy: scope.run, isCall: true });
+  const redact = redactionIn(scope);
+  const create = await definitionOf(client, { task, inputs, place, startedBy: scope.run, redact, isCall: true });
   // Of a call's first attempt there is nothing to ask.
   const { generation = 0 } = scope.attempt === 1 ? {} : ((await client.runView(scope.run)) ?? {});
   for (let tries = 0; ; tries += 1) {

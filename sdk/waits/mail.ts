@@ -8,6 +8,7 @@ import type { Value } from '../../protocol/values.ts';
 import type { Client } from '../client/client.ts';
 import type { Duration } from '../durations.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
+import { redactionIn, type Redaction } from '../redaction.ts';
 import { scopes } from '../scope.ts';
 import { encodeText, recorded } from '../values.ts';
 import { inWorkspace, propose } from '../workspace-calls.ts';
@@ -195,25 +196,31 @@ type Said = {
 
 async function happen({ call, inputs, what }: Said, make: MakeEvent): Promise<void> {
   const scope = scopes.getStore();
+  const redact = redactionIn(scope);
   if (scope?.type === 'flow') {
     let event: Happening | undefined;
     const act = async (data?: unknown): Promise<void> => {
-      event = make(await stored(scope.client, data, what), { from: scope.owner.run });
+      event = make(await stored(scope.client, data, what, redact), { from: scope.owner.run });
     };
     await recordedCall(scope, { name: call, inputs }, act, () => event);
     return;
   }
   const from = scope === undefined ? {} : { from: scope.flow.owner.run };
   await inWorkspace(async (client) => {
-    const event = make(await stored(client, inputs[0], what), from);
+    const event = make(await stored(client, inputs[0], what, redact), from);
     await propose(client, event, `${what} '${event.name}'`);
   });
 }
 
 /** What it says, where it can be read. @throws AssentError VALUE_TOO_LARGE, VALUE_NOT_SERIALIZABLE */
-export async function stored(client: Client, data: unknown, what: string): Promise<{ readonly value?: Value }> {
+export async function stored(
+  client: Client,
+  data: unknown,
+  what: string,
+  redact?: Redaction,
+): Promise<{ readonly value?: Value }> {
   if (data === undefined) return {};
-  const text = recorded(encodeText(data, what), what);
+  const text = recorded(encodeText(redact?.ofData(data) ?? data, what), what);
   await client.store(text);
   return { value: text.value };
 }

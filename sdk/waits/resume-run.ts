@@ -7,6 +7,8 @@ import type { State } from '../../protocol/states.ts';
 import type { Client } from '../client/client.ts';
 import { refusedError } from '../outcomes.ts';
 import { watched } from '../recorded-call.ts';
+import { redactionIn } from '../redaction.ts';
+import { scopes } from '../scope.ts';
 import { deed, isDone, type DeedOf } from '../workspace-calls.ts';
 import { stored } from './mail.ts';
 import { problemsOf } from './received.ts';
@@ -72,7 +74,7 @@ async function isResumed(
   paused: Paused,
   { input, deedOf }: Resuming,
 ): Promise<boolean> {
-  const said = await stored(client, input, 'The input');
+  const said = await stored(client, input, 'The input', redactionIn(scopes.getStore()));
   const to: State =
     paused.suspended === true
       ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs: Date.now() as EpochMs }

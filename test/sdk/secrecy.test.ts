@@ -19,7 +19,7 @@ const SECRETS = {
 };
 const CARD = '4111-2222-3333';
 /** What may be seen of none of them. */
-const TRACES = /hunter\d|second-line|4111-2222|2222-3333/;
+const TRACES = /hunter\d|second-line|4111-2222|2222-3333|YWRhOmxpdC/;
 
 let folder: string;
 let engine: Engine;

@@ -15,7 +15,9 @@ const call = task({ name: 'call', retries: 1, redact: ['number'], key: 'call' },
   return { revealed, url: new URL(`https://example.org/?key=${encodeURIComponent(revealed)}`) };
 });
 
-const fails = task({ name: 'fails' }, (card: Card, revealed: string): string => {
+const fails = task({ name: 'fails' }, async (card: Card, revealed: string): Promise<string> => {
+  await artifacts.markdown('charge', `charging ${card.number} by ${revealed}`);
+  await artifacts.table('charges', [{ card, basic: Buffer.from(`ada:${revealed}`).toString('base64') }]);
   runLogger().warn({ card }, `charging ${card.number}`);
   throw Object.assign(new Error(`declined ${card.number}: ${revealed}`), { code: 'E_DECLINED' });
 });
@@ -29,6 +31,7 @@ const pay = flow(
   },
   async ({ card, keys }: { card: Card; keys: Record<'env' | 'file' | 'literal', Secret> }) => {
     for (const key of Object.values(keys)) await call(card, key);
+    await artifacts.markdown('pay', `of ${card.number}`, { description: `by ${keys.env.reveal()}` });
     await artifacts.table('keys', [{ ...keys, revealed: keys.env.reveal() }]);
     runLogger().error({ err: new Error(`of ${keys.file.reveal()}`) }, 'an error in a log');
     await fails(card, keys.literal.reveal());
