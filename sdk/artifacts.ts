@@ -2,10 +2,12 @@
  * Artifacts: what a run makes for people to look at. The newest of a run and key is the one that counts; the older ones
  * stay on the ledger.
  */
+import { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { ARTIFACT_KEY, type ArtifactKind, type ArtifactMade } from '../protocol/proposals.ts';
+import { checkOptions } from './checked-options.ts';
 import { Progress } from './progress.ts';
 import { watched } from './recorded-call.ts';
 import { redactionIn } from './redaction.ts';
@@ -33,7 +35,7 @@ export interface ProgressOptions extends ArtifactOptions {
 
 /** Work that goes on; see {@link artifacts}. */
 export interface ProgressArtifact {
-  /** So much is done. Recorded at most four times a second; the last one always. */
+  /** So much is done. Recorded at most four times a second; the last one always. @throws AssentError BAD_OPTION if it is no number. */
   update(done: number): void;
 }
 
@@ -42,7 +44,7 @@ export interface ProgressArtifact {
  * most 200. In a flow, making one is a call, which happens once however often the flow runs again; in a task, each attempt
  * makes its own. Progress is only told, never a call. Look at them with `assent artifacts ls` and `assent artifacts show`.
  *
- * @throws AssentError OUTSIDE_RUN outside of a run; BAD_OPTION for a key that is none; VALUE_NOT_SERIALIZABLE; REJECTED.
+ * @throws AssentError OUTSIDE_RUN outside of a run; BAD_OPTION for a key that is none, or a wrong option; VALUE_NOT_SERIALIZABLE; REJECTED.
  * @example
  * import { artifacts, flow, task } from 'assent';
  *
@@ -64,6 +66,7 @@ export const artifacts = {
   markdown(key: string, text: string, options: ArtifactOptions = {}): Promise<void> {
     return watched(async () => {
       if (typeof text !== 'string') throw badArtifact(key, 'its text is no string');
+      check(key, options);
       await make('markdown', key, text, options);
     });
   },
@@ -71,7 +74,8 @@ export const artifacts = {
   /** Rows of one table; its columns are the names that occur. */
   table(key: string, rows: readonly object[], options: ArtifactOptions = {}): Promise<void> {
     return watched(async () => {
-      if (!Array.isArray(rows)) throw badArtifact(key, 'its rows are no list');
+      if (!Array.isArray(rows) || !rows.every(isObject)) throw badArtifact(key, 'its rows are no list of objects');
+      check(key, options);
       await make('table', key, rows, options);
     });
   },
@@ -79,20 +83,24 @@ export const artifacts = {
   /** An address to follow. */
   link(key: string, url: string | URL, { text, ...options }: LinkOptions = {}): Promise<void> {
     return watched(async () => {
-      await make('link', key, { url: String(url), ...(text === undefined ? {} : { text }) }, options);
+      check(key, { ...options, ...(text === undefined ? {} : { text }) }, { text: z.string().optional() });
+      await make('link', key, { url: addressOf(key, url), ...(text === undefined ? {} : { text }) }, options);
     });
   },
 
   /** A picture, by its address. */
   image(key: string, url: string | URL, options: ArtifactOptions = {}): Promise<void> {
     return watched(async () => {
-      await make('image', key, { url: String(url) }, options);
+      check(key, options);
+      await make('image', key, { url: addressOf(key, url) }, options);
     });
   },
 
   /** Work that goes on. */
-  progress(key: string, { total, description }: ProgressOptions = {}): ProgressArtifact {
+  progress(key: string, progress: ProgressOptions = {}): ProgressArtifact {
     const scope = scopeOf(key);
+    check(key, progress, { total: z.number().nonnegative().optional() });
+    const { total, description } = progress;
     const flow = scope.type === 'flow' ? scope : scope.flow;
     const options = description === undefined ? {} : { description };
     return new Progress(flow, (done) => {
@@ -105,6 +113,20 @@ export const artifacts = {
       return made.event;
     });
   },
+};
+
+const isObject = (row: unknown): boolean => typeof row === 'object' && row !== null;
+
+function addressOf(key: string, url: unknown): string {
+  if (typeof url === 'string' || url instanceof URL) return String(url);
+  throw badArtifact(key, 'its address is neither a text nor a URL');
+}
+
+const check = (key: string, options: object, more: z.ZodRawShape = {}): void => {
+  checkOptions(`The artifact '${key}'`, options, {
+    description: z.string().max(LIMITS.textMax).optional(),
+    ...more,
+  });
 };
 
 async function make(kind: ArtifactKind, key: string, data: unknown, options: ArtifactOptions): Promise<void> {
@@ -121,9 +143,6 @@ type Made = { readonly text: Recorded; readonly event: ArtifactMade };
 
 function madeBy(scope: FlowScope | TaskScope, kind: ArtifactKind, { key, data, options }: Given): Made {
   const { description } = options;
-  if (description !== undefined && description.length > LIMITS.textMax) {
-    throw badArtifact(key, `its description has more than ${String(LIMITS.textMax)} characters`);
-  }
   const whose = `The artifact '${key}'`;
   const shown = redactionIn(scope)?.ofData(data) ?? data;
   const text = recordedForPeople(encodeText(shown, whose), whose);

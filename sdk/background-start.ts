@@ -3,7 +3,6 @@
  * executes them.
  */
 import { hash } from 'node:crypto';
-import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
 import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
 import { digestOf } from './call.ts';
@@ -129,17 +128,4 @@ function contextOf({ settings, fn }: TaskDefinition, inputs: readonly unknown[])
     flowName: flow?.owner.name ?? '',
     flowParameters: flow?.owner.parameters,
   };
-}
-
-/** @throws AssentError BAD_OPTION */
-export function checkedPlace({ pool = 'default', queue = 'default' }: Partial<Place>): Place {
-  for (const [option, name] of Object.entries({ pool, queue })) {
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
-      throw new AssentError(
-        'BAD_OPTION',
-        `${option}: '${name}' is not 1 to 64 letters, digits, dashes or underscores.`,
-      );
-    }
-  }
-  return { pool, queue };
 }

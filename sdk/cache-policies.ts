@@ -3,6 +3,7 @@
  * what is said, so calls about which the same is said share a result. The policies and their names are Prefect 3's.
  */
 import { hash } from 'node:crypto';
+import { AssentError } from '../protocol/errors.ts';
 import { sharedText } from './canonical.ts';
 
 /** What a policy, or a function in its place, can know about a call. */
@@ -38,6 +39,9 @@ export class CachePolicy {
 
   /** Both count: the key tells apart whatever one of them tells apart. A function says a key of its own. */
   plus(other: CachePolicy | ((context: CacheContext) => string | undefined)): CachePolicy {
+    if (!(other instanceof CachePolicy) && typeof other !== 'function') {
+      throw new AssentError('BAD_OPTION', 'plus: expected a cache policy, or a function.');
+    }
     const { parts, excluded } =
       other instanceof CachePolicy
         ? { parts: other.#parts, excluded: other.#excluded }
@@ -47,6 +51,9 @@ export class CachePolicy {
 
   /** Without an input: a property of the inputs that are objects, or an input by its place from 0. */
   minus(input: string | number): CachePolicy {
+    if (typeof input !== 'string' && (!Number.isSafeInteger(input) || input < 0)) {
+      throw new AssentError('BAD_OPTION', 'minus: expected the name of a property, or the place of an input.');
+    }
     return new CachePolicy(this.#parts, new Set([...this.#excluded, input]));
   }
 

@@ -2,8 +2,11 @@
  * How a run ended, as a value that code can look at, and return: a flow or task that returns one ends like that. The
  * aggregation of several is Prefect 3's (its flow engine, return_value_to_state).
  */
+import { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { DEFAULT_NAMES, type TerminalType } from '../protocol/states.ts';
+import { checkOptions, text } from './checked-options.ts';
 import { headline } from './errors-across.ts';
 
 type Details<T> = {
@@ -49,9 +52,14 @@ export class FinalState<T = unknown> {
   }
 }
 
+/** A name of 1 to 200 characters. Of a message, 1,000 are recorded. */
+const saying = { name: text(LIMITS.nameMax).optional(), message: z.string().optional() };
+
 /**
  * A state to return from a flow or task that ended well, where the value alone does not say enough.
+ * Of its message, 1,000 characters are recorded.
  *
+ * @throws AssentError BAD_OPTION
  * @example
  * import { completed, flow } from 'assent';
  *
@@ -60,13 +68,16 @@ export class FinalState<T = unknown> {
  * );
  * console.log(await sync({ rows: [] })); // 0
  */
-export const completed = <T>(details: { value?: T; name?: string; message?: string } = {}): FinalState<T> =>
-  new FinalState<T>('COMPLETED', details);
+export function completed<T>(details: { value?: T; name?: string; message?: string } = {}): FinalState<T> {
+  checkOptions('completed', details, { ...saying, value: z.unknown().optional() });
+  return new FinalState<T>('COMPLETED', details);
+}
 
 /**
  * A state to return from a flow or task that failed. Its caller gets `error`, or an AssentError with the message. A
- * returned failure is retried like a thrown one.
+ * returned failure is retried like a thrown one. Of its message, 1,000 characters are recorded.
  *
+ * @throws AssentError BAD_OPTION
  * @example
  * import { failed, flow } from 'assent';
  *
@@ -75,12 +86,16 @@ export const completed = <T>(details: { value?: T; name?: string; message?: stri
  * );
  * await check({ rows: 0 }).catch((error) => console.log(error.message));
  */
-export const failed = (details: { error?: unknown; name?: string; message?: string } = {}): FinalState<never> =>
-  new FinalState<never>('FAILED', details);
+export function failed(details: { error?: unknown; name?: string; message?: string } = {}): FinalState<never> {
+  checkOptions('failed', details, { ...saying, error: z.unknown().optional() });
+  return new FinalState<never>('FAILED', details);
+}
 
 /**
  * A state to return from a flow that found out that there is nothing to go on with. Its caller gets AssentError CANCELLED.
+ * Of its message, 1,000 characters are recorded.
  *
+ * @throws AssentError BAD_OPTION
  * @example
  * import { cancelled, flow } from 'assent';
  *
@@ -89,8 +104,10 @@ export const failed = (details: { error?: unknown; name?: string; message?: stri
  * );
  * await nightly({ holiday: true }).catch((error) => console.log(error.kind)); // CANCELLED
  */
-export const cancelled = (details: { name?: string; message?: string } = {}): FinalState<never> =>
-  new FinalState<never>('CANCELLED', details);
+export function cancelled(details: { name?: string; message?: string } = {}): FinalState<never> {
+  checkOptions('cancelled', details, saying);
+  return new FinalState<never>('CANCELLED', details);
+}
 
 /** The error that stands for a state that has none of its own. */
 export function endError({ type, name, message, runId }: FinalState): AssentError {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { LIMITS } from '../protocol/limits.ts';
+import { called, duration, problemsOf, tags, text, zodSchema } from './checked-options.ts';
 import { parseDuration, type Duration } from './durations.ts';
 import { CachePolicy, type CacheContext } from './cache-policies.ts';
 import { Future } from './future.ts';
@@ -143,19 +144,13 @@ export interface FlowOptions extends RunOptions {
   readonly suspendAfter?: Duration;
 }
 
-const text = z.string().min(1).max(LIMITS.nameMax);
-const duration = z.custom<Duration>(
-  (value) => parseDuration(value) !== undefined,
-  "expected a duration: milliseconds, or a number with a unit like '10s'",
-);
-const called = z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function', 'expected a function');
-
+const name = text(LIMITS.nameMax);
 const limitWish = z.strictObject({
   slots: z.int().positive().optional(),
-  by: z.union([text, called]).optional(),
+  by: z.union([name, called]).optional(),
 });
 
-const hooks = z.union([called, z.array(called)]).optional();
+const hooks = z.union([called, z.array(called)], 'expected a function, or a list of functions').optional();
 const runner = z
   .custom<TaskRunner>(
     (value) => typeof (value as { run?: unknown } | null)?.run === 'function',
@@ -164,7 +159,7 @@ const runner = z
   .optional();
 
 const runOptions = {
-  name: text.optional(),
+  name: name.optional(),
   description: z.string().max(LIMITS.textMax).optional(),
   retries: z.int().nonnegative().max(LIMITS.retriesMax).optional(),
   retryDelay: z.union([duration, z.array(duration).min(1).max(LIMITS.retryDelaysMax), called]).optional(),
@@ -172,10 +167,10 @@ const runOptions = {
   retryIf: called.optional(),
   timeout: duration.refine((value) => parseDuration(value) !== 0, 'must be longer than nothing').optional(),
   limits: z
-    .union([z.array(text).max(LIMITS.limitsOfRunMax), z.record(text, z.union([z.int().positive(), limitWish]))])
+    .union([z.array(name).max(LIMITS.limitsOfRunMax), z.record(name, z.union([z.int().positive(), limitWish]))])
     .refine((value) => Object.keys(value).length <= LIMITS.limitsOfRunMax, `at most ${String(LIMITS.limitsOfRunMax)}`)
     .optional(),
-  tags: z.array(text).max(LIMITS.tagsOfRunMax).optional(),
+  tags: tags.optional(),
   runName: z
     .union([z.string().min(1).max(LIMITS.textMax), called])
     .superRefine((value, context) => {
@@ -217,12 +212,7 @@ const flowOptions = z.strictObject({
   taskRunner: runner,
   strict: z.boolean().optional(),
   suspendAfter: duration.optional(),
-  parameters: z
-    .custom<z.ZodType>(
-      (value) => typeof (value as { safeParseAsync?: unknown } | null)?.safeParseAsync === 'function',
-      'expected a zod schema',
-    )
-    .optional(),
+  parameters: zodSchema.optional(),
 });
 
 /** @throws AssentError BAD_OPTION */
@@ -234,15 +224,9 @@ function check(schema: z.ZodType, kind: 'task' | 'flow', options: unknown, fn: u
   if (typeof fn !== 'function') throw badOption(kind, undefined, 'its last argument must be a function');
   const named = (options as RunOptions | undefined)?.name ?? fn.name;
   const parsed = schema.safeParse(options);
-  if (!parsed.success) throw badOption(kind, named, parsed.error.issues.map(problemOf).join('; '));
+  if (!parsed.success) throw badOption(kind, named, problemsOf(parsed.error));
   if (named === '')
     throw badOption(kind, undefined, "name: the function has none of its own, so give it one: { name: '…' }");
   if (named.length > LIMITS.nameMax) throw badOption(kind, named, `name: at most ${String(LIMITS.nameMax)} characters`);
   return settingsOf(kind, named, parsed.data as Checked);
-}
-
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${key}: no such option`).join('; ');
-  const path = issue.path.map(String).join('.');
-  return `${path === '' ? 'options' : path}: ${issue.message}`;
 }

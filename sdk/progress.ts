@@ -1,4 +1,5 @@
 /** Progress, told seldom enough: what comes in between is left out, what comes last never is. */
+import { AssentError } from '../protocol/errors.ts';
 import type { WorkspaceEvent } from '../protocol/proposals.ts';
 import type { FlowScope } from './scope.ts';
 import { tell } from './workspace-calls.ts';
@@ -29,6 +30,7 @@ export class Progress {
   }
 
   update(done: number): void {
+    if (!Number.isFinite(done)) throw new AssentError('BAD_OPTION', `update: ${String(done)} is no number.`);
     this.#untold = done;
     if (this.#timer !== undefined) return;
     const waitMs = this.#toldMs + EVERY_MS - performance.now();

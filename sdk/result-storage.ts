@@ -23,6 +23,7 @@ let current: ResultStorage | undefined;
  * Says where this process puts values of more than 16 kB from now on, and where it looks for them first; all processes of a
  * workspace should agree. Default, and with `undefined`: the object store of the workspace.
  *
+ * @throws AssentError BAD_OPTION if it is no storage.
  * @example
  * import { mkdtempSync } from 'node:fs';
  * import { fileStorage, flow, setResultStorage, task } from 'assent';
@@ -34,6 +35,10 @@ let current: ResultStorage | undefined;
  * setResultStorage(undefined);
  */
 export function setResultStorage(storage: ResultStorage | undefined): void {
+  for (const member of storage === undefined ? [] : (['put', 'get'] as const)) {
+    if (typeof (storage as Partial<ResultStorage> | null)?.[member] === 'function') continue;
+    throw new AssentError('BAD_OPTION', `setResultStorage: ${member}: expected a function.`);
+  }
   current = storage;
 }
 
@@ -43,6 +48,7 @@ export const resultStorage = (): ResultStorage | undefined => current;
  * A folder as {@link ResultStorage}: one file for each value, written whole or not at all. It can be shared by machines.
  *
  * @param folder Made if it is not there; relative to the working directory of now.
+ * @throws AssentError BAD_OPTION if it has no path.
  * @example
  * import { mkdtempSync } from 'node:fs';
  * import { fileStorage } from 'assent';
@@ -53,6 +59,9 @@ export const resultStorage = (): ResultStorage | undefined => current;
  * console.log(await storage.get('b'.repeat(64))); // undefined
  */
 export function fileStorage(folder: string): ResultStorage {
+  if (typeof folder !== 'string' || folder === '') {
+    throw new AssentError('BAD_OPTION', 'fileStorage needs the path of a folder.');
+  }
   const root = resolve(folder);
   const fileOf = (digest: string): string => {
     if (!/^[0-9a-f]{64}$/.test(digest)) throw new AssentError('BAD_OPTION', `'${digest}' is no SHA-256.`);

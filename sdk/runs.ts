@@ -2,14 +2,16 @@
  * Runs at a distance: starting one for a worker, waiting for its end, cancelling it; and the workspace's named limits.
  */
 import { hash } from 'node:crypto';
+import { z } from 'zod';
 import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type EpochMs, type RunId } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Answer } from '../protocol/messages.ts';
-import type { OnFull } from '../protocol/proposals.ts';
+import { ON_FULL, type OnFull } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
 import { digestOf } from './call.ts';
 import type { Client } from './client/client.ts';
+import { checkOptions, place, text } from './checked-options.ts';
 import { currentClient } from './client/connect.ts';
 import type { Wish } from './client/session.ts';
 import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
@@ -31,7 +33,7 @@ export interface StartOptions {
   readonly queue?: string;
   /** When it is to start, as a Date or in milliseconds since 1970. Default: at once. */
   readonly at?: Date | number;
-  /** Two starts of one flow with the same key are one run. Default: every start is a run; each of a flow's is one. */
+  /** Two starts of one flow with the same key are one run. 1 to 1,000 characters. Default: every start is a run; each of a flow's is one. */
   readonly key?: string;
 }
 
@@ -87,9 +89,25 @@ export async function startRun(
   if (isLoadedByThread()) return NEVER;
   const definition = flowDefinition(flow);
   if (definition === undefined) throw new AssentError('BAD_OPTION', 'startRun needs a flow as its first argument.');
+  checkOptions('startRun', options ?? {}, startOptions);
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
   return start(await currentClient(), definition, checked, options ?? {});
 }
+
+const isInstant = (at: unknown): boolean => {
+  const ms = at instanceof Date ? at.getTime() : at;
+  return Number.isSafeInteger(ms) && (ms as number) >= 0 && (ms as number) <= LAST_INSTANT_MS;
+};
+
+/** The last time of day that a Date can say. */
+const LAST_INSTANT_MS = 8_640_000_000_000_000;
+
+const startOptions = {
+  pool: place.optional(),
+  queue: place.optional(),
+  at: z.custom(isInstant, 'expected a Date, or whole milliseconds since 1970').optional(),
+  key: text(LIMITS.textMax).optional(),
+};
 
 async function start(
   client: Client,
@@ -152,11 +170,7 @@ export async function runHandle(id: string): Promise<FlowRunHandle<unknown>> {
   return handleOf(view.run, awaited);
 }
 
-function instantOf(at: Date | number): EpochMs {
-  const ms = typeof at === 'number' ? at : at.getTime();
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms as EpochMs;
-  throw new AssentError('BAD_OPTION', 'startRun: at is a Date, or whole milliseconds since 1970.');
-}
+const instantOf = (at: Date | number): EpochMs => (typeof at === 'number' ? at : at.getTime()) as EpochMs;
 
 /** A flow's starts are counted like its calls, apart from them. */
 function runOfCall(scope: FlowScope, { settings }: CallableFlow, parameters: unknown): RunId {
@@ -172,7 +186,7 @@ const runOfKey = (flow: CallableFlow, key: string): RunId =>
  * Asks for a run to be cancelled: it gets the time to end by itself, its AbortSignal is aborted. Resolves when that is
  * ruled; the run's own end comes later. In a flow, of a run that is not its own or around it, it is recorded, and done once.
  *
- * @throws AssentError RUN_NOT_FOUND; REJECTED if it has ended already or a rule refused.
+ * @throws AssentError RUN_NOT_FOUND; BAD_OPTION if it is no id; REJECTED if it has ended already or a rule refused.
  * @example
  * import { cancelRun, flow, flowRun, signal } from 'assent';
  *
@@ -184,11 +198,12 @@ const runOfKey = (flow: CallableFlow, key: string): RunId =>
  * await forever().catch((error) => console.log(error.kind)); // CANCELLED
  */
 export function cancelRun(id: string, reason?: string): Promise<void> {
-  return watched(() =>
-    deed({ name: 'cancel-run', run: id, inputs: reason === undefined ? [id] : [id, reason] }, (client, deedOf) =>
+  return watched(async () => {
+    if (typeof id !== 'string' || id === '') throw new AssentError('BAD_OPTION', 'cancelRun: the run has no id.');
+    await deed({ name: 'cancel-run', run: id, inputs: reason === undefined ? [id] : [id, reason] }, (client, deedOf) =>
       cancel(client, { id, reason, deedOf }),
-    ),
-  );
+    );
+  });
 }
 
 type Cancelling = { readonly id: string; readonly reason: string | undefined; readonly deedOf: DeedOf };
@@ -210,6 +225,18 @@ async function cancel(client: Client, { id, reason, deedOf }: Cancelling): Promi
   if (outcome === 'rejected') throw refusedError(answer, `Cancelling run ${id}`);
 }
 
+const limitOptions = {
+  name: text(LIMITS.nameMax),
+  slots: z.int('expected a whole number').nonnegative('expected 0 or more'),
+  // Less often than once in the longest duration is no rate.
+  slotsPerSecond: z
+    .number('expected a number')
+    .min(1000 / LIMITS.durationMsMax, 'expected a number above 0')
+    .max(LIMITS.slotsPerSecondMax)
+    .optional(),
+  onFull: z.enum(ON_FULL).optional(),
+};
+
 /** What a limit is besides its number of slots. */
 export interface LimitOptions {
   /** A rate limit: its slots come back by time, so many a second, and not with the end of the run. Default: with its end. */
@@ -222,7 +249,7 @@ export interface LimitOptions {
  * Sets how many slots a named limit has, for all runs that ask for it (the option `limits`). A limit that nobody has set
  * bounds nothing; one with 0 slots stops everything that asks for it.
  *
- * @throws AssentError REJECTED if a rule refused.
+ * @throws AssentError BAD_OPTION; REJECTED if a rule refused.
  * @example
  * import { removeLimit, setLimit } from 'assent';
  *
@@ -231,6 +258,7 @@ export interface LimitOptions {
  * await removeLimit('github-api');
  */
 export async function setLimit(name: string, slots: number, options: LimitOptions = {}): Promise<void> {
+  checkOptions('setLimit', { name, slots, ...options }, limitOptions);
   const answer = await askOnce({
     kind: 'workspace',
     event: { type: 'LIMIT_SET', limit: name, slotsMax: slots, ...options },
@@ -241,13 +269,14 @@ export async function setLimit(name: string, slots: number, options: LimitOption
 /**
  * Removes a named limit: it bounds nothing any more.
  *
- * @throws AssentError REJECTED if a rule refused.
+ * @throws AssentError BAD_OPTION; REJECTED if a rule refused.
  * @example
  * import { removeLimit } from 'assent';
  *
  * await removeLimit('github-api');
  */
 export async function removeLimit(name: string): Promise<void> {
+  checkOptions('removeLimit', { name }, { name: limitOptions.name });
   const answer = await askOnce({ kind: 'workspace', event: { type: 'LIMIT_REMOVED', limit: name } });
   if (answer.outcome === 'rejected') throw refusedError(answer, `Removing the limit '${name}'`);
 }

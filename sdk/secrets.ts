@@ -124,18 +124,21 @@ export class Secret {
 export const secret = {
   /** The value of an environment variable, read when it is revealed. @throws AssentError BAD_OPTION if it has no name. */
   env(name: string): Secret {
-    if (name === '') throw new AssentError('BAD_OPTION', 'secret.env needs the name of an environment variable.');
+    if (typeof name !== 'string' || name === '')
+      throw new AssentError('BAD_OPTION', 'secret.env needs the name of an environment variable.');
     return Secret.from({ type: 'ENV', name });
   },
 
   /** The text of a file, read when it is revealed, without the line break at its end. @throws AssentError BAD_OPTION */
   file(path: string): Secret {
-    if (path === '') throw new AssentError('BAD_OPTION', 'secret.file needs the path of a file.');
+    if (typeof path !== 'string' || path === '')
+      throw new AssentError('BAD_OPTION', 'secret.file needs the path of a file.');
     return Secret.from({ type: 'FILE', path });
   },
 
-  /** The value itself, which is not recorded. */
+  /** The value itself, which is not recorded. @throws AssentError BAD_OPTION if it is no text. */
   literal(value: string): Secret {
+    if (typeof value !== 'string') throw new AssentError('BAD_OPTION', 'secret.literal needs a text.');
     return Secret.from({ type: 'LITERAL', value });
   },
 };

@@ -30,7 +30,7 @@ export let ownRevivers: Readonly<Record<string, Reviver>> = {};
  * Makes values of a class recordable: as parameters, inputs, results, messages and variables. Every process that reads
  * them must have registered the same name. One that is registered again replaces the one before.
  *
- * @throws AssentError BAD_OPTION if the name has other characters, is too long, or is taken by a kind of value that is always recordable.
+ * @throws AssentError BAD_OPTION if a function is missing, or the name has other characters, is too long, or is taken by a kind of value that is always recordable.
  * @example
  * import { flow, registerSerializer, task } from 'assent';
  *
@@ -52,10 +52,14 @@ export let ownRevivers: Readonly<Record<string, Reviver>> = {};
  */
 export function registerSerializer<T, Encoded>(serializer: Serializer<T, Encoded>): void {
   const { name, test, encode, decode } = serializer;
-  if (!NAME.test(name) || name.length > LIMITS.nameMax || RESERVED.test(name)) {
+  for (const [member, given] of Object.entries({ test, encode, decode })) {
+    if (typeof given === 'function') continue;
+    throw new AssentError('BAD_OPTION', `The serializer '${name}' is wrong: ${member}: expected a function.`);
+  }
+  if (typeof name !== 'string' || !NAME.test(name) || name.length > LIMITS.nameMax || RESERVED.test(name)) {
     throw new AssentError(
       'BAD_OPTION',
-      `A serializer cannot be called '${name}': a name has letters, digits, '_', '.' and '-', at most ${String(LIMITS.nameMax)}, and is none of the built-in ones.`,
+      `A serializer cannot be called '${name}': name: it has letters, digits, '_', '.' and '-', at most ${String(LIMITS.nameMax)}, and is none of the built-in ones.`,
     );
   }
   registered.set(name, serializer as Serializer<unknown>);

@@ -20,6 +20,7 @@ export type Served = {
 export function servedBy(who: string, flowsAndTasks: readonly unknown[]): Served {
   const flows = new Map<string, CallableFlow>();
   const tasks = new Map<string, TaskDefinition>();
+  if (!Array.isArray(flowsAndTasks)) throw new AssentError('BAD_OPTION', `${who} needs a list of flows and tasks.`);
   for (const one of flowsAndTasks) {
     const [flow, task] = [flowDefinition(one), taskDefinition(one)];
     const { name } = (flow ?? task)?.settings ?? {};

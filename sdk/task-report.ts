@@ -1,5 +1,6 @@
 /** What an attempt of a task reports of its end, from what its function returned. */
 import { AssentError } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { Client } from './client/client.ts';
 import { headline } from './errors-across.ts';
 import { aggregate, endError, FinalState } from './final-state.ts';
@@ -103,7 +104,7 @@ export function reportOfState(
   mayRetry: (error: unknown) => boolean,
 ): { report: Report; own: { value: unknown } | { error: unknown } } {
   const { type, name, message, value } = state;
-  const said = { name, ...(message === undefined ? {} : { message }) };
+  const said = { name, ...(message === undefined ? {} : { message: message.slice(0, LIMITS.textMax) }) };
   if (type === 'COMPLETED') {
     const { state: done, stored } = completedWith(client, value, whose, redact);
     return { report: { state: { ...done, ...said }, stored }, own: { value } };

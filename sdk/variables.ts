@@ -3,6 +3,7 @@ import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { VariableView } from '../protocol/messages.ts';
 import { VARIABLE_NAME } from '../protocol/proposals.ts';
+import { checkOptions, tags as tagList } from './checked-options.ts';
 import type { Client } from './client/client.ts';
 import { recordedCall, watched } from './recorded-call.ts';
 import { redactionIn } from './redaction.ts';
@@ -21,7 +22,7 @@ export interface VariableOptions {
  * be recorded. In a flow, `get`, `set` and `unset` are calls: a flow that runs again after a crash gets the value that it
  * got before, and does not set it twice. In a task and outside of runs they are done as they come.
  *
- * @throws AssentError BAD_OPTION for a name that is none; REJECTED if a rule refused, or the workspace has too many;
+ * @throws AssentError BAD_OPTION for a name that is none, or a wrong option; REJECTED if a rule refused, or the workspace has too many;
  * VALUE_NOT_SERIALIZABLE.
  * @example
  * import { flow, variables } from 'assent';
@@ -44,9 +45,11 @@ export const variables: Variables = {
     });
   },
 
-  set(name, value, { tags = [] } = {}) {
+  set(name, value, options = {}) {
     return watched(async () => {
       checkName(name);
+      checkOptions(`The variable '${name}'`, options, { tags: tagList.optional() });
+      const { tags = [] } = options;
       const whose = `The variable '${name}'`;
       const shown = redactionIn(scopes.getStore())?.ofData(value) ?? value;
       const text = recorded(encodeText(shown, whose), whose);

@@ -21,7 +21,7 @@ import { streams, subjects, workOf } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
-import { checkedPlace } from './background-start.ts';
+import { called, checkOptions, place, wholeAboveZero } from './checked-options.ts';
 import { executed } from './flow-call.ts';
 import { StartRefused, Suspended, type FlowRunPlan } from './flow-plan.ts';
 import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
@@ -93,11 +93,13 @@ export async function serve(
 ): Promise<Worker> {
   if (isLoadedByThread()) return NEVER;
   const served = servedBy('serve', flowsAndTasks);
-  const { slots = 100, onRun = () => undefined } = options;
-  const { pool, queue } = checkedPlace(options);
-  if (!Number.isSafeInteger(slots) || slots < 1) {
-    throw new AssentError('BAD_OPTION', `serve: slots: ${String(slots)} is no whole number above 0.`);
-  }
+  checkOptions('serve', options, {
+    pool: place.optional(),
+    queue: place.optional(),
+    slots: wholeAboveZero.optional(),
+    onRun: called.optional(),
+  });
+  const { pool = 'default', queue = 'default', slots = 100, onRun = () => undefined } = options;
   const client = await currentClient();
   const link = natsLinkOf(client);
   if (link === undefined) throw new AssentError('NATS_UNREACHABLE', 'A worker needs a connection to NATS.');

@@ -145,9 +145,10 @@ export class Session {
       });
       return;
     }
+    // Before it has a number: one that is never sent would hold up all that come after it.
+    const body = JSON.stringify(scrubbedWish(wish));
     const counter = this.#next;
     this.#next += 1;
-    const body = JSON.stringify(scrubbedWish(wish));
     const bytes = Buffer.byteLength(body) + 40;
     const pending: Pending = {
       counter,

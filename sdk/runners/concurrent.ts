@@ -1,5 +1,5 @@
 /** Tasks on the event loop of the process in which their flow runs. */
-import { checkedLimit } from './limit.ts';
+import { checkOptions, wholeAboveZero } from '../checked-options.ts';
 import { inProcess, type TaskRunner } from '../task-runner.ts';
 
 /** The options of {@link concurrent}. */
@@ -22,6 +22,8 @@ export interface ConcurrentOptions {
  * );
  * console.log(await squares()); // [ 1, 4, 9 ]
  */
-export function concurrent({ limit }: ConcurrentOptions = {}): TaskRunner {
-  return { ...inProcess, ...checkedLimit(limit) };
+export function concurrent(options: ConcurrentOptions = {}): TaskRunner {
+  checkOptions('concurrent', options, { limit: wholeAboveZero.optional() });
+  const { limit } = options;
+  return { ...inProcess, ...(limit === undefined ? {} : { limit }) };
 }

@@ -11,6 +11,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import { headline } from '../errors-across.ts';
 import { rootOf } from '../../protocol/proposals.ts';
 import { natsLinkOf } from '../client/connect.ts';
+import { checkOptions, duration, wholeAboveZero } from '../checked-options.ts';
 import { parseDuration, TIMER_MAX_MS, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';
 import { Gate, type GatePass } from '../gate.ts';
@@ -23,7 +24,6 @@ import type { TaskDefinition } from '../task-definition.ts';
 import { originOf } from '../task-origins.ts';
 import { inProcess, type TaskRunner } from '../task-runner.ts';
 import { decodeError, decodeText, encodeError, encodeText } from '../values.ts';
-import { wholeNumber } from './limit.ts';
 import { isTaskThread } from '../task-thread.ts';
 import type { ThreadJob, ThreadOrder, ThreadResult, ThreadWord } from './thread-words.ts';
 
@@ -60,11 +60,10 @@ const GRACE_MS = 5000;
  * );
  * console.log(await counted()); // [ 55, 5050, 500500 ]
  */
-export function threads({ maxThreads, grace }: ThreadsOptions = {}): TaskRunner {
-  const limit = maxThreads === undefined ? availableParallelism() : wholeNumber('maxThreads', maxThreads);
-  const graceMs = grace === undefined ? GRACE_MS : parseDuration(grace);
-  if (graceMs === undefined)
-    throw new AssentError('BAD_OPTION', `A task runner has a bad option: grace: '${String(grace)}'.`);
+export function threads(options: ThreadsOptions = {}): TaskRunner {
+  checkOptions('threads', options, { maxThreads: wholeAboveZero.optional(), grace: duration.optional() });
+  const limit = options.maxThreads ?? availableParallelism();
+  const graceMs = parseDuration(options.grace) ?? GRACE_MS;
   const gate = new Gate(limit);
   let pool: Promise<Pool> | undefined;
   return {

@@ -8,14 +8,14 @@
  */
 import type { AssentError } from '../../protocol/errors.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
-import { checkedPlace, definitionOf, runFor, startWish, type Place } from '../background-start.ts';
+import { definitionOf, runFor, startWish, type Place } from '../background-start.ts';
+import { checkOptions, place, wholeAboveZero } from '../checked-options.ts';
 import { redactionIn } from '../redaction.ts';
 import { AwaitedRun } from '../run-handle.ts';
 import { cancelRun } from '../runs.ts';
 import type { TaskScope } from '../scope.ts';
 import type { TaskDefinition } from '../task-definition.ts';
 import type { TaskRunner } from '../task-runner.ts';
-import { checkedLimit } from './limit.ts';
 
 /** The options of {@link workers}. */
 export interface WorkersOptions {
@@ -31,7 +31,7 @@ const places = new WeakMap<TaskRunner, Place>();
 
 /** Where the workers of a runner take their work. */
 export const placeOf = (runner: TaskRunner | undefined): Place =>
-  (runner === undefined ? undefined : places.get(runner)) ?? checkedPlace({});
+  (runner === undefined ? undefined : places.get(runner)) ?? { pool: 'default', queue: 'default' };
 
 /**
  * Runs tasks in worker processes (`assent worker FILE`, or {@link serve}), on however many machines they are. The workers
@@ -51,14 +51,20 @@ export const placeOf = (runner: TaskRunner | undefined): Place =>
  * await worker.stop();
  */
 export function workers(options: WorkersOptions = {}): TaskRunner {
-  const place = checkedPlace(options);
+  checkOptions('workers', options, {
+    pool: place.optional(),
+    queue: place.optional(),
+    limit: wholeAboveZero.optional(),
+  });
+  const { pool = 'default', queue = 'default', limit } = options;
+  const where: Place = { pool, queue };
   const runner: TaskRunner = {
     type: 'workers',
     ownsAttempts: true,
-    ...checkedLimit(options.limit),
-    run: (scope, task, inputs) => runElsewhere(scope, task, { inputs, place }),
+    ...(limit === undefined ? {} : { limit }),
+    run: (scope, task, inputs) => runElsewhere(scope, task, { inputs, place: where }),
   };
-  places.set(runner, place);
+  places.set(runner, where);
   return runner;
 }
 

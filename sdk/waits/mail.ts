@@ -1,10 +1,11 @@
 /** Messages and events: sending them, and waiting for them. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { mailboxOf, topicOf, type EventEmitted, type MessageSent } from '../../protocol/proposals.ts';
 import type { Value } from '../../protocol/values.ts';
+import { checkOptions, duration, text, zodSchema } from '../checked-options.ts';
 import type { Client } from '../client/client.ts';
 import type { Duration } from '../durations.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
@@ -35,7 +36,9 @@ export interface EmitOptions {
   readonly key?: string;
 }
 
-const name = z.string().min(1).max(LIMITS.nameMax);
+const name = text(LIMITS.nameMax);
+const emitOptions = { key: name.optional() };
+const receiveOptions = { schema: zodSchema.optional(), timeout: duration.optional() };
 
 /** @throws AssentError BAD_OPTION */
 function checkName(what: string, given: unknown): void {
@@ -51,7 +54,7 @@ function checkName(what: string, given: unknown): void {
  * @throws AssentError TIMED_OUT; OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; CANCELLED, FENCED as for tasks.
  * @example
  * import { flow, flowRun, receive, send, task } from 'assent';
- * import { z } from 'zod';
+ * import type { z } from 'zod';
  *
  * const order = z.object({ item: z.string(), count: z.number() });
  * const other = task({ name: 'other' }, (run: string) => send(run, 'order', { item: 'tea', count: 2 }));
@@ -67,11 +70,13 @@ export function receive<Schema extends z.ZodType>(
   options: ReceiveOptions<Schema> & { readonly schema: Schema },
 ): Promise<z.output<Schema>>;
 export function receive(name: string, options?: ReceiveOptions): Promise<unknown>;
-export function receive(name: string, { schema, timeout }: ReceiveOptions = {}): Promise<unknown> {
+export function receive(name: string, options: ReceiveOptions = {}): Promise<unknown> {
   return watched(
     async () => {
       const flow = callingFlow('receive');
       checkName("receive: a message's name", name);
+      checkOptions('receive', options, receiveOptions);
+      const { schema, timeout } = options;
       return received(flow, {
         name: 'receive',
         inputs: [name],
@@ -94,7 +99,7 @@ export function receive(name: string, { schema, timeout }: ReceiveOptions = {}):
  * @throws AssentError TIMED_OUT; OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; CANCELLED, FENCED as for tasks.
  * @example
  * import { emitEvent, flow, waitForEvent } from 'assent';
- * import { z } from 'zod';
+ * import type { z } from 'zod';
  *
  * const payment = z.object({ cents: z.number() });
  * const order = flow({ name: 'order' }, async () => {
@@ -109,12 +114,13 @@ export function waitForEvent<Schema extends z.ZodType>(
   options: WaitForEventOptions<Schema> & { readonly schema: Schema },
 ): Promise<z.output<Schema>>;
 export function waitForEvent(name: string, options?: WaitForEventOptions): Promise<unknown>;
-export function waitForEvent(name: string, { key, schema, timeout }: WaitForEventOptions = {}): Promise<unknown> {
+export function waitForEvent(name: string, options: WaitForEventOptions = {}): Promise<unknown> {
   return watched(
     async () => {
       const flow = callingFlow('waitForEvent');
       checkName("waitForEvent: an event's name", name);
-      if (key !== undefined) checkName("waitForEvent: an event's key", key);
+      checkOptions('waitForEvent', options, { ...receiveOptions, ...emitOptions });
+      const { key, schema, timeout } = options;
       return received(flow, {
         name: 'wait-for-event',
         inputs: key === undefined ? [name] : [name, key],
@@ -167,10 +173,11 @@ export function send(runId: string, name: string, data?: unknown): Promise<void>
  *
  * await emitEvent('paid', { cents: 1999 }, { key: 'order-7' });
  */
-export function emitEvent(name: string, data?: unknown, { key }: EmitOptions = {}): Promise<void> {
+export function emitEvent(name: string, data?: unknown, options: EmitOptions = {}): Promise<void> {
   return watched(async () => {
     checkName("emitEvent: an event's name", name);
-    if (key !== undefined) checkName("emitEvent: an event's key", key);
+    checkOptions('emitEvent', options, emitOptions);
+    const { key } = options;
     const keyed = key === undefined ? {} : { key };
     const inputs: Said['inputs'] = [data, name, ...(key === undefined ? [] : [key])];
     await happen({ call: 'emit-event', what: 'The event', inputs }, (value, from) => ({

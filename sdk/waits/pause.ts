@@ -18,6 +18,7 @@ import type { Answer } from '../../protocol/messages.ts';
 import { pauseMailbox } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
+import { checkOptions, duration, text, zodSchema } from '../checked-options.ts';
 import type { Duration } from '../durations.ts';
 import { isFence, refusedError } from '../outcomes.ts';
 import { recordedCall, watched } from '../recorded-call.ts';
@@ -119,18 +120,17 @@ export function suspend(options: PauseOptions = {}): Promise<unknown> {
 }
 
 /** @throws AssentError BAD_OPTION */
-function checkPause(what: string, { key, message, input }: PauseOptions): void {
-  const bad = (problem: string): AssentError => new AssentError('BAD_OPTION', `${what}: ${problem}.`);
-  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > KEY_MAX)) {
-    throw bad(`key must be a text of 1 to ${String(KEY_MAX)} characters`);
-  }
-  if (message !== undefined && (typeof message !== 'string' || message.length > LIMITS.textMax / 2)) {
-    throw bad(`message must be a text of at most ${String(LIMITS.textMax / 2)} characters`);
-  }
-  if (input !== undefined && typeof (input as { safeParseAsync?: unknown }).safeParseAsync !== 'function') {
-    throw bad('input must be a zod schema');
-  }
-}
+const checkPause = (what: string, options: PauseOptions): void => {
+  checkOptions(what, options, {
+    key: text(KEY_MAX).optional(),
+    timeout: duration.optional(),
+    message: z
+      .string()
+      .max(LIMITS.textMax / 2)
+      .optional(),
+    input: zodSchema.optional(),
+  });
+};
 
 /** Where a flow function's pauses stand: how often each key was used, and the last of them. */
 type Pauses = { count: number; readonly uses: Map<string, number>; last: Promise<unknown> };
