@@ -22,4 +22,8 @@ export type ErrorRecord = {
   readonly stack?: string;
   readonly code?: string | number;
   readonly cause?: unknown;
+  /** Of an AggregateError that has a cause: its errors. Those of one that has none are its `cause`. */
+  readonly errors?: unknown;
+  /** What else it says of itself in texts, numbers and truth values: `status`, `path`. */
+  readonly fields?: Readonly<Record<string, string | number | bigint | boolean | null>>;
 };

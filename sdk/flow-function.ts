@@ -7,6 +7,7 @@
 import { AssentError } from '../protocol/errors.ts';
 import { noteCutOff } from './attempt-notes.ts';
 import { aggregate, FinalState } from './final-state.ts';
+import { lookedAt } from './errors-across.ts';
 import type { Gave } from './flow-report.ts';
 import { Future } from './future.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -20,7 +21,7 @@ export async function gaveOf(scope: FlowScope, fn: (parameters: never) => unknow
     if (scope.stopped === undefined) noteCutOff(scope);
     return state === undefined ? { value: listed(value) } : { state };
   } catch (error) {
-    return { error };
+    return { error: lookedAt(error) };
   } finally {
     scope.functionEnded = true;
   }

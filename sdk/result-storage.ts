@@ -104,7 +104,8 @@ const isThere = (file: string): Promise<boolean> =>
  * @throws AssentError VALUE_MISSING if what it has is not what was stored.
  */
 export async function textInStorage(digest: Digest): Promise<string | undefined> {
-  const text = await current?.get(digest);
-  if (text === undefined || sha256(text) === digest) return text;
+  const text: unknown = await current?.get(digest);
+  if (text === undefined || text === null) return undefined;
+  if (typeof text === 'string' && sha256(text) === digest) return text;
   throw new AssentError('VALUE_MISSING', `What the result storage has as ${digest} is not what was stored there.`);
 }

@@ -64,7 +64,7 @@ export function registerSerializer<T, Encoded>(serializer: Serializer<T, Encoded
   }
   registered.set(name, serializer as Serializer<unknown>);
   ownReducers = { ...ownReducers, [name]: (value: unknown) => failing(name, () => test(value) && [encode(value)]) };
-  ownRevivers = { ...ownRevivers, [name]: ([encoded]: [unknown]) => decode(encoded as Encoded) };
+  ownRevivers = { ...ownRevivers, [name]: ([encoded]: [unknown]) => failing(name, () => decode(encoded as Encoded)) };
 }
 
 const NAME = /^[A-Za-z][\w.-]*$/;

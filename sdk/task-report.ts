@@ -2,7 +2,7 @@
 import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Client } from './client/client.ts';
-import { headline } from './errors-across.ts';
+import { headline, lookedAt } from './errors-across.ts';
 import { aggregate, endError, FinalState } from './final-state.ts';
 import { cancelledWith, completedWith, failedWith, isRetriable, type Report } from './outcomes.ts';
 import type { Redaction } from './redaction.ts';
@@ -19,7 +19,7 @@ export function outcomeOf(act: () => unknown, settle: (outcome: Outcome) => void
   try {
     returned = act();
   } catch (error) {
-    settle({ error });
+    settle({ error: lookedAt(error) });
     return;
   }
   if (!(returned instanceof Promise) && typeof (returned as PromiseLike<unknown> | null)?.then !== 'function') {
@@ -31,7 +31,7 @@ export function outcomeOf(act: () => unknown, settle: (outcome: Outcome) => void
       settle({ value });
     },
     (error: unknown) => {
-      settle({ error });
+      settle({ error: lookedAt(error) });
     },
   );
 }

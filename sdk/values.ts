@@ -11,8 +11,9 @@ import { AssentError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { sha256 } from '../protocol/segment.ts';
 import type { ErrorRecord, Value } from '../protocol/values.ts';
-import { errorRecord, isError, revivedError, shortText } from './errors-across.ts';
+import { errorRecord, headline, isError, revivedError, shortText } from './errors-across.ts';
 import type { Redaction } from './redaction.ts';
+import { placeOfFault, refuseUnwhole } from './recordable.ts';
 import { scrubbedForPeople, scrubbedRecord } from './scrubber.ts';
 import { Secret, secretOf, type SecretReference } from './secrets.ts';
 import { ownReducers, ownRevivers, unknownSerializer } from './serializers.ts';
@@ -25,6 +26,8 @@ const builtIn = {
   Secret: (value: unknown) => value instanceof Secret && value.reference,
   Error: (value: unknown) => isError(value) && reduceError(value),
   Buffer: (value: unknown) => Buffer.isBuffer(value) && new Uint8Array(value),
+  // Never a word: what none of these knows, it refuses or leaves to devalue.
+  Unwhole: refuseUnwhole,
 };
 
 /** The user's own come first: one may be an error. They may be registered at any time. */
@@ -85,11 +88,35 @@ export function encodeText(value: unknown, what: string): string {
   try {
     return stringify(value, reducers(), options);
   } catch (error) {
-    const { path, message } = error as { path?: string; message: string };
-    const place = path === undefined || path === '' ? '' : ` at ${path}`;
-    throw new AssentError('VALUE_NOT_SERIALIZABLE', `${what} cannot be recorded${place}: ${message}.`, {
+    if (isTooLong(error)) throw tooLarge(what, 'too many');
+    const place = isTooDeep(error) ? '' : (pathIn(error) ?? placeOfFault(value, isRecordable));
+    const at = place === '' ? '' : ` at ${place}`;
+    throw new AssentError('VALUE_NOT_SERIALIZABLE', `${what} cannot be recorded${at}: ${problemIn(error)}.`, {
       cause: error,
     });
+  }
+}
+
+const isTooLong = (error: unknown): boolean => error instanceof RangeError && error.message === 'Invalid string length';
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && error.message.startsWith('Maximum call');
+
+/** What devalue says of some. */
+function pathIn(error: unknown): string | undefined {
+  const { path } = (error ?? {}) as { readonly path?: unknown };
+  return typeof path === 'string' && path !== '' ? path : undefined;
+}
+
+function problemIn(error: unknown): string {
+  if (isTooDeep(error)) return 'it is nested too deeply';
+  return isError(error) ? headline(error).replace(/^\w+: /, '') : shortText(error);
+}
+
+function isRecordable(part: unknown): boolean {
+  try {
+    stringify(part, reducers(), options);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -106,8 +133,13 @@ export function decodeText(text: string): unknown {
 let redacts: Redaction | undefined;
 
 function redactedRecord(record: ErrorRecord): ErrorRecord {
-  if (redacts === undefined || record.cause === undefined || isError(record.cause)) return record;
-  return { ...record, cause: redacts.ofData(record.cause) };
+  if (redacts === undefined) return record;
+  const { cause, fields, ...rest } = record;
+  return {
+    ...rest,
+    ...(cause === undefined ? {} : { cause: isError(cause) ? cause : redacts.ofData(cause) }),
+    ...(fields === undefined ? {} : { fields: redacts.of(fields) as NonNullable<ErrorRecord['fields']> }),
+  };
 }
 
 /** The text of whatever was thrown; there is always one. Read it with {@link decodeError}. */
@@ -151,10 +183,14 @@ export const recorded = (encoded: string, what: string): Recorded => asRecorded(
 function asRecorded(text: string, what: string): Recorded {
   const size = Buffer.byteLength(text);
   if (size > LIMITS.valueBytesMax) {
-    const limit = `${String(LIMITS.valueBytesMax / 1024 / 1024)} MiB`;
-    throw new AssentError('VALUE_TOO_LARGE', `${what} has ${String(size)} bytes as text, the limit is ${limit}.`);
+    throw tooLarge(what, String(size));
   }
   const digest = sha256(text);
   const inline = size <= LIMITS.inlineBytesMax;
   return { value: inline ? { digest, size, inline: text } : { digest, size }, text, inline };
+}
+
+function tooLarge(what: string, bytes: string): AssentError {
+  const limit = `${String(LIMITS.valueBytesMax / 1024 / 1024)} MiB`;
+  return new AssentError('VALUE_TOO_LARGE', `${what} has ${bytes} bytes as text, the limit is ${limit}.`);
 }

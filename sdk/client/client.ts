@@ -8,7 +8,7 @@ import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Answer, Ask, Hello, Order, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { Value } from '../../protocol/values.ts';
-import { resultStorage, textInStorage } from '../result-storage.ts';
+import { resultStorage, textInStorage, type ResultStorage } from '../result-storage.ts';
 import { decodeText, type Recorded } from '../values.ts';
 import { Absence } from './absence.ts';
 import { housekeep } from './housekeeping.ts';
@@ -145,7 +145,7 @@ export class Client {
   store({ value, text, inline }: Recorded): Promise<void> | undefined {
     if (inline) return undefined;
     const storage = resultStorage();
-    return storage === undefined ? this.link.putBlob(value.digest, text) : storage.put(value.digest, text);
+    return storage === undefined ? this.link.putBlob(value.digest, text) : putInto(storage, value.digest, text);
   }
 
   /** This process executes one flow run more, or waits for one: it says that it lives, and does not exit. */
@@ -336,6 +336,11 @@ export class Client {
     const hello = await this.link.ask({ v: 1, type: 'HELLO' }).catch(() => undefined);
     if (hello !== undefined) this.#hello = hello as Hello;
   }
+}
+
+/** Whatever it throws, and whether or not it gives a promise. */
+async function putInto(storage: ResultStorage, digest: string, text: string): Promise<void> {
+  await storage.put(digest, text);
 }
 
 /** An arbiter that knows no such run answers without one. */

@@ -80,14 +80,30 @@ test.each<[named: string, act: () => unknown]>([
   ['address', () => inFlow(() => assent.artifacts.link('k', odd(5)))],
   ['rows', () => inFlow(() => assent.artifacts.table('k', odd([1])))],
   ['total', () => inFlow(() => assent.artifacts.progress('k', { total: Number.NaN }))],
-  ['update: NaN', () => inFlow(() => { assent.artifacts.progress('k').update(Number.NaN); })],
+  [
+    'update: NaN',
+    () =>
+      inFlow(() => {
+        assent.artifacts.progress('k').update(Number.NaN);
+      }),
+  ],
   ['tags', () => assent.variables.set('v', 1, { tags: odd('ops') })],
   ['tag: no such option', () => assent.variables.set('v', 1, odd({ tag: ['ops'] }))],
   ['secret.env', () => assent.secret.env(odd(undefined))],
   ['secret.file', () => assent.secret.file(odd(5))],
   ['secret.literal', () => assent.secret.literal(odd(undefined))],
-  ['encode: expected a function', () => { assent.registerSerializer(odd({ name: 'Test', test: () => true })); }],
-  ['setResultStorage: put', () => { assent.setResultStorage(odd({})); }],
+  [
+    'encode: expected a function',
+    () => {
+      assent.registerSerializer(odd({ name: 'Test', test: () => true }));
+    },
+  ],
+  [
+    'setResultStorage: put',
+    () => {
+      assent.setResultStorage(odd({}));
+    },
+  ],
   ['fileStorage', () => assent.fileStorage('')],
   ['minus', () => assent.INPUTS.minus(odd({}))],
   ['plus', () => assent.INPUTS.plus(odd('x'))],

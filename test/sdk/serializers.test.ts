@@ -77,7 +77,7 @@ describe('a class that is registered', () => {
       decode: () => new Odd(),
     });
     expect(() => encodeText({ odd: new Odd() }, 'The result')).toThrow(
-      /The result cannot be recorded: the serializer 'test\.Odd' failed: out of order.*VALUE_NOT_SERIALIZABLE/,
+      /The result cannot be recorded at \.odd: the serializer 'test\.Odd' failed: out of order.*VALUE_NOT_SERIALIZABLE/,
     );
   });
 
