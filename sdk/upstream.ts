@@ -33,19 +33,23 @@ export class Allowed<T> {
 export const allowFailure = <T>(future: Future<T>): Allowed<T | Error> => new Allowed<T | Error>(future);
 
 /** An input as it may be given: itself, a future of it, or a list, a plain object, a map or a set that holds futures. */
-export type Given<T> = T | Future<T> | Allowed<T> | GivenParts<T>;
-type GivenParts<T> = T extends readonly unknown[]
-  ? { readonly [Place in keyof T]: Given<T[Place]> }
+export type Given<T> = GivenAt<T, 6>;
+/** So many levels deep: a type may hold itself. */
+type GivenAt<T, Levels extends number> =
+  T | Future<T> | Allowed<T> | (Levels extends 0 ? never : GivenParts<T, LessByOne[Levels & keyof LessByOne & number]>);
+type LessByOne = readonly [0, 0, 1, 2, 3, 4, 5];
+type GivenParts<T, Levels extends number> = T extends readonly unknown[]
+  ? { readonly [Place in keyof T]: GivenAt<T[Place], Levels> }
   : T extends Whole
     ? never
     : T extends Set<infer Part>
-      ? Set<Given<Part>>
+      ? Set<GivenAt<Part, Levels>>
       : T extends Map<infer Key, infer Part>
-        ? Map<Key, Given<Part>>
+        ? Map<Key, GivenAt<Part, Levels>>
         : T extends object
           ? IsInstance<T> extends true
             ? never
-            : { readonly [Name in keyof T]: Given<T[Name]> }
+            : { readonly [Name in keyof T]: GivenAt<T[Name], Levels> }
           : never;
 /** What has methods is of a class, and is waited for whole. */
 type IsInstance<T> = Extract<T[keyof T], (...args: never[]) => unknown> extends never ? false : true;

@@ -1,7 +1,7 @@
 /** Result storages and serializers of the user's that throw, are slow, or lose what they were given; and what tasks may throw. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { useClient } from '../../sdk/client/connect.ts';
-import type { AssentError} from '../../sdk/index.ts';
+import type { AssentError } from '../../sdk/index.ts';
 import { flow, registerSerializer, setResultStorage, task, type ResultStorage } from '../../sdk/index.ts';
 import { memoryWorkspace, type MemoryWorkspace } from './arbiter-in-memory.ts';
 
@@ -191,14 +191,12 @@ test.each<[string, unknown]>([
   ['a promise', Promise.resolve(1)],
 ])('a task that throws %s has failed', async (_, thrown) => {
   const own = flow({ name: 'own', resume: false }, () => {
-     
     throw thrown;
   });
   const ends = await Promise.allSettled([own()]);
   expect(ends.map(({ status }) => status)).toEqual(['rejected']);
   const state = flow({ name: 'throws', resume: false }, async () => {
     const future = task({ name: 'odd' }, (): number => {
-       
       throw thrown;
     }).submit();
     return (await future.state()).type;
