@@ -54,7 +54,7 @@ function checkName(what: string, given: unknown): void {
  * @throws AssentError TIMED_OUT; OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; CANCELLED, FENCED as for tasks.
  * @example
  * import { flow, flowRun, receive, send, task } from 'assent';
- * import type { z } from 'zod';
+ * import { z } from 'zod';
  *
  * const order = z.object({ item: z.string(), count: z.number() });
  * const other = task({ name: 'other' }, (run: string) => send(run, 'order', { item: 'tea', count: 2 }));
@@ -99,7 +99,7 @@ export function receive(name: string, options: ReceiveOptions = {}): Promise<unk
  * @throws AssentError TIMED_OUT; OUTSIDE_FLOW in a task or outside of a flow; BAD_OPTION; CANCELLED, FENCED as for tasks.
  * @example
  * import { emitEvent, flow, waitForEvent } from 'assent';
- * import type { z } from 'zod';
+ * import { z } from 'zod';
  *
  * const payment = z.object({ cents: z.number() });
  * const order = flow({ name: 'order' }, async () => {
