@@ -18,6 +18,8 @@ export const LIMITS = {
   inlineBytesMax: 16 * 1024,
   /** Bytes of any value. */
   valueBytesMax: 32 * 1024 * 1024,
+  /** Bytes of a failed call's inputs that are recorded with its failure; of larger ones the beginning is. */
+  failureInputsBytesMax: 256 * 1024,
   /** Characters of a state's message, a reason, a description. */
   textMax: 1000,
   /** Characters of a name: of a flow, task, limit, state. */

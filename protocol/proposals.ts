@@ -140,6 +140,16 @@ type Asked = {
   readonly epoch?: number;
 };
 
+/** What a call was given, as the report of its failure says it; a call whose definition has it does not say it again. */
+export type GivenInputs = {
+  /** The list of them. */
+  readonly value?: Value;
+  /** How they begin, in words, where they are long. */
+  readonly preview?: string;
+  /** Why they are cut or left out, or that they are not what they were when the call was made. */
+  readonly note?: string;
+};
+
 export type TransitionProposal = Asked & {
   readonly kind: 'flow' | 'task';
   readonly run: RunId;
@@ -164,6 +174,8 @@ export type TransitionProposal = Asked & {
   readonly redoFrom?: RunId;
   /** What happens with the transition, if it is accepted as it was asked for: once, because the run ends once. */
   readonly carries?: CarriedEvent;
+  /** Of the report that an attempt of a call failed: what it was given. */
+  readonly inputs?: GivenInputs;
 };
 
 /** What becomes of a run that finds a limit full: it waits, it is cancelled, or those that run are cancelled for it. */

@@ -4,7 +4,7 @@
  */
 import type { ErrorKind } from './errors.ts';
 import type { RunId } from './ids.ts';
-import type { OnFull, RetryPolicy, SlotWish } from './proposals.ts';
+import type { GivenInputs, OnFull, RetryPolicy, SlotWish } from './proposals.ts';
 import type { Status } from './query-status.ts';
 import type { ArtifactRow, HookRow, VariableRow } from './query-workspace.ts';
 import type { Outcome, Position, RejectCode, TrailEntry, Waits } from './rulings.ts';
@@ -30,6 +30,8 @@ type Words = {
   readonly CALLS: {
     readonly run: RunId;
     readonly states?: readonly StateType[];
+    /** Those that did not complete with what they were given, as far as that is recorded and short. */
+    readonly inputs?: true;
     readonly after?: number;
     readonly limit?: number;
   };
@@ -185,8 +187,16 @@ export type RunRow = {
   readonly place: number;
 };
 
-export type RunDetail = RunRow & {
+/** What a run was given, if that is recorded: with its definition, or, of a call, with the report that it failed. */
+export type Given = {
   readonly parameters?: Value;
+  /** What a report of a failure says of it besides. */
+  readonly inputs?: Omit<GivenInputs, 'value'>;
+};
+
+export type CallRow = RunRow & Given;
+
+export type RunDetail = CallRow & {
   readonly result?: Value;
   readonly error?: Value;
   readonly retry?: RetryPolicy;
@@ -312,7 +322,7 @@ export type Explanation = {
   /** The last refusals of what was asked about the run itself, at most 10, in the ledger's order. */
   readonly refused: readonly Explained[];
   /** Calls that ended otherwise than completed, with the ruling that ended them, at most 50. */
-  readonly failed: readonly { readonly run: RunRow; readonly moved?: Explained }[];
+  readonly failed: readonly { readonly run: CallRow; readonly moved?: Explained }[];
   readonly failedMore: number;
   /** Hooks that threw, at most 20, and the newest artifacts, at most 20, of the run and of all that it called. */
   readonly hooks: readonly HookRow[];
@@ -333,7 +343,7 @@ export type Answers = {
   readonly STATUS: { readonly status: Status };
   readonly RUNS: { readonly runs: readonly RunRow[]; readonly next?: number };
   readonly RUN: Found;
-  readonly CALLS: { readonly calls: readonly RunRow[]; readonly next?: number };
+  readonly CALLS: { readonly calls: readonly CallRow[]; readonly next?: number };
   readonly RULINGS: { readonly rulings: readonly RulingRow[]; readonly next?: Position };
   readonly RULINGS_BY: { readonly rulings: readonly RulingRow[]; readonly next?: Position };
   readonly WHY: { readonly explanation?: Explanation };

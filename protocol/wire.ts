@@ -169,6 +169,13 @@ const asked = {
   done: count.exactOptional(),
 };
 
+/** Of a call that failed; for people. */
+const givenInputs = z.strictObject({
+  value: value.refine(({ size }) => size <= LIMITS.failureInputsBytesMax, 'too large for inputs').exactOptional(),
+  preview: text.exactOptional(),
+  note: text.exactOptional(),
+});
+
 const transition = {
   ...asked,
   run: runId,
@@ -183,6 +190,7 @@ const transition = {
   deedOf: runId.exactOptional(),
   redoFrom: runId.exactOptional(),
   carries: z.discriminatedUnion('type', carried).exactOptional(),
+  inputs: givenInputs.exactOptional(),
 };
 
 const draft: z.ZodType<ProposalDraft> = z.discriminatedUnion('kind', [

@@ -36,7 +36,7 @@ import { reuse, type Ended } from './reuse.ts';
 import { TaskScope, type Call, type FlowScope, type Waiting } from './scope.ts';
 import { inProcess } from './task-runner.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import { kept, outcomeOf, reportedBy, type Own, type Reported } from './task-report.ts';
+import { kept, outcomeOf, reportedBy, type Own } from './task-report.ts';
 import { isCompared, settingsFor, shownIdentity, TaskWishes, type CallSettings } from './task-start.ts';
 import { waitOf, type CallWait } from './waits/call-wait.ts';
 
@@ -104,7 +104,9 @@ export class TaskCall implements Call {
     const { name, redactAll } = this.#settings;
     this.#known = { name, identity, inputs: redactAll?.ofInputs(inputs) ?? inputs, place };
     this.#identity = identity;
-    this.#wishes = new TaskWishes(flow, shownIdentity(identity, redactAll, inputs), this.#settings, task.builtIn);
+    const shown = shownIdentity(identity, redactAll, inputs);
+    const { builtIn } = task;
+    this.#wishes = new TaskWishes({ flow, identity: shown, settings: this.#settings, builtIn, inputs });
     this.#wait = waitOf({ flow, run: identity.run, wishes: this.#wishes, isOver: () => this.#done }, task.builtIn);
     this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
   }
@@ -282,17 +284,16 @@ export class TaskCall implements Call {
   }
 
   #report({ state, stored }: Report, own: Own): void {
-    if (stored === undefined) this.#proposeEnd(state, own);
-    else {
-      const stand = ({ report, own: gave }: Reported): void => {
-        this.#proposeEnd(report.state, gave);
-      };
-      void kept(
-        this.#flow.client,
-        { report: { state, stored }, own },
-        { settings: this.#settings, attempt: this.#attempt },
-      ).then(stand);
+    const prepared = this.#wishes.prepareEnd(state);
+    if (stored === undefined && prepared === undefined) {
+      this.#proposeEnd(state, own);
+      return;
     }
+    const reported = { report: { state, stored }, own };
+    const how = { settings: this.#settings, attempt: this.#attempt };
+    void Promise.all([kept(this.#flow.client, reported, how), prepared]).then(([{ report, own: gave }]) => {
+      this.#proposeEnd(report.state, gave);
+    });
   }
 
   /** Its next attempt may begin: what there is to say of this one is said first. */

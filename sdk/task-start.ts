@@ -8,10 +8,11 @@ import { saidCall, type CallIdentity } from './call.ts';
 import type { Wish } from './client/session.ts';
 import { both, redactionIn, type Redaction } from './redaction.ts';
 import { logOfRun } from './run-logger.ts';
+import { FailureInputs, recordedInputs } from './given-inputs.ts';
 import type { FlowScope } from './scope.ts';
 import type { Settings } from './settings.ts';
 import type { BuiltIn, TaskDefinition } from './task-definition.ts';
-import { encodeText, recordedForPeople, type Recorded } from './values.ts';
+import type { Recorded } from './values.ts';
 
 /** Settings, with what depends on the call. */
 export type CallSettings = Settings &
@@ -30,8 +31,8 @@ export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: reado
   const { settings } = task;
   const redact = both(settings.redact, redactionIn(flow));
   redact?.hide(...inputs);
-  const recordedInputs = isCompared(flow, task) ? inputsOf(settings.name, redact, inputs) : undefined;
-  if (settings.ofCall === undefined && recordedInputs === undefined && redact === undefined) return settings;
+  const compared = isCompared(flow, task) ? recordedInputs({ name: settings.name, redact, inputs }) : undefined;
+  if (settings.ofCall === undefined && compared === undefined && redact === undefined) return settings;
   const context = contextOf(flow, task, inputs);
   const { cache, ...ofCall } = settings.ofCall?.(context, { redact, onProblem: notKept(flow, settings) }) ?? {};
   return {
@@ -39,7 +40,7 @@ export function settingsFor(flow: FlowScope, task: TaskDefinition, inputs: reado
     ...ofCall,
     ...(redact === undefined ? {} : { redactAll: redact }),
     ...(cache === undefined || mayBeUndone(flow, task) ? {} : { cache }),
-    ...(recordedInputs === undefined ? {} : { recordedInputs }),
+    ...(compared === undefined ? {} : { recordedInputs: compared }),
   };
 }
 
@@ -53,16 +54,6 @@ const notKept =
 /** What may be undone is neither kept for others, nor is theirs of any use: it has to be done here. */
 const mayBeUndone = (flow: FlowScope, { transaction }: TaskDefinition): boolean =>
   (transaction?.onRollback.length ?? 0) > 0 && flow.transactionAround !== undefined;
-
-/** What cannot be recorded cannot be compared either. */
-function inputsOf(name: string, redact: Redaction | undefined, inputs: readonly unknown[]): Recorded | undefined {
-  try {
-    const whose = `The inputs of task '${name}'`;
-    return recordedForPeople(encodeText(redact === undefined ? inputs : redact.ofInputs(inputs), whose), whose);
-  } catch {
-    return undefined;
-  }
-}
 
 /** As it is recorded: a key of the caller's own may show what is redacted. */
 export function shownIdentity(
@@ -89,13 +80,20 @@ export class TaskWishes {
   readonly #identity: CallIdentity;
   readonly #settings: CallSettings;
   readonly #builtIn: BuiltIn | undefined;
+  /** Of a call whose inputs are recorded nowhere else. */
+  readonly #inputs: FailureInputs | undefined;
   #untilMs: EpochMs | undefined;
 
-  constructor(flow: FlowScope, identity: CallIdentity, settings: CallSettings, builtIn?: BuiltIn) {
+  constructor({ flow, identity, settings, builtIn, inputs }: WishParts) {
     this.#flow = flow;
     this.#identity = identity;
     this.#settings = settings;
     this.#builtIn = builtIn;
+    const isElsewhere = settings.recordedInputs !== undefined || isKeptByRunner(flow, settings, builtIn);
+    const isUntold = inputs.length > 0 && builtIn === undefined && !isElsewhere;
+    this.#inputs = isUntold
+      ? new FailureInputs(flow.client, { name: settings.name, redact: settings.redactAll, inputs }, identity)
+      : undefined;
   }
 
   /** To begin, or to enter the state in which it waits to. */
@@ -123,14 +121,33 @@ export class TaskWishes {
     return { kind: 'task', run: this.#identity.run, to, report: true, execution: this.#flow.execution.number };
   }
 
+  /** Before the report of its end; undefined: there is nothing to wait for. It does not reject. */
+  prepareEnd(to: State): Promise<void> | undefined {
+    return to.type === 'FAILED' ? this.#inputs?.prepare() : undefined;
+  }
+
   /** The report of its end, with what that brings along. */
   end(to: State): TaskWish {
     const carries = to.type === 'COMPLETED' ? this.#builtIn?.carries?.() : undefined;
-    return carries === undefined ? this.report(to) : { ...this.report(to), carries };
+    const inputs = to.type === 'FAILED' ? this.#inputs?.tell() : undefined;
+    if (carries !== undefined) return { ...this.report(to), carries };
+    return inputs === undefined ? this.report(to) : { ...this.report(to), inputs };
   }
 }
 
+type WishParts = {
+  readonly flow: FlowScope;
+  readonly identity: CallIdentity;
+  readonly settings: CallSettings;
+  readonly builtIn: BuiltIn | undefined;
+  readonly inputs: readonly unknown[];
+};
+
 type TaskWish = Exclude<Wish, { readonly kind: 'workspace' }>;
+
+/** Its attempts, and what they are given, stand at the run that does its work. */
+const isKeptByRunner = (flow: FlowScope, { runner }: CallSettings, builtIn: BuiltIn | undefined): boolean =>
+  (runner ?? flow.runner).ownsAttempts === true && builtIn === undefined;
 
 function definitionOf(
   flow: FlowScope,
@@ -138,8 +155,8 @@ function definitionOf(
   settings: CallSettings,
   builtIn: BuiltIn | undefined,
 ): RunDefinition {
-  const { name, retry, timeoutMs, limits, tags, cache, priority, title, recordedInputs, runner } = settings;
-  const kept = (runner ?? flow.runner).ownsAttempts === true && builtIn === undefined;
+  const { name, retry, timeoutMs, limits, tags, cache, priority, title, recordedInputs } = settings;
+  const kept = isKeptByRunner(flow, settings, builtIn);
   return {
     kind: 'task',
     name,

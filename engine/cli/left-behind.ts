@@ -5,11 +5,10 @@ import { gist } from './artifact-text.ts';
 import { artifactsOf, nameOf } from './artifacts.ts';
 import type { Client } from './client.ts';
 import { shortId } from './run-text.ts';
-import { cut, ink, oneLine, tableOf } from './style.ts';
+import { ink, oneLine, tableWithTexts } from './style.ts';
 import { errorLines, openValue } from './values.ts';
 
 const SHOWN = 20;
-const TEXT_COLUMNS = 70;
 
 export type Left = { readonly hooks: readonly HookRow[]; readonly artifacts: readonly ArtifactRow[] };
 
@@ -29,19 +28,17 @@ export const leftJson = ({ hooks, artifacts }: Left): object => ({
 
 /** Each block begins with an empty line. */
 export function leftLines({ hooks, artifacts }: Left): string[] {
-  const failed = hooks.map((hook) => [
-    `  ${hookName(hook)}`,
-    ink('dim', `of ${oneLine(hook.name ?? '')} ${shortId(hook.run)}`.trimEnd()),
-    ink('red', cut(oneLine(hook.error === undefined ? '' : (errorLines(hook.error)[0] ?? '')), TEXT_COLUMNS)),
-  ]);
-  const made = artifacts.map((artifact) => [
-    `  ${nameOf(artifact)}`,
-    artifact.kind,
-    ink('dim', cut(oneLine(artifact.description ?? gist(artifact)), TEXT_COLUMNS)),
-  ]);
+  const failed = hooks.map((hook) => ({
+    cells: [`  ${hookName(hook)}`, ink('dim', `of ${oneLine(hook.name ?? '')} ${shortId(hook.run)}`.trimEnd())],
+    text: hook.error === undefined ? '' : (errorLines(hook.error)[0] ?? ''),
+  }));
+  const made = artifacts.map((artifact) => ({
+    cells: [`  ${nameOf(artifact)}`, artifact.kind],
+    text: artifact.description ?? gist(artifact),
+  }));
   return [
-    ...(failed.length === 0 ? [] : ['', ink('bold', 'Hooks that failed'), ...tableOf(failed)]),
-    ...(made.length === 0 ? [] : ['', ink('bold', 'Artifacts'), ...tableOf(made)]),
+    ...(failed.length === 0 ? [] : ['', ink('bold', 'Hooks that failed'), ...tableWithTexts(failed, 'red')]),
+    ...(made.length === 0 ? [] : ['', ink('bold', 'Artifacts'), ...tableWithTexts(made)]),
   ];
 }
 

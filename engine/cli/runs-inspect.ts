@@ -1,19 +1,19 @@
 /** `assent runs inspect RUN`: a run and what it called. */
-import type { AnswerTo, Mail, RunDetail, RunRow } from '../../protocol/query.ts';
+import type { AnswerTo, CallRow, Mail, RunDetail } from '../../protocol/query.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
+import { givenJson, givenLines } from './given-text.ts';
 import { leftBy, leftJson, leftLines } from './left-behind.ts';
 import { mailText, sendText } from './mail-text.ts';
 import type { Output } from './output.ts';
 import { count, durationOf, nameText, shortId, stateText, valueText } from './run-text.ts';
-import { cut, formatOfState, ink, oneLine, tableOf } from './style.ts';
+import { cut, formatOfState, ink, oneLine, tableOf, tableWithTexts } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
 import { errorLines, openValue } from './values.ts';
 
 const VALUE_LINES = 20;
-const MESSAGE_COLUMNS = 70;
 
 export async function inspectRun(
   client: Client,
@@ -21,7 +21,7 @@ export async function inspectRun(
   { run: start, limit }: { readonly run: string; readonly limit: number },
 ): Promise<number> {
   const run = await findRun(client, start);
-  const calls = run.kind === 'flow' ? await callsOf(client, run, limit) : [];
+  const calls = run.kind === 'flow' ? await callsOf(client, run, limit, { inputs: true }) : [];
   const left = await leftBy(client, run);
   output.document({ ...jsonOf(run, calls), ...leftJson(left) }, () => [
     ...linesOf(run, calls),
@@ -32,12 +32,18 @@ export async function inspectRun(
   return EXIT.ok;
 }
 
-export async function callsOf(client: Client, { run }: RunDetail, limit: number): Promise<RunRow[]> {
-  const calls: RunRow[] = [];
+export async function callsOf(
+  client: Client,
+  { run }: RunDetail,
+  limit: number,
+  more: { readonly inputs?: true } = {},
+): Promise<CallRow[]> {
+  const calls: CallRow[] = [];
   for (let after: number | undefined = 0; after !== undefined && calls.length < limit;) {
     const page: AnswerTo<'CALLS'> = await client.query('CALLS', {
       run,
       after,
+      ...more,
       limit: Math.min(limit - calls.length, 500),
     });
     calls.push(...page.calls);
@@ -46,27 +52,26 @@ export async function callsOf(client: Client, { run }: RunDetail, limit: number)
   return calls;
 }
 
-const jsonOf = (run: RunDetail, calls: readonly RunRow[]): object => {
-  const { parameters, result, error, calls: counts, ...rest } = run;
+const jsonOf = (run: RunDetail, calls: readonly CallRow[]): object => {
+  const { result, error, calls: counts, ...rest } = run;
   const opened = (value: Value | undefined, name: string): object =>
     value === undefined ? {} : { [name]: openValue(value) };
   return {
-    ...rest,
-    ...opened(parameters, 'parameters'),
+    ...givenJson(rest),
     ...opened(result, 'result'),
     ...opened(error, 'error'),
     counts,
-    calls,
+    calls: calls.map(givenJson),
   };
 };
 
-function linesOf(run: RunDetail, calls: readonly RunRow[]): string[] {
+function linesOf(run: RunDetail, calls: readonly CallRow[]): string[] {
   const nowMs = Date.now();
   const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
   return [
     `${ink('bold', run.run)}  ${nameText(run)}  ${ink(formatOfState(run.state?.type), stateText(run))}`,
     ...tableOf(factsOf(run, what, nowMs).map(([name, text]) => [`  ${ink('dim', name)}`, text])),
-    ...valueLines('parameters', run.parameters),
+    ...givenBlock(run),
     ...valueLines('result', run.result),
     ...errorBlock(run.error),
     ...callLines(run, calls, nowMs),
@@ -130,6 +135,16 @@ function ranText({ state, runMs, sinceMs, startedMs, endedMs }: RunDetail, nowMs
 const retriesText = (used: number, max: number): string =>
   max === 0 ? '' : ` (${String(used)} of ${count(max, 'retry', 'retries')} used)`;
 
+/** Of one that lies elsewhere, how it begins is more than its digest. */
+function givenBlock({ kind, parameters, inputs: { preview, note } = {} }: RunDetail): string[] {
+  const name = kind === 'task' ? 'inputs' : 'parameters';
+  const isShown = parameters?.inline !== undefined || preview === undefined;
+  return [
+    ...(isShown ? valueLines(name, parameters) : [`  ${ink('dim', name)}`, `    ${oneLine(preview)}`]),
+    ...(note === undefined ? [] : [`    ${ink('dim', oneLine(note))}`]),
+  ];
+}
+
 function valueLines(name: string, value: Value | undefined): string[] {
   if (value === undefined) return [];
   const lines = valueText(value).split('\n');
@@ -148,21 +163,30 @@ function errorBlock(error: Value | undefined): string[] {
     : [`  ${ink('dim', 'error')}`, ...lines.slice(0, VALUE_LINES).map((line) => `    ${line}`)];
 }
 
-function callLines(run: RunDetail, calls: readonly RunRow[], nowMs: number): string[] {
+function callLines(run: RunDetail, calls: readonly CallRow[], nowMs: number): string[] {
   const total = Object.values(run.calls).reduce((sum, many) => sum + many, 0);
   if (total === 0) return [];
   const counts = Object.entries(run.calls).map(
     ([type, many]) => `${String(many)} ${type === 'NONE' ? 'never started' : type.toLowerCase()}`,
   );
-  const rows = calls.map((call) => [
-    `  ${cut(nameText(call), 30)}`,
-    ink('dim', shortId(call.run)),
-    ink(formatOfState(call.state?.type), stateText(call)),
-    call.attempt > 1 ? `attempt ${String(call.attempt)}` : '',
-    durationOf(call, nowMs),
-    ink('dim', cut(oneLine(call.state?.message ?? ''), MESSAGE_COLUMNS)),
-  ]);
+  const lines = tableWithTexts(
+    calls.map((call) => ({
+      cells: [
+        `  ${cut(nameText(call), 30)}`,
+        ink('dim', shortId(call.run)),
+        ink(formatOfState(call.state?.type), stateText(call)),
+        call.attempt > 1 ? `attempt ${String(call.attempt)}` : '',
+        durationOf(call, nowMs),
+      ],
+      text: call.state?.message ?? '',
+    })),
+  );
   const more =
     total > calls.length ? [ink('dim', `  … ${String(total - calls.length)} more (--limit ${String(total)})`)] : [];
-  return ['', `${ink('bold', count(total, 'call'))}: ${counts.join(', ')}`, ...tableOf(rows), ...more];
+  return [
+    '',
+    `${ink('bold', count(total, 'call'))}: ${counts.join(', ')}`,
+    ...calls.flatMap((call, index) => [lines[index] ?? '', ...givenLines(call, '    ')]),
+    ...more,
+  ];
 }

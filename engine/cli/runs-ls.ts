@@ -6,13 +6,12 @@ import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { durationOf, nameText, stateText, waitText } from './run-text.ts';
-import { cut, formatOfState, ink, oneLine, tableOf } from './style.ts';
+import { cut, formatOfState, ink, tableWithTexts } from './style.ts';
 import { agoOf, clockOf } from './times.ts';
 
 export type ListOptions = { readonly state?: readonly string[]; readonly name?: string; readonly limit: number };
 
 const NAME_COLUMNS = 40;
-const MESSAGE_COLUMNS = 60;
 
 export async function listRuns(client: Client, output: Output, options: ListOptions): Promise<number> {
   const states = options.state?.flatMap((text) => text.split(',')).map(stateTypeOf);
@@ -37,21 +36,23 @@ export async function listRuns(client: Client, output: Output, options: ListOpti
 
 function linesOf(runs: readonly RunRow[]): string[] {
   const nowMs = Date.now();
-  const head = ['RUN', 'FLOW', 'STATE', 'STARTED', 'TOOK', ''].map((cell) => ink('bold', cell));
-  const rows = runs.map((run) => [
-    run.run,
-    cut(nameText(run), NAME_COLUMNS),
-    ink(formatOfState(run.state?.type), stateText(run)),
-    agoOf(run.createdMs, nowMs),
-    durationOf(run, nowMs),
-    ink('dim', cut(oneLine(run.state?.message ?? awaitsText(run)), MESSAGE_COLUMNS)),
-  ]);
-  return tableOf([head, ...rows]);
+  const head = ['RUN', 'FLOW', 'STATE', 'STARTED', 'TOOK'].map((cell) => ink('bold', cell));
+  const rows = runs.map((run) => ({
+    cells: [
+      run.run,
+      cut(nameText(run), NAME_COLUMNS),
+      ink(formatOfState(run.state?.type), stateText(run)),
+      agoOf(run.createdMs, nowMs),
+      durationOf(run, nowMs),
+    ],
+    text: run.state?.message ?? awaitsText(run),
+  }));
+  return tableWithTexts([{ cells: head, text: '' }, ...rows]);
 }
 
 /** A run that waits for somebody looks like one that works. */
 const awaitsText = ({ awaits }: RunRow): string =>
-  awaits === undefined ? '' : `a call waits ${waitText(awaits.waits)} since ${clockOf(awaits.sinceMs)}`;
+  awaits === undefined ? '' : `waits ${waitText(awaits.waits)} since ${clockOf(awaits.sinceMs)}`;
 
 export function stateTypeOf(text: string): StateType {
   const type = STATE_TYPES.find((known) => known === text.toUpperCase());

@@ -45,6 +45,26 @@ export const cut = (text: string, columns: number): string =>
         .slice(0, Math.max(0, columns - 1))
         .join('')}…`;
 
+/** What lines are made for; a terminal that is wider is made use of. */
+const COLUMNS = 100;
+const NOTE_COLUMNS_MIN = 30;
+export const roomOf = (): number => Math.max(COLUMNS, process.stdout.isTTY ? process.stdout.columns : 0);
+
+/** A table with a text in each row, without colours, that is cut to the room which the other cells leave. */
+export function tableWithTexts(
+  rows: readonly { readonly cells: readonly string[]; readonly text: string }[],
+  format: Format = 'dim',
+): string[] {
+  const bare = tableOf(rows.map(({ cells }) => [...cells, '']));
+  const width = Math.max(0, ...tableOf(rows.map(({ cells }) => [...cells, '|'])).map(widthOf)) - 1;
+  const room = Math.max(NOTE_COLUMNS_MIN, roomOf() - width);
+  return rows.map(({ text }, index) => {
+    const line = bare[index] ?? '';
+    const shown = cut(oneLine(text), room);
+    return shown === '' ? line : `${line}${' '.repeat(Math.max(0, width - widthOf(line)))}${ink(format, shown)}`;
+  });
+}
+
 /** Rows of cells, in columns as wide as their widest cell; the last column is as wide as it is. */
 export function tableOf(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];

@@ -3,6 +3,7 @@
  * for and who could end the wait (why-waiting.ts), and, here, what the rules did to it and to each of its calls.
  */
 import type { Explained, Explanation, RunDetail } from '../../protocol/query.ts';
+import { givenLines } from './given-text.ts';
 import { leftLines } from './left-behind.ts';
 import { count, durationOf, nameText, shortId, stateText } from './run-text.ts';
 import { formatOfState, ink, oneLine } from './style.ts';
@@ -18,7 +19,11 @@ const LINES_OF_CALL = 12;
 export function whyLines(explanation: Explanation, shown: Shown): string[] {
   const { run } = explanation;
   const blocks = [
-    [headline(run, shown), ...stateSentences(explanation, shown.nowMs).map((line) => `  ${line}`)],
+    [
+      headline(run, shown),
+      ...stateSentences(explanation, shown.nowMs).map((line) => `  ${line}`),
+      ...(run.kind === 'task' ? givenLines(run, '  ', 'It was given') : []),
+    ],
     waitingBlock(explanation, shown.nowMs),
     rulesBlock(explanation, shown),
     leftLines(explanation).slice(1),
@@ -51,8 +56,9 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     const own = id === run.run;
     const title = own ? 'The run itself' : titleOf(name, shortId(id));
     const state = end === undefined ? '' : `: ${ink(formatOfState(end.run.state?.type), stateText(end.run))}`;
+    const given = end === undefined ? [] : givenLines(end.run, '    ');
     const last = end?.moved === undefined ? [] : [`${timeOf(end.moved, beganMs)}  ${endSentence(end.moved)}`];
-    return [`  ${title}${state}`, ...shortened(rulings, beganMs), ...last.map((line) => `    ${line}`)];
+    return [`  ${title}${state}`, ...given, ...shortened(rulings, beganMs), ...last.map((line) => `    ${line}`)];
   });
   return [
     ink('bold', 'What the rules did'),

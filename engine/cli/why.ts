@@ -3,6 +3,7 @@ import type { Explanation } from '../../protocol/query.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
+import { givenJson } from './given-text.ts';
 import type { Output } from './output.ts';
 import { wrapped } from './style.ts';
 import { whyLines } from './why-sentences.ts';
@@ -23,7 +24,7 @@ export async function explainRun(
   }
   const { next: _, ...rest } = first;
   const explanation: Explanation = { ...rest, notable };
-  output.document(explanation, () => {
+  output.document(jsonOf(explanation), () => {
     const lines = whyLines(explanation, { nowMs: Date.now(), tasksMax: limit });
     // A terminal breaks words; what reads a pipe wants its lines whole.
     const { isTTY, columns } = process.stdout;
@@ -31,3 +32,10 @@ export async function explainRun(
   });
   return EXIT.ok;
 }
+
+/** What was given is opened, as `runs inspect` has it. */
+const jsonOf = ({ run, failed, ...rest }: Explanation): object => ({
+  ...rest,
+  run: givenJson(run),
+  failed: failed.map((one) => ({ ...one, run: givenJson(one.run) })),
+});

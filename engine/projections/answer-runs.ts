@@ -5,6 +5,7 @@ import type { Answers, Mail, QueryOf, RunDetail, RunRow, RunState } from '../../
 import { stateAfter, type Position, type Ruling, type Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
 import type { Bodies } from './bodies.ts';
+import { givenIn, saidAt, withGiven } from './given.ts';
 import { cutPage, PAGE_ROWS } from './pages.ts';
 import { recordOf } from './run-records.ts';
 import type { Bound, Row, ViewFile } from './view-file.ts';
@@ -61,13 +62,17 @@ function startingWith(view: ViewFile, start: string): Row[] {
   );
 }
 
-export function answerCalls(view: ViewFile, query: QueryOf<'CALLS'>): Answers['CALLS'] {
+export async function answerCalls(view: ViewFile, bodies: Bodies, query: QueryOf<'CALLS'>): Promise<Answers['CALLS']> {
   const { run, states, after = 0, limit = PAGE_ROWS } = query;
   const { where, values } = under(view, run);
   const types = states === undefined ? '' : ` AND type IN (${states.map(() => '?').join()})`;
   const sql = `SELECT * FROM runs WHERE ${where} AND num > ?${types} ORDER BY num LIMIT ?`;
   const found = view.all(sql, ...values, after, ...(states ?? []), limit + 1);
-  const { rows, more } = cutPage(rowsOf(view, found), limit);
+  const all = rowsOf(view, found);
+  const { rows, more } = cutPage(
+    query.inputs === true ? await withGiven(view, bodies, { found, rows: all }) : all,
+    limit,
+  );
   const last = rows.at(-1);
   return { calls: rows, ...(more && last !== undefined ? { next: last.place } : {}) };
 }
@@ -170,12 +175,14 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
   )) {
     calls[type === '' ? 'NONE' : String(type)] = Number(count);
   }
-  const places = [record.created, record.moved].filter(({ seq }) => seq > 0);
+  const said = saidAt(record);
+  const places = [record.created, record.moved, ...(said === undefined ? [] : [said])].filter(({ seq }) => seq > 0);
   const rulings = (await bodies.lines(view, places)).map((line) => JSON.parse(line) as Ruling);
   const pause = await pauseOf(view, bodies, rulings[1]);
   return {
     ...row,
     ...definedBy(rulings[0]),
+    ...givenIn(said === undefined ? rulings[0] : rulings.at(-1)),
     ...(row.state === undefined || pause === undefined ? {} : { state: { ...row.state, ...pause } }),
     ...(record.moved.seq === 0 ? {} : { ...endedBy(rulings[1]), moved: record.moved satisfies Position }),
     ...(record.parent === 0 && record.execution > 0 ? { execution: record.execution } : {}),
@@ -187,13 +194,12 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
   };
 }
 
-type Defined = Pick<RunDetail, 'parameters' | 'retry' | 'timeoutMs' | 'limits' | 'work'>;
+type Defined = Pick<RunDetail, 'retry' | 'timeoutMs' | 'limits' | 'work'>;
 
 function definedBy(ruling: Ruling | undefined): Defined {
   if (ruling === undefined || ruling.proposal.kind === 'workspace') return {};
-  const { parameters, retry, timeoutMs, limits, work } = ruling.proposal.create ?? {};
+  const { retry, timeoutMs, limits, work } = ruling.proposal.create ?? {};
   return {
-    ...(parameters === undefined ? {} : { parameters }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(limits === undefined ? {} : { limits }),

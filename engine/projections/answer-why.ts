@@ -9,6 +9,7 @@ import { countHeld, heldOf, limitsWished, queueOf } from './answer-held.ts';
 import { explained, nextOf, RULING_COLUMNS, rulingOf, rulingsOf } from './answer-rulings.ts';
 import { detailOf, rowsOf, under } from './answer-runs.ts';
 import type { Bodies } from './bodies.ts';
+import { withGiven } from './given.ts';
 import { cutPage } from './pages.ts';
 import { recordOf } from './run-records.ts';
 import type { Row, ViewFile } from './view-file.ts';
@@ -45,6 +46,7 @@ export async function answerWhy(
   const moves = failed.rows.map((row) => moveOf(view, row));
   const notable = rulingsOf(view, { run, notable: true, ...(after === undefined ? {} : { after }) }, NOTABLE + 1);
   const detail = await detailOf(view, bodies, found);
+  const failedRuns = await withGiven(view, bodies, { found: failed.rows, rows: failedRows });
   const failedMoves = await explainedEach(view, bodies, moves);
   const holding = await explainedEach(view, bodies, heldBy);
   const { rows, more } = cutPage(await explained(view, bodies, notable), NOTABLE);
@@ -56,7 +58,7 @@ export async function answerWhy(
       waitingMore,
       limits,
       refused: await explained(view, bodies, refused),
-      failed: failedRows.map((row, index) => {
+      failed: failedRuns.map((row, index) => {
         const ended = failedMoves[index];
         return { run: row, ...(ended === undefined ? {} : { moved: ended }) };
       }),

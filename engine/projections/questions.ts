@@ -98,7 +98,7 @@ function answer(parts: QuestionParts, view: ViewFile, query: Query): Answers[Que
     case 'RUN':
       return answerRun(view, bodies, query);
     case 'CALLS':
-      return answerCalls(view, query);
+      return answerCalls(view, bodies, query);
     case 'RULINGS':
       return answerRulings(view, bodies, query);
     case 'RULINGS_BY':

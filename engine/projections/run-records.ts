@@ -51,6 +51,8 @@ export type RunRecord = {
   /** What people call it, and the run whose code started it. */
   title: string | undefined;
   startedBy: RunId | undefined;
+  /** The ruling whose proposal says what it was given, where its definition does not; NOWHERE: none does. */
+  inputs: Position;
   /** Whether `runs` has a row of it, and whether that row is out of date. */
   stored: boolean;
   dirty: boolean;
@@ -119,6 +121,7 @@ export class RunRecords {
       deployment: undefined,
       title: undefined,
       startedBy: undefined,
+      inputs: NOWHERE,
       stored: false,
       dirty: false,
     };
@@ -158,7 +161,7 @@ export class RunRecords {
   write(): void {
     const add = this.#file.prepare(ADD_COUNT);
     for (const { kind, type, added } of this.#counts.values()) if (added !== 0) add.run(kind, type, added);
-    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(37).fill('?').join()})`);
+    const insert = this.#file.prepare(`INSERT INTO runs VALUES (${Array(39).fill('?').join()})`);
     const update = this.#file.prepare(UPDATE);
     for (const record of this.#dirty) {
       const { num, id, root, parent } = record;
@@ -201,7 +204,7 @@ const UPDATE = `UPDATE runs SET kind = ?, name = ?, type = ?, state = ?, message
   version = ?, attempt = ?, retries_used = ?, resumes = ?, retries_max = ?, priority = ?, execution = ?, session = ?, actor = ?, created_ms = ?,
   started_ms = ?, ended_ms = ?, slots = ?, created_seq = ?, created_idx = ?, moved_seq = ?, moved_idx = ?, rulings = ?,
   rejected = ?, resuming = ?, expected_ms = ?, run_ms = ?, tags = ?, deployment = ?,
-  title = ?, started_by = ? WHERE num = ?`;
+  title = ?, started_by = ?, inputs_seq = ?, inputs_idx = ? WHERE num = ?`;
 
 const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.kind,
@@ -237,6 +240,8 @@ const columnsOf = (record: RunRecord): (string | number | null)[] => [
   record.deployment ?? null,
   record.title ?? null,
   record.startedBy ?? null,
+  record.inputs.seq,
+  record.inputs.index,
 ];
 
 const optional = (value: Row[string] | undefined): number | undefined =>
@@ -282,6 +287,7 @@ export function recordOf(row: Row): RunRecord {
     deployment: text(row['deployment']),
     title: text(row['title']),
     startedBy: text(row['started_by']) as RunId | undefined,
+    inputs: { seq: Number(row['inputs_seq']), index: Number(row['inputs_idx']) },
     stored: true,
     dirty: false,
   };

@@ -14,7 +14,7 @@ const ROWS_VERSION = 2;
 export const VIEW_VERSION = `${String(FOLD_VERSION)}.${String(ROWS_VERSION)}`;
 
 /** Raised when the tables themselves change: an old file cannot even serve. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 export const SCHEMA = `
   CREATE TABLE head (
@@ -36,12 +36,13 @@ export const SCHEMA = `
     created_seq INTEGER NOT NULL, created_idx INTEGER NOT NULL, moved_seq INTEGER NOT NULL, moved_idx INTEGER NOT NULL,
     rulings INTEGER NOT NULL, rejected INTEGER NOT NULL, resuming INTEGER NOT NULL,
     expected_ms INTEGER NOT NULL, run_ms INTEGER NOT NULL, tags TEXT, deployment TEXT,
-    title TEXT, started_by TEXT
+    title TEXT, started_by TEXT, inputs_seq INTEGER NOT NULL, inputs_idx INTEGER NOT NULL
   );
   CREATE INDEX runs_by_root ON runs (root, num) WHERE parent <> 0;
   CREATE INDEX flow_runs_by_id ON runs (id) WHERE parent = 0;
   CREATE INDEX flow_runs_by_state ON runs (type, num) WHERE parent = 0;
   CREATE INDEX flow_runs_by_name ON runs (name, num) WHERE parent = 0;
+  CREATE INDEX runs_by_starter ON runs (started_by, num) WHERE started_by IS NOT NULL;
 
   CREATE TABLE rulings (
     root INTEGER NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL, run INTEGER NOT NULL, at_ms INTEGER NOT NULL,

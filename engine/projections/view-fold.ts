@@ -143,6 +143,7 @@ export class ViewFold {
     if (outcome === 'accepted' && proposal.carries !== undefined) {
       this.#event(proposal.carries, proposal, { atMs: ruling.atMs, at });
     }
+    if (proposal.inputs !== undefined) run.inputs = at;
     run.rulings += 1;
     if (outcome === 'rejected') run.rejected += 1;
     this.#runs.touch(run);

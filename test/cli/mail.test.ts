@@ -61,7 +61,7 @@ test('a message that is sent is received, and until then everybody is told how t
   expect(await said('why', FLOW)).toMatch(
     new RegExp(`waits for .* for the message 'approved' until [^]*HELD by receive-message[^]*${how} JSON`),
   );
-  expect(await said('runs', 'ls')).toMatch(/orders +Running .*a call waits for the message 'approved' since \d\d:/);
+  expect(await said('runs', 'ls')).toMatch(/orders +Running .*waits for the message 'approved' since \d\d:/);
   expect(await said('runs', 'inspect', FLOW)).toMatch(
     new RegExp(`waits for +the message 'approved', since .*, until .*: ${how} JSON`),
   );

@@ -226,6 +226,16 @@ describe('a proposal is refused', () => {
   });
 });
 
+test('what a failed call was given is a value of a size that is set, and two short texts', () => {
+  const digest = 'a'.repeat(64);
+  const isTaken = (inputs: object): boolean =>
+    parsed(bytesOf({ v: 1, proposals: [{ ...(draft({}) as object), inputs }] })).every(({ ok }) => ok);
+  expect(isTaken({ value: { digest, size: LIMITS.failureInputsBytesMax }, preview: 'p', note: 'n' })).toBe(true);
+  expect(isTaken({ value: { digest, size: LIMITS.failureInputsBytesMax + 1 } })).toBe(false);
+  expect(isTaken({ preview: 'p'.repeat(LIMITS.textMax + 1) })).toBe(false);
+  expect(isTaken({ other: 1 })).toBe(false);
+});
+
 test('every draft that the door lets through is small enough to be ruled on in one segment', () => {
   const error = { digest: 'a'.repeat(64), size: 1, inline: '\u0001'.repeat(LIMITS.inlineBytesMax) };
   const large = draft({ to: { type: 'FAILED', name: 'F', error } }) as ProposalDraft;
