@@ -194,7 +194,11 @@ export type Given = {
   readonly inputs?: Omit<GivenInputs, 'value'>;
 };
 
-export type CallRow = RunRow & Given;
+export type CallRow = RunRow &
+  Given & {
+    /** The run in the background that does its work, or did it last. */
+    readonly doneBy?: RunId;
+  };
 
 export type RunDetail = CallRow & {
   readonly result?: Value;
@@ -212,6 +216,8 @@ export type RunDetail = CallRow & {
   readonly calls: Readonly<Record<string, number>>;
   /** The ruling that put it in its state. */
   readonly moved?: Position;
+  /** Runs of their own that its code started, or that do its work, the newest first, at most 20. */
+  readonly started: readonly RunRow[];
 };
 
 export type RulingRow = Position & {
@@ -242,6 +248,8 @@ export type Explained = RulingRow & {
   /** The name of the state that was asked for, and its message. */
   readonly asked?: string;
   readonly message?: string;
+  /** The version of the run that the wish rested on. */
+  readonly basedOn?: number;
   /** It said what had happened, rather than what was wanted. */
   readonly report?: true;
   readonly why?: string;
@@ -314,6 +322,8 @@ export type Explanation = {
   readonly run: RunDetail;
   /** The last rulings that moved it, at most 5, in the ledger's order: the last one put it in its state. */
   readonly path: readonly Explained[];
+  /** Its calls that sleep, that wait for what comes from outside, or for their next attempt: the soonest first, at most 20. */
+  readonly asleep: readonly RunRow[];
   /** What it and its calls wait for now, at most 100. */
   readonly waiting: readonly Waiting[];
   readonly waitingMore: number;

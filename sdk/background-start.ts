@@ -2,8 +2,8 @@
  * Starts runs of tasks that any worker executes: task runs of their own. Owns what is recorded of them; background.ts
  * executes them.
  */
-import { hash } from 'node:crypto';
-import { idFrom, type RunId } from '../protocol/ids.ts';
+import { runFor } from '../protocol/background-runs.ts';
+import type { RunId } from '../protocol/ids.ts';
 import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
 import { digestOf } from './call.ts';
 import type { Client } from './client/client.ts';
@@ -19,19 +19,6 @@ import { resolved } from './upstream.ts';
 import { encodeText, recorded } from './values.ts';
 
 export type Place = { readonly pool: string; readonly queue: string };
-
-/**
- * The run in the background that does the work of a call: the same one whoever asks. Its first half is the call's alone, so
- * that it can be told from one that the call's code has started.
- */
-export const runFor = (call: RunId, generation: number, tries = 0): RunId =>
-  `${markOf(call)}${shortHash([call, generation, tries])}` as RunId;
-
-export const isRunFor = (call: RunId, run: RunId): boolean => run.startsWith(markOf(call));
-
-const markOf = (call: RunId): string => shortHash([call]);
-
-const shortHash = (of: readonly unknown[]): string => idFrom(hash('sha256', JSON.stringify(of), 'buffer')).slice(0, 8);
 
 /**
  * A task's run that is started and not awaited: `task.delay(...inputs)`. Started by a flow, it is started once, however often

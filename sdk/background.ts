@@ -4,11 +4,11 @@
  *
  * V1 What does the work of a flow's call shows itself as that call: the same ids, the same log, whoever executes it.
  */
+import { isRunFor } from '../protocol/background-runs.ts';
 import type { AssentError } from '../protocol/errors.ts';
 import type { RunId } from '../protocol/ids.ts';
 import type { WorkHint } from '../protocol/messages.ts';
 import { parentId, rootOf } from '../protocol/proposals.ts';
-import { isRunFor } from './background-start.ts';
 import type { Client } from './client/client.ts';
 import type { FlowRunPlan } from './flow-plan.ts';
 import { RUNNING } from './outcomes.ts';

@@ -22,7 +22,8 @@ type Side = {
   readonly calls: readonly MadeCall[];
 };
 
-const VALUE_COLUMNS = 40;
+const NAME_COLUMNS = 40;
+const VALUE_COLUMNS = 30;
 
 export async function showDifference(
   client: Client,
@@ -111,73 +112,88 @@ function linesOf(before: Side, now: Side, difference: Difference, limit: number)
   const { both, changed, onlyBefore, onlyNow } = difference;
   // What was answered from the record, or came out alike, is no news.
   const notable = both.filter((pair) => pair.now.how !== 'reused' && !isAlike(pair));
+  const isOneRun = now.execution !== undefined;
   return [
-    `${titleOf(before)} ${ink('dim', '→')} ${titleOf(now)}`,
+    titleOf(before, now),
     bothLine(both),
-    ...block('In both', notable.map(pairRow), limit),
-    ...block('With other inputs', changed.map(changedRow), limit),
+    ...block(isOneRun ? 'In both, made again' : 'In both, with another end', tableOf(notable.map(pairRow)), limit),
+    ...block('With other inputs', changed.map(changedText), limit),
     ...(changed.some(({ first }) => first === undefined)
-      ? [ink('dim', '  The inputs themselves are recorded of strict flows, and of calls with a key of their own.')]
+      ? [ink('dim', '  Inputs are recorded of strict flows, of calls with a key of their own, and of what failed.')]
       : []),
-    ...block('Only before', onlyBefore.map(callRow), limit),
-    ...block('Only now', onlyNow.map(callRow), limit),
+    ...block('Only before', tableOf(onlyBefore.map(callRow)), limit),
+    ...block('Only now', tableOf(onlyNow.map(callRow)), limit),
   ];
 }
 
 const isAlike = ({ before, now }: Pair): boolean =>
   before.run !== now.run && before.state === now.state && before.how === now.how;
 
-const titleOf = ({ run, execution, calls }: Side): string =>
-  `${ink('bold', run.run)} (${oneLine(run.name)}), ${execution === undefined ? stateText(run) : `execution ${String(execution)}`}: ${count(calls.length, 'call')}`;
+function titleOf(before: Side, now: Side): string {
+  const arrow = ink('dim', '→');
+  if (now.execution === undefined) return `${runText(before)} ${arrow} ${runText(now)}`;
+  const [first, last] = [before, now].map(
+    ({ execution = 0, calls }) => `execution ${String(execution)} (${count(calls.length, 'call')})`,
+  );
+  return `${oneLine(now.run.name)} ${ink('bold', now.run.run)}: ${first ?? ''} ${arrow} ${last ?? ''}`;
+}
+
+const runText = ({ run, calls }: Side): string =>
+  `${oneLine(run.name)} ${ink('bold', run.run)} (${stateText(run)}, ${count(calls.length, 'call')})`;
 
 function bothLine(both: readonly Pair[]): string {
   const reused = both.filter(({ now }) => now.how === 'reused').length;
-  const answered = reused === 0 ? '' : `, ${String(reused)} of them answered from the record`;
-  return `${count(both.length, 'call')} in both${answered}.`;
+  const of = reused === both.length ? '' : `${String(reused)} of them `;
+  return `${count(both.length, 'call')} in both${reused === 0 ? '' : `, ${of}answered from the record`}.`;
 }
 
-function block(title: string, rows: readonly string[][], limit: number): string[] {
-  if (rows.length === 0) return [];
-  const more = rows.length - limit;
+/** One text a call. */
+function block(title: string, texts: readonly string[], limit: number): string[] {
+  if (texts.length === 0) return [];
+  const more = texts.length - limit;
   return [
     '',
-    `${ink('bold', title)}: ${String(rows.length)}`,
-    ...tableOf(rows.slice(0, limit)),
-    ...(more > 0 ? [ink('dim', `  … ${String(more)} more (--limit ${String(rows.length)})`)] : []),
+    `${ink('bold', title)}: ${String(texts.length)}`,
+    ...texts.slice(0, limit),
+    ...(more > 0 ? [ink('dim', `  … ${String(more)} more (--limit ${String(texts.length)})`)] : []),
   ];
 }
 
-const nameCells = ({ key, name, run, inputs }: MadeCall): string[] => [
-  `  ${cut(oneLine(key === name ? name : `${name} '${key}'`), 40)}`,
-  ink('dim', shortId(run)),
-  ink('dim', inputs?.slice(0, 8) ?? ''),
-];
+const nameOf = ({ key, name }: MadeCall): string =>
+  cut(oneLine(key === name ? name : `${name} '${key}'`), NAME_COLUMNS);
 
-const endCell = (call: MadeCall): string => {
+const nameCells = (call: MadeCall): string[] => [`  ${nameOf(call)}`, ink('dim', shortId(call.run))];
+
+function endText(call: MadeCall): string {
   const tookMs = tookOf(call);
-  const what = call.how === 'refused' ? (call.code ?? 'refused') : (call.state ?? 'never started');
-  return `${ink(formatOfState(call.type), what)}${tookMs === undefined || call.how === 'reused' ? '' : ` ${spanOf(tookMs)}`}`;
-};
+  const took = tookMs === undefined || call.how === 'reused' ? '' : ` after ${spanOf(tookMs)}`;
+  const what =
+    call.how === 'refused'
+      ? `refused (${call.code ?? 'no code'})`
+      : (call.state ?? (call.how === 'waited' ? 'waited' : 'never started'));
+  return `${ink(call.how === 'refused' ? 'red' : formatOfState(call.type), what)}${took}`;
+}
 
 const callRow = (call: MadeCall): string[] => [
   ...nameCells(call),
-  endCell(call),
+  endText(call),
   call.why === undefined ? '' : ink('dim', oneLine(call.why)),
 ];
 
-const pairRow = ({ before, now }: Pair): string[] => [...nameCells(now), endCell(before), '→', endCell(now)];
+const pairRow = ({ before, now }: Pair): string[] => [...nameCells(now), endText(before), '→', endText(now)];
 
-const changedRow = ({ before, now, first }: Pair & { readonly first?: FieldDifference }): string[] => [
-  ...nameCells(now),
-  ink('dim', `was ${before.run === now.run ? (before.inputs?.slice(0, 8) ?? '') : shortId(before.run)}`),
-  first === undefined ? '' : fieldText(first),
-  endCell(before),
-  '→',
-  endCell(now),
-];
+/** Before, now, and where their inputs differ first. */
+const changedText = ({ before, now, first }: Pair & { readonly first?: FieldDifference }): string =>
+  [
+    `  ${nameOf(now)}${first === undefined ? '' : `  ${fieldText(first)}`}`,
+    ...tableOf([
+      ['    before', ink('dim', shortId(before.run)), endText(before)],
+      ['    now', ink('dim', shortId(now.run)), endText(now)],
+    ]),
+  ].join('\n');
 
 const fieldText = ({ field, ...values }: FieldDifference): string =>
-  `${field === '' ? 'inputs' : field}: ${valueOf(values, 'before')} → ${valueOf(values, 'now')}`;
+  `inputs${field.startsWith('[') || field === '' ? field : `.${field}`}: ${valueOf(values, 'before')} → ${valueOf(values, 'now')}`;
 
 function valueOf(values: Omit<FieldDifference, 'field'>, which: 'before' | 'now'): string {
   const value = values[which];

@@ -79,6 +79,7 @@ export class Reading {
     const call = isMade ? this.#made(proposal, proposal.execution) : this.#known(run);
     if (call === undefined) return;
     if (isMade) begin(call, ruling);
+    if (proposal.inputs?.value !== undefined) call.parameters ??= proposal.inputs.value;
     settle(call, ruling);
   }
 

@@ -4,7 +4,7 @@ import { ENGINE } from '../../protocol/proposals.ts';
 import { decidingEntry, stateAfter, type Ruling } from '../../protocol/rulings.ts';
 import { shortId } from './run-text.ts';
 import { cut, formatOfOutcome, ink, oneLine, rowOf, type Ink } from './style.ts';
-import { sinceOf } from './times.ts';
+import { sinceOf, withSpans } from './times.ts';
 
 export type Known = {
   /** When the run began. */
@@ -60,5 +60,5 @@ function whyOf(deciding: ReturnType<typeof decidingEntry>, proposal: Ruling['pro
   const asked = reason === undefined ? '' : `"${cut(oneLine(reason), 100)}"`;
   if (deciding === undefined) return asked;
   const { rule, code, why } = deciding;
-  return `${code === undefined ? '' : `${code}, `}${rule}: ${cut(oneLine(why), 200)}`;
+  return `${code === undefined ? '' : `${code}, `}${rule}: ${cut(withSpans(oneLine(why)), 200)}`;
 }

@@ -40,6 +40,16 @@ export const slotsText = (slots: number): string => (slots === 1 ? 'a slot' : `$
 export const count = (many: number, one: string, more = `${one}s`): string =>
   `${String(many)} ${many === 1 ? one : more}`;
 
+/** What sort of run it is. */
+export const kindText = ({ kind, parent }: Pick<RunRow, 'kind' | 'parent'>): string =>
+  parent === undefined
+    ? kind === 'flow'
+      ? 'flow run'
+      : 'task run in the background'
+    : kind === 'flow'
+      ? 'subflow run'
+      : 'task run';
+
 /** What it is a run of, and what people call it. */
 export const nameText = ({ name, title }: Pick<RunRow, 'name' | 'title'>): string =>
   title === undefined ? oneLine(name) : `${oneLine(name)} “${oneLine(title)}”`;

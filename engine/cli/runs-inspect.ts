@@ -8,7 +8,8 @@ import { givenJson, givenLines } from './given-text.ts';
 import { leftBy, leftJson, leftLines } from './left-behind.ts';
 import { mailText, sendText } from './mail-text.ts';
 import type { Output } from './output.ts';
-import { count, durationOf, nameText, shortId, stateText, valueText } from './run-text.ts';
+import { callDoneBy, handsOf, processText, workText, type Hands } from './process-of.ts';
+import { count, durationOf, kindText, nameText, shortId, stateText, valueText } from './run-text.ts';
 import { cut, formatOfState, ink, oneLine, tableOf, tableWithTexts } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
 import { errorLines, openValue } from './values.ts';
@@ -23,8 +24,9 @@ export async function inspectRun(
   const run = await findRun(client, start);
   const calls = run.kind === 'flow' ? await callsOf(client, run, limit, { inputs: true }) : [];
   const left = await leftBy(client, run);
-  output.document({ ...jsonOf(run, calls), ...leftJson(left) }, () => [
-    ...linesOf(run, calls),
+  const hands = await handsOf(client, run);
+  output.document({ ...jsonOf(run, calls), ...hands, ...leftJson(left) }, () => [
+    ...linesOf(run, hands, calls),
     ...leftLines(left),
     '',
     ink('dim', `assent why ${run.run}   says what the rules did, and why`),
@@ -65,25 +67,28 @@ const jsonOf = (run: RunDetail, calls: readonly CallRow[]): object => {
   };
 };
 
-function linesOf(run: RunDetail, calls: readonly CallRow[]): string[] {
+function linesOf(run: RunDetail, hands: Hands, calls: readonly CallRow[]): string[] {
   const nowMs = Date.now();
-  const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
   return [
     `${ink('bold', run.run)}  ${nameText(run)}  ${ink(formatOfState(run.state?.type), stateText(run))}`,
-    ...tableOf(factsOf(run, what, nowMs).map(([name, text]) => [`  ${ink('dim', name)}`, text])),
+    ...tableOf(factsOf(run, hands, nowMs).map(([name, text]) => [`  ${ink('dim', name)}`, text])),
     ...givenBlock(run),
     ...valueLines('result', run.result),
     ...errorBlock(run.error),
     ...callLines(run, calls, nowMs),
+    ...startedLines(run, nowMs),
   ];
 }
 
-function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][] {
+function factsOf(run: RunDetail, { process, work }: Hands, nowMs: number): [string, string][] {
   const { state, attempt, retriesUsed, retriesMax, resumes, parent, startedBy } = run;
+  const call = callDoneBy(run);
   const facts: [string, string | undefined][] = [
-    ['kind', what],
+    ['kind', kindText(run)],
     ['parent', parent],
-    ['started by', startedBy],
+    [call === undefined ? 'started by' : 'does work of', startedBy],
+    ['work done by', work === undefined ? undefined : workText(work)],
+    ['executed by', process === undefined ? undefined : processText(process)],
     ['message', state?.message === undefined ? undefined : oneLine(state.message)],
     ['due', state?.dueAtMs === undefined ? undefined : clockOf(state.dueAtMs)],
     ['asked for by', run.by],
@@ -105,7 +110,7 @@ function factsOf(run: RunDetail, what: string, nowMs: number): [string, string][
         .map(({ limit, slots, by }) => `${String(slots)} of '${limit}'${by === undefined ? '' : ` for '${by}'`}`)
         .join(', ') || undefined,
     ],
-    ['worker', run.work === undefined ? undefined : `pool ${run.work.pool}, queue ${run.work.queue}`],
+    ['for workers of', run.work === undefined ? undefined : `pool ${run.work.pool}, queue ${run.work.queue}`],
     ['rulings', `${String(run.rulings)}${run.rejected === 0 ? '' : `, ${String(run.rejected)} of them rejections`}`],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
@@ -167,14 +172,14 @@ function callLines(run: RunDetail, calls: readonly CallRow[], nowMs: number): st
   const total = Object.values(run.calls).reduce((sum, many) => sum + many, 0);
   if (total === 0) return [];
   const counts = Object.entries(run.calls).map(
-    ([type, many]) => `${String(many)} ${type === 'NONE' ? 'never started' : type.toLowerCase()}`,
+    ([type, many]) => `${String(many)} ${type === 'NONE' ? notBegun(run) : type.toLowerCase()}`,
   );
   const lines = tableWithTexts(
     calls.map((call) => ({
       cells: [
         `  ${cut(nameText(call), 30)}`,
         ink('dim', shortId(call.run)),
-        ink(formatOfState(call.state?.type), stateText(call)),
+        ink(formatOfState(call.state?.type), stateUnder(run, call)),
         call.attempt > 1 ? `attempt ${String(call.attempt)}` : '',
         durationOf(call, nowMs),
       ],
@@ -186,7 +191,32 @@ function callLines(run: RunDetail, calls: readonly CallRow[], nowMs: number): st
   return [
     '',
     `${ink('bold', count(total, 'call'))}: ${counts.join(', ')}`,
-    ...calls.flatMap((call, index) => [lines[index] ?? '', ...givenLines(call, '    ')]),
+    ...calls.flatMap((call, index) => [lines[index] ?? '', ...givenLines(call, '    '), ...doneByLines(call)]),
     ...more,
   ];
+}
+
+/** What a call waits for whose flow run was let go of is asked for again when that goes on. */
+const notBegun = ({ state }: RunDetail): string => (state?.suspended === true ? 'waiting' : 'never started');
+
+const stateUnder = (run: RunDetail, call: CallRow): string =>
+  call.state === undefined && call.waits === undefined ? notBegun(run) : stateText(call);
+
+const doneByLines = ({ doneBy }: CallRow): string[] =>
+  doneBy === undefined ? [] : [`    ${ink('dim', `done by run ${doneBy}`)}`];
+
+/** Those that do its own work are told of above. */
+function startedLines(run: RunDetail, nowMs: number): string[] {
+  const started = run.started.filter((one) => callDoneBy(one) === undefined);
+  if (started.length === 0) return [];
+  const rows = started.map((one) => ({
+    cells: [
+      `  ${cut(nameText(one), 30)}`,
+      ink('dim', one.run),
+      ink(formatOfState(one.state?.type), stateText(one)),
+      durationOf(one, nowMs),
+    ],
+    text: one.state?.message ?? '',
+  }));
+  return ['', ink('bold', 'Runs that it started'), ...tableWithTexts(rows)];
 }

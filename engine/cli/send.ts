@@ -1,13 +1,16 @@
 /** `assent runs send RUN NAME [JSON]`, `assent events emit NAME [JSON]`: messages and events for flows that wait for them. */
 import { AssentError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import type { EventEmitted, MessageSent } from '../../protocol/proposals.ts';
+import { mailboxOf, mailboxParts, type EventEmitted, type MessageSent } from '../../protocol/proposals.ts';
+import type { RunDetail } from '../../protocol/query.ts';
 import type { Client } from './client.ts';
 import { findRun } from './find-run.ts';
+import { mailText } from './mail-text.ts';
 import type { Output } from './output.ts';
 import { proposeEvent } from './propose-event.ts';
 import { valueOf } from './run-parameters.ts';
 import { oneLine } from './style.ts';
+import { clockOf } from './times.ts';
 import { inlineValue } from './values.ts';
 
 type Said = { readonly name: string; readonly data?: string; readonly reason?: string };
@@ -18,9 +21,28 @@ export async function sendMessage(
   output: Output,
   { run: start, name, data, reason }: Said & { readonly run: string },
 ): Promise<number> {
-  const { run } = await findRun(client, start);
+  const found = await findRun(client, start);
+  const { run } = found;
   const event: MessageSent = { type: 'MESSAGE_SENT', to: run, name: checked(name), ...valueIn(data) };
-  return proposeEvent(client, output, event, { reason, done: `'${oneLine(name)}' is sent to ${run}.` });
+  return proposeEvent(client, output, event, { reason, done: sentText(found, name) });
+}
+
+/** What becomes of it: a run that is paused goes on when it is resumed, whatever is sent to it. */
+function sentText({ run, state }: RunDetail, name: string): string {
+  const said = `'${oneLine(name)}' is sent to ${run}`;
+  if (state?.type !== 'PAUSED') return `${said}.`;
+  const { suspended, wakeOn = [] } = state;
+  const mail = wakeOn.filter(({ mailbox }) => mailboxParts(mailbox).kind !== 'pause');
+  if (suspended === true && mail.some(({ mailbox }) => mailbox === mailboxOf(run, name))) {
+    return `${said}, which waits for it: a worker goes on with it.`;
+  }
+  const lies = `${said}, and lies there until the run receives it`;
+  if (mail.length > 0) return `${lies}. Now the run waits for ${mail.map(mailText).join(', ')}.`;
+  if (state.wakeAtMs !== undefined && state.key === undefined) {
+    return `${lies}. Now the run sleeps until ${clockOf(state.wakeAtMs)}.`;
+  }
+  const input = state.input === undefined ? '' : ' --input JSON';
+  return `${lies}.\nThe run is paused, and goes on when it is resumed, not for a message: assent runs resume ${run}${input}`;
 }
 
 /** @throws AssentError USAGE, VALUE_TOO_LARGE */

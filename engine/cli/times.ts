@@ -21,6 +21,10 @@ function two(ms: number, large: number, largeName: string, small: number, smallN
   return rest === 0 ? whole : `${whole} ${String(rest)} ${smallName}`;
 }
 
+/** What a rule has recorded in milliseconds, as people say it. */
+export const withSpans = (text: string): string =>
+  text.replace(/\b\d{4,} ms\b/g, (ms) => spanOf(Number.parseInt(ms, 10)));
+
 /** `just now`, `12 s ago`, `3 min ago`, `2 d ago`: one unit, for lists. */
 export function agoOf(atMs: number, nowMs: number): string {
   const ms = nowMs - atMs;

@@ -5,14 +5,15 @@
 import type { Explained, Explanation, RunDetail } from '../../protocol/query.ts';
 import { givenLines } from './given-text.ts';
 import { leftLines } from './left-behind.ts';
-import { count, durationOf, nameText, shortId, stateText } from './run-text.ts';
+import type { Hands } from './process-of.ts';
+import { count, durationOf, kindText, nameText, shortId, stateText } from './run-text.ts';
 import { formatOfState, ink, oneLine } from './style.ts';
 import { sinceOf, spanOf } from './times.ts';
 import { stateSentences } from './why-state.ts';
 import { waitingBlock } from './why-waiting.ts';
 import { askedFor, finalSayings, refusalOf, whyOf } from './why-words.ts';
 
-export type Shown = { readonly nowMs: number; readonly tasksMax: number };
+export type Shown = { readonly nowMs: number; readonly tasksMax: number; readonly hands?: Hands };
 
 const LINES_OF_CALL = 12;
 
@@ -21,7 +22,7 @@ export function whyLines(explanation: Explanation, shown: Shown): string[] {
   const blocks = [
     [
       headline(run, shown),
-      ...stateSentences(explanation, shown.nowMs).map((line) => `  ${line}`),
+      ...stateSentences(explanation, shown).map((line) => `  ${line}`),
       ...(run.kind === 'task' ? givenLines(run, '  ', 'It was given') : []),
     ],
     waitingBlock(explanation, shown.nowMs),
@@ -34,8 +35,7 @@ export function whyLines(explanation: Explanation, shown: Shown): string[] {
 function headline(run: RunDetail, { nowMs }: Shown): string {
   const took = durationOf(run, nowMs);
   const how = took === '' ? '' : run.endedMs === undefined ? `, for ${took} now` : ` after ${took}`;
-  const what = run.parent === undefined ? 'flow run' : run.kind === 'flow' ? 'subflow run' : 'task run';
-  return `${what} ${ink('bold', run.run)} (${nameText(run)}): ${ink(formatOfState(run.state?.type), stateText(run))}${how}`;
+  return `${kindText(run)} ${ink('bold', run.run)} (${nameText(run)}): ${ink(formatOfState(run.state?.type), stateText(run))}${how}`;
 }
 
 /** What the rules did, run by run, in the order in which it began. */
@@ -57,8 +57,15 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     const title = own ? 'The run itself' : titleOf(name, shortId(id));
     const state = end === undefined ? '' : `: ${ink(formatOfState(end.run.state?.type), stateText(end.run))}`;
     const given = end === undefined ? [] : givenLines(end.run, '    ');
+    const by = end?.run.doneBy === undefined ? [] : [`    ${ink('dim', `done by run ${end.run.doneBy}`)}`];
     const last = end?.moved === undefined ? [] : [`${timeOf(end.moved, beganMs)}  ${endSentence(end.moved)}`];
-    return [`  ${title}${state}`, ...given, ...shortened(rulings, beganMs), ...last.map((line) => `    ${line}`)];
+    return [
+      `  ${title}${state}`,
+      ...given,
+      ...by,
+      ...shortened(rulings, beganMs),
+      ...last.map((line) => `    ${line}`),
+    ];
   });
   return [
     ink('bold', 'What the rules did'),
@@ -115,22 +122,36 @@ function leftOut(rest: readonly (readonly [string, readonly Explained[]])[], fai
   ];
 }
 
-/** A retry says itself when it is due; that it then waited for that is no news, nor that a call was answered from the record. */
+/**
+ * A retry says itself when it is due; that it then waited for that is no news, nor that a call was answered from the record, nor
+ * that one which waits was asked for again as if it were new, when its flow run began anew.
+ */
 function withoutDueTimes(notable: readonly Explained[]): Explained[] {
   const waitsForTime = new Set<string>();
+  const heldBy = new Map<string, string>();
   return notable.filter((ruling) => {
     const run = ruling.run ?? '';
+    if (ruling.code === 'STALE' && isAskedAgain(ruling, run)) return false;
     // How many were is said at the top.
     if (ruling.outcome === 'rewritten' && ruling.rule === 'reuse-completed-task') return false;
     if (ruling.outcome === 'held' && ruling.dueAtMs !== undefined) {
       waitsForTime.add(run);
       return false;
     }
-    if (ruling.outcome === 'held') waitsForTime.delete(run);
+    if (ruling.outcome === 'held') {
+      waitsForTime.delete(run);
+      const by = `${ruling.rule ?? ''}: ${ruling.why ?? ''}`;
+      if (heldBy.get(run) === by) return false;
+      heldBy.set(run, by);
+    } else heldBy.delete(run);
     const granted = ruling.outcome === 'accepted' && waitsForTime.delete(run);
     return !granted;
   });
 }
+
+/** A call that waits, as if it were new; a claim of what was handed out a minute ago. */
+const isAskedAgain = ({ basedOn, asked, from }: Explained, run: string): boolean =>
+  run.includes('.') ? basedOn === 0 : asked === 'Running' && from === 'Pending';
 
 function rulingSentence(ruling: Explained): string {
   const { outcome, to, rule, waitedMs } = ruling;

@@ -1,16 +1,32 @@
 /** Why a run is in its state: who put it there, which rule, with what reason; and what was refused that was asked of it. */
-import type { Explained, Explanation, RunDetail, RunState } from '../../protocol/query.ts';
+import { mailboxParts } from '../../protocol/proposals.ts';
+import type { Explained, Explanation, Mail, RunDetail, RunRow, RunState } from '../../protocol/query.ts';
 import { mailText, sendText } from './mail-text.ts';
-import { count } from './run-text.ts';
+import { callDoneBy, processText, workText, type Hands } from './process-of.ts';
+import { count, shortId, waitText } from './run-text.ts';
 import { oneLine } from './style.ts';
 import { clockOf, sinceOf, spanOf } from './times.ts';
-import { askedFor, askerOf, capital, finalSayings, quoted, reasonText, refusalOf, sentence } from './why-words.ts';
+import {
+  askedFor,
+  askerOf,
+  capital,
+  finalSayings,
+  quoted,
+  reasonText,
+  refusalOf,
+  ruleWords,
+  sentence,
+} from './why-words.ts';
 
 /** Refused cancels that are told of, the newest. */
 const REFUSALS_SHOWN = 3;
 
-export const stateSentences = (explanation: Explanation, nowMs: number): string[] => [
+export const stateSentences = (
+  explanation: Explanation,
+  { nowMs, hands = {} }: { readonly nowMs: number; readonly hands?: Hands },
+): string[] => [
   ...stateOf(explanation, nowMs),
+  ...inHands(hands),
   ...startedBy(explanation),
   ...correctionsOf(explanation, nowMs),
   ...interruptions(explanation),
@@ -19,8 +35,19 @@ export const stateSentences = (explanation: Explanation, nowMs: number): string[
   ...refusedCancels(explanation, nowMs),
 ];
 
-const startedBy = ({ run }: Explanation): string[] =>
-  run.startedBy === undefined ? [] : [`It was started by run ${run.startedBy}.`];
+/** Who executes it, and who does its work where that is another run's. */
+const inHands = ({ process, work }: Hands): string[] => [
+  ...(process === undefined
+    ? []
+    : [`${work === undefined ? 'It' : 'Its flow run'} is executed by ${processText(process)}.`]),
+  ...(work === undefined ? [] : [`Its work is done by ${workText(work)}: assent why ${work.run.run}`]),
+];
+
+function startedBy({ run }: Explanation): string[] {
+  const call = callDoneBy(run);
+  if (call !== undefined) return [`It does the work of the call ${call}.`];
+  return run.startedBy === undefined ? [] : [`It was started by run ${run.startedBy}.`];
+}
 
 function stateOf(explanation: Explanation, nowMs: number): string[] {
   const { run, path, notable } = explanation;
@@ -47,13 +74,13 @@ function stateOf(explanation: Explanation, nowMs: number): string[] {
     case 'CANCELLING':
       return cancelSentences(explanation, nowMs);
     case 'SCHEDULED':
-      return [...scheduledSentences(run, last, nowMs), ...runningCalls(run)];
+      return [...scheduledSentences(run, last, nowMs), ...openCalls(explanation, nowMs)];
     case 'RUNNING':
-      return [`It runs, in attempt ${String(run.attempt)}${resumedText(run)}.`, ...runningCalls(run)];
+      return [`It runs, in attempt ${String(run.attempt)}${resumedText(run)}.`, ...openCalls(explanation, nowMs)];
     case 'PENDING':
-      return pendingSentences(run, nowMs);
+      return pendingSentences(explanation, nowMs);
     case 'PAUSED':
-      return pausedSentences(run, last, nowMs);
+      return pausedSentences(explanation, last, nowMs);
   }
 }
 
@@ -107,58 +134,80 @@ function scheduledSentences(run: RunDetail, last: Explained, nowMs: number): str
       ? `is due in ${spanOf(dueMs - nowMs)}, at ${clockOf(dueMs, nowMs)}`
       : `was due ${spanOf(nowMs - dueMs)} ago`;
   const what = run.attempt === 0 ? 'Its start' : 'Its next attempt';
-  const cause = last.rule === undefined ? [] : [sentence(`${last.rule} scheduled it: ${oneLine(last.why ?? '')}`)];
+  const cause = last.rule === undefined ? [] : [sentence(`${last.rule} scheduled it: ${ruleWords(last.why ?? '')}`)];
   const late = name === 'Late' ? [sentence(`It is late: nobody had begun it when ${askerOf(last)} looked`)] : [];
   const next = run.work === undefined ? 'its process asks for it' : 'the clock asks for it, and a worker takes it';
   const waits = run.waits === undefined && dueMs > nowMs ? [`Then ${next}, and it is judged.`] : [];
   return [`${what} ${when}.`, ...cause, ...late, ...waits];
 }
 
-function pendingSentences(run: RunDetail, nowMs: number): string[] {
+function pendingSentences({ run, waiting }: Explanation, nowMs: number): string[] {
   if (run.work === undefined) return ['Nobody has started it yet.'];
   const { pool, queue } = run.work;
   const since = spanOf(Math.max(0, nowMs - run.sinceMs));
+  const where = `pool '${pool}', queue '${queue}'`;
+  const claim = waiting.find((held) => held.run === run.run);
+  if (claim !== undefined) {
+    return [
+      `A worker of ${where} has asked for it; ${claim.rule ?? 'a rule'} holds that: it waits ${waitText(claim.waits)}.`,
+    ];
+  }
   return [
-    `It waits for a worker of pool '${pool}', queue '${queue}', for ${since} now: none has claimed it.`,
-    'It is handed out again every minute until one does.',
+    `It waits for a worker of ${where}, for ${since} now: none has claimed it.`,
+    `It is handed out again every minute until one does (assent worker FILE starts one).`,
   ];
 }
 
-function pausedSentences(run: RunDetail, last: Explained, nowMs: number): string[] {
+function pausedSentences(explanation: Explanation, last: Explained, nowMs: number): string[] {
+  const { run } = explanation;
   const { key, timeoutAtMs, suspended, message } = run.state ?? {};
+  const resumes = `assent runs resume ${run.run}${run.state?.input === undefined ? '' : ' --input JSON'}`;
+  if (suspended === true && key === undefined) return letGoSentences(explanation, last, { nowMs, resumes });
   const at = key === undefined ? '' : ` at the pause '${oneLine(key)}'`;
-  const process =
-    suspended === true ? 'Its process has ended; a worker goes on with it when' : 'Its process waits until';
   const until =
     timeoutAtMs === undefined
       ? 'there is no time-out'
       : timeoutAtMs > nowMs
         ? `if nobody does by ${clockOf(timeoutAtMs, nowMs)}, in ${spanOf(timeoutAtMs - nowMs)}, it fails`
         : 'its time-out is over';
-  const own = suspended === true ? wakeText(run.state, nowMs) : [];
-  const resumes = `assent runs resume ${run.run}${run.state?.input === undefined ? '' : ' --input JSON'}`;
+  const process =
+    suspended === true ? 'Its process has let go of it; a worker goes on with it when' : 'It goes on when';
   return [
     sentence(
       `It was paused${at} by ${askerOf(last)} at ${clockOf(last.atMs, nowMs)}${quoted(message)}${reasonText(last)}`,
     ),
-    ...(own.length === 0
-      ? [`${process} somebody resumes it (${resumes}); ${until}.`]
-      : [
-          'Its process has ended; a worker goes on with it:',
-          ...own,
-          `  or when somebody resumes it (${resumes}); ${until}.`,
-        ]),
+    `${process} somebody resumes it (${resumes}); ${until}.`,
+    ...otherWakes(run.state).map((mail) => `It also goes on when ${mailText(mail)} comes (${sendText(mail)}).`),
   ];
 }
 
-/** What it goes on for by itself. */
-function wakeText({ wakeAtMs, wakeOn = [] }: Partial<RunState> = {}, nowMs: number): string[] {
-  const inTime = (atMs: number): string => (atMs > nowMs ? `, in ${spanOf(atMs - nowMs)}` : '');
+/** What comes for its own pause is the resumption. */
+const otherWakes = ({ wakeOn = [] }: Partial<RunState> = {}): readonly Mail[] =>
+  wakeOn.filter(({ mailbox }) => mailboxParts(mailbox).kind !== 'pause');
+
+/** Nobody paused it: it had nothing to do but wait, and its process has let go of it. */
+function letGoSentences(
+  { run, asleep }: Explanation,
+  last: Explained,
+  { nowMs, resumes }: { readonly nowMs: number; readonly resumes: string },
+): string[] {
+  const { wakeAtMs, wakeOn = [] } = run.state ?? {};
+  const sleeps = asleep.find(({ state }) => state?.dueAtMs === wakeAtMs && wakeAtMs !== undefined);
+  const call = sleeps === undefined ? '' : ` (${shortId(sleeps.run)})`;
+  const things = wakeOn.length + (wakeAtMs === undefined ? 0 : 1);
+  const when = things > 1 ? 'when the first of these comes' : wakeAtMs === undefined ? 'when it comes' : 'then';
+  const sooner = wakeOn.length === 0 ? '' : ', if nothing has come before';
   return [
-    ...(wakeAtMs === undefined ? [] : [`  at ${clockOf(wakeAtMs, nowMs)}${inTime(wakeAtMs)}`]),
-    ...wakeOn.map((mail) => `  when ${mailText(mail)} comes (${sendText(mail)})`),
+    ...(wakeAtMs === undefined
+      ? []
+      : [`It sleeps until ${clockOf(wakeAtMs, nowMs)}${inText(wakeAtMs, nowMs)}${call}${sooner}.`]),
+    ...wakeOn.map((mail) => `It waits for ${mailText(mail)} (${sendText(mail)}).`),
+    `Its process let go of it at ${clockOf(last.atMs, nowMs)}; ${when}, whichever worker is free goes on with it.`,
+    `${resumes} has a worker look at once, but what it waits for stays the same.`,
   ];
 }
+
+const inText = (atMs: number, nowMs: number): string => (atMs > nowMs ? `, in ${spanOf(atMs - nowMs)}` : '');
 
 const resumeHint = (run: RunDetail): string[] =>
   run.parent === undefined
@@ -167,15 +216,34 @@ const resumeHint = (run: RunDetail): string[] =>
 
 const resumedText = ({ resumes }: RunDetail): string => (resumes === 0 ? '' : `, resumed ${count(resumes, 'time')}`);
 
-function runningCalls({ calls }: RunDetail): string[] {
-  const running = calls['RUNNING'] ?? 0;
-  const scheduled = calls['SCHEDULED'] ?? 0;
-  const parts = [
-    ...(running > 0 ? [`${count(running, 'call')} of it ${running === 1 ? 'runs' : 'run'}`] : []),
-    ...(scheduled > 0 ? [`${String(scheduled)} ${scheduled === 1 ? 'waits' : 'wait'} for a further attempt`] : []),
+/** What its calls do that have not ended: the first of each sort with its time and its id. */
+function openCalls({ run, asleep }: Explanation, nowMs: number): string[] {
+  const running = run.calls['RUNNING'] ?? 0;
+  const untold = (run.calls['SCHEDULED'] ?? 0) - asleep.length;
+  const sorts = Map.groupBy(asleep, (call) => call.state?.name ?? '');
+  return [
+    ...(running > 0 ? [`${count(running, 'call')} of it ${running === 1 ? 'runs' : 'run'}.`] : []),
+    ...[...sorts].map(([name, calls]) => asleepText(name, calls, nowMs)),
+    ...(untold > 0 ? [`${count(untold, 'more call')} ${untold === 1 ? 'waits' : 'wait'} for later.`] : []),
   ];
-  return parts.length === 0 ? [] : [`${capital(parts.join(', '))}.`];
 }
+
+function asleepText(name: string, calls: readonly RunRow[], nowMs: number): string {
+  const [first] = calls;
+  const what = WAITS_AS[name] ?? 'waits';
+  // What waits for something to come is due at any time.
+  const atMs = name === 'Waiting' ? undefined : first?.state?.dueAtMs;
+  const until = atMs === undefined ? '' : ` until ${clockOf(atMs, nowMs)}${inText(atMs, nowMs)}`;
+  const id = first === undefined ? '' : shortId(first.run);
+  if (calls.length === 1) return `1 call of it ${what}${until} (${id}).`;
+  return `${String(calls.length)} calls of it ${what.replace(/^(\w+)s\b/, '$1')}, the first${until} (${id}).`;
+}
+
+const WAITS_AS: Readonly<Record<string, string>> = {
+  Sleeping: 'sleeps',
+  Waiting: 'waits for what has to come',
+  AwaitingRetry: 'waits for its next attempt',
+};
 
 const ENDS: ReadonlySet<string> = new Set(['Completed', 'Cached', 'Failed', 'TimedOut', 'Crashed', 'Cancelled']);
 

@@ -5,7 +5,7 @@ import { mailText, sendText } from './mail-text.ts';
 import { count, shortId, slotsText, wishText } from './run-text.ts';
 import { ink, oneLine } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
-import { sentence } from './why-words.ts';
+import { ruleWords, sentence } from './why-words.ts';
 
 const HOLDERS_SHOWN = 5;
 const EVICTED_SHOWN = 5;
@@ -33,7 +33,7 @@ function waitLines(group: readonly Waiting[], nowMs: number): string[] {
       : `${String(group.length)} of ${oneLine(name)} wait`;
   const since = `for ${spanOf(Math.max(0, nowMs - sinceMs))} now`;
   const prioritized = priority === 0 ? '' : `, with priority ${String(priority)}`;
-  const reason = why === undefined ? '' : `: ${oneLine(why)}`;
+  const reason = why === undefined ? '' : `: ${ruleWords(why)}`;
   return [
     sentence(`${who} ${since}${goalText(first, nowMs)}${prioritized}${placeText(group)}`),
     sentence(`  ${ink('magenta', `HELD by ${rule}`)}${reason}`),

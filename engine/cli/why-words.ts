@@ -1,6 +1,7 @@
 /** The words that the sentences of `assent why` have in common: who asked, what for, and what the rules said. */
 import type { Explained } from '../../protocol/query.ts';
 import { ink, oneLine } from './style.ts';
+import { withSpans } from './times.ts';
 
 /** Who asked, in words that stand anywhere in a sentence. */
 export function askerOf({ actor, onBehalfOf }: Pick<Explained, 'actor' | 'onBehalfOf'>): string {
@@ -39,9 +40,12 @@ export function askedFor(ruling: Explained): string {
   return `${askerOf(ruling)} ${verb} ${ruling.asked ?? 'something'}${quoted(message)}`;
 }
 
+/** A rule's reason as it is recorded, on one line and with times as people say them. */
+export const ruleWords = (why: string): string => withSpans(oneLine(why));
+
 /** A rule may repeat the message that was just quoted. */
 export const whyOf = ({ why = '', message }: Explained): string =>
-  oneLine(message === undefined ? why : why.replace(`, after: ${message.slice(0, 200)}`, ''));
+  ruleWords(message === undefined ? why : why.replace(`, after: ${message.slice(0, 200)}`, ''));
 
 /** `somebody … asked for Cancelling while it was Completed, reason "…"; REFUSED by RULE (CODE): why`. */
 export function refusalOf(ruling: Explained): string {
@@ -50,7 +54,7 @@ export function refusalOf(ruling: Explained): string {
   const reason = ruling.reason === undefined ? '' : `, reason "${oneLine(ruling.reason)}"`;
   const verb = ruling.report === true ? 'reported' : 'asked for';
   const refused = ink(['red', 'bold'], `REFUSED by ${rule ?? 'a rule'}`);
-  return `${askerOf(ruling)} ${verb} ${asked ?? 'something'}${was}${reason}; ${refused} (${code ?? 'no code'}): ${oneLine(why ?? '')}`;
+  return `${askerOf(ruling)} ${verb} ${asked ?? 'something'}${was}${reason}; ${refused} (${code ?? 'no code'}): ${ruleWords(why ?? '')}`;
 }
 
 /** What the rules said about the ruling that stands, each with its reason as it is recorded. */
@@ -59,8 +63,8 @@ export function finalSayings(ruling: Explained): string[] {
   return [
     ...said.map(({ rule, opinion, why }) =>
       opinion === 'rewrite' && outcome === 'rewritten'
-        ? `${rule} made it ${to ?? 'another state'}: ${oneLine(why)}`
-        : `${rule}: ${oneLine(why)}`,
+        ? `${rule} made it ${to ?? 'another state'}: ${ruleWords(why)}`
+        : `${rule}: ${ruleWords(why)}`,
     ),
     ...overriddenText(ruling),
   ];

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
 import { givenJson } from './given-text.ts';
 import type { Output } from './output.ts';
+import { handsOf } from './process-of.ts';
 import { wrapped } from './style.ts';
 import { whyLines } from './why-sentences.ts';
 
@@ -24,8 +25,13 @@ export async function explainRun(
   }
   const { next: _, ...rest } = first;
   const explanation: Explanation = { ...rest, notable };
-  output.document(jsonOf(explanation), () => {
-    const lines = whyLines(explanation, { nowMs: Date.now(), tasksMax: limit });
+  const hands = await handsOf(client, explanation.run);
+  output.document({ ...jsonOf(explanation), ...hands }, () => {
+    const lines = whyLines(explanation, {
+      hands,
+      nowMs: Date.now(),
+      tasksMax: limit,
+    });
     // A terminal breaks words; what reads a pipe wants its lines whole.
     const { isTTY, columns } = process.stdout;
     return isTTY ? lines.flatMap((line) => wrapped(line, columns)) : lines;

@@ -124,6 +124,7 @@ function inWords(row: RulingRow, ruling: Ruling): Explained {
     ...(reason === undefined ? {} : { reason }),
     ...(asked === undefined ? {} : { asked: asked.name }),
     ...(asked?.message === undefined ? {} : { message: asked.message }),
+    ...(proposal.kind === 'workspace' || proposal.basedOn === undefined ? {} : { basedOn: proposal.basedOn }),
     ...(proposal.kind !== 'workspace' && proposal.report === true ? { report: true } : {}),
     ...(why === undefined ? {} : { why }),
     ...(dueAtMs === undefined ? {} : { dueAtMs }),

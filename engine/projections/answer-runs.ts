@@ -5,7 +5,7 @@ import type { Answers, Mail, QueryOf, RunDetail, RunRow, RunState } from '../../
 import { stateAfter, type Position, type Ruling, type Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
 import type { Bodies } from './bodies.ts';
-import { givenIn, saidAt, withGiven } from './given.ts';
+import { givenIn, givenPlace, withGiven } from './given.ts';
 import { cutPage, PAGE_ROWS } from './pages.ts';
 import { recordOf } from './run-records.ts';
 import type { Bound, Row, ViewFile } from './view-file.ts';
@@ -175,14 +175,16 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
   )) {
     calls[type === '' ? 'NONE' : String(type)] = Number(count);
   }
-  const said = saidAt(record);
-  const places = [record.created, record.moved, ...(said === undefined ? [] : [said])].filter(({ seq }) => seq > 0);
-  const rulings = (await bodies.lines(view, places)).map((line) => JSON.parse(line) as Ruling);
+  const started = startedBy(view, record.id);
+  const given = givenPlace(view, record);
+  const places = [record.created, record.moved].filter(({ seq }) => seq > 0);
+  const said = given === undefined ? places : [...places, given];
+  const rulings = (await bodies.lines(view, said)).map((line) => JSON.parse(line) as Ruling);
   const pause = await pauseOf(view, bodies, rulings[1]);
   return {
     ...row,
     ...definedBy(rulings[0]),
-    ...givenIn(said === undefined ? rulings[0] : rulings.at(-1)),
+    ...givenIn(given === undefined ? undefined : rulings.at(-1)),
     ...(row.state === undefined || pause === undefined ? {} : { state: { ...row.state, ...pause } }),
     ...(record.moved.seq === 0 ? {} : { ...endedBy(rulings[1]), moved: record.moved satisfies Position }),
     ...(record.parent === 0 && record.execution > 0 ? { execution: record.execution } : {}),
@@ -191,8 +193,14 @@ export async function detailOf(view: ViewFile, bodies: Bodies, found: Row): Prom
       view.one('SELECT created_ms FROM runs WHERE num = ?', record.root)?.['created_ms'] ?? row.createdMs,
     ),
     calls,
+    started,
   };
 }
+
+const STARTED = 20;
+
+const startedBy = (view: ViewFile, run: RunId): RunRow[] =>
+  rowsOf(view, view.all('SELECT * FROM runs WHERE started_by = ? ORDER BY num DESC LIMIT ?', run, STARTED));
 
 type Defined = Pick<RunDetail, 'retry' | 'timeoutMs' | 'limits' | 'work'>;
 

@@ -1,7 +1,7 @@
 /** The answer to "why": everything that explains how a run came to where it is, and what it waits for. */
 import type { RunId } from '../../protocol/ids.ts';
 import { parentId } from '../../protocol/proposals.ts';
-import type { Again, Answers, Explained, HeldRow, QueryOf, RulingRow, Waiting } from '../../protocol/query.ts';
+import type { Again, Answers, Explained, HeldRow, QueryOf, RulingRow, RunRow, Waiting } from '../../protocol/query.ts';
 import type { Position } from '../../protocol/rulings.ts';
 import { limitKey } from '../fold/workspace.ts';
 import { artifactsOf, artifactsWithData, hooksOf, hooksWithErrors } from './answer-artifacts.ts';
@@ -15,6 +15,7 @@ import { recordOf } from './run-records.ts';
 import type { Row, ViewFile } from './view-file.ts';
 
 const WAITING = 100;
+const ASLEEP = 20;
 const FAILED = 50;
 const NOTABLE = 200;
 const PATH = 5;
@@ -39,6 +40,7 @@ export async function answerWhy(
   const limits = limitsWished(view, wishes);
   const failed = failedUnder(view, run);
   const failedRows = rowsOf(view, failed.rows);
+  const asleep = asleepUnder(view, run);
   const path = pathOf(view, found);
   const resumed = resumedOf(view, found);
   const hooks = hooksOf(view, { run, failed: true }, HOOKS);
@@ -54,6 +56,7 @@ export async function answerWhy(
     explanation: {
       run: detail,
       path: await explained(view, bodies, path),
+      asleep,
       waiting: waiting.map((held, index) => waitingOf(held, holding[index], queues[index] ?? [])),
       waitingMore,
       limits,
@@ -110,6 +113,13 @@ function failedUnder(view: ViewFile, run: QueryOf<'WHY'>['run']): { readonly row
   const count = Number(view.one(`SELECT count(*) AS count FROM runs WHERE ${bad}`, ...values)?.['count'] ?? 0);
   const rows = view.all(`SELECT * FROM runs WHERE ${bad} ORDER BY num LIMIT ?`, ...values, FAILED);
   return { rows, more: count - rows.length };
+}
+
+/** What has no due time waits for what may come at any time, or never. */
+function asleepUnder(view: ViewFile, run: QueryOf<'WHY'>['run']): RunRow[] {
+  const { where, values } = under(view, run);
+  const order = 'ORDER BY due_ms IS NULL, due_ms, num LIMIT ?';
+  return rowsOf(view, view.all(`SELECT * FROM runs WHERE ${where} AND type = 'SCHEDULED' ${order}`, ...values, ASLEEP));
 }
 
 /** The last rulings that moved a run. */

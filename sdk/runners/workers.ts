@@ -7,8 +7,9 @@
  * W3 Retries, time-outs and named limits are the background run's: they are kept where the function runs.
  */
 import type { AssentError } from '../../protocol/errors.ts';
+import { runFor } from '../../protocol/background-runs.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
-import { definitionOf, runFor, startWish, type Place } from '../background-start.ts';
+import { definitionOf, startWish, type Place } from '../background-start.ts';
 import { checkOptions, place, wholeAboveZero } from '../checked-options.ts';
 import { redactionIn } from '../redaction.ts';
 import { AwaitedRun } from '../run-handle.ts';

@@ -16,7 +16,7 @@ import { parentId, rootOf, type Hook } from '../../protocol/proposals.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import type { Run } from '../../engine/fold/workspace.ts';
-import { isRunFor } from '../../sdk/background-start.ts';
+import { isRunFor } from '../../protocol/background-runs.ts';
 import { decodeText } from '../../sdk/values.ts';
 import type { AnswerLine } from '../faults/answers.ts';
 import { leftovers, type LedgerRead } from '../faults/ledger-check.ts';

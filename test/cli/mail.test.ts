@@ -101,7 +101,7 @@ test('a run that has let go of its process says what it goes on for', async () =
   };
   await session.ask({ kind: 'flow', run: SLEEPS, execution: 1, to });
   expect(await said('why', SLEEPS)).toMatch(
-    /a worker goes on with it:\n +at .*, in 23 h[^]*when the event 'paid' comes \(assent events emit paid JSON\)\n +or when somebody/,
+    /It sleeps until .*, in 23 h.*, if nothing has come before\.\n[^]*It waits for the event 'paid' \(assent events emit paid JSON\)\.\n[^]*whichever worker is free goes on/,
   );
   expect(await said('runs', 'inspect', SLEEPS)).toMatch(/waits for +the event 'paid': assent events emit paid JSON/);
   await said('events', 'emit', 'paid');

@@ -174,7 +174,7 @@ describe('what stands still without a slot to wait for', () => {
     );
     expect(text).toMatch(
       new RegExp(
-        `Its process waits until somebody resumes it \\(assent runs resume ${PAUSED}\\); if nobody does by ${CLOCK}, in (1 h|59 min .+), it fails\\.`,
+        `It goes on when somebody resumes it \\(assent runs resume ${PAUSED}\\); if nobody does by ${CLOCK}, in (1 h|59 min .+), it fails\\.`,
       ),
     );
     await session.ask({
