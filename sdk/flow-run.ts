@@ -147,7 +147,7 @@ export class FlowRun implements Call {
     this.#plan.onAttempt?.(scope, answer);
     const outcome = await this.#runFunction(scope);
     clearTimeout(this.#grace);
-    scope.stop(this.#cancelled ?? cancelled(`A call of flow '${this.name}'`, 'its function has ended'));
+    scope.stop(this.#cancelled ?? cancelled(`A call of '${this.name}'`, 'the flow function has ended'));
     await scope.undone();
     if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);

@@ -12,13 +12,12 @@ import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
 import type { Output } from './output.ts';
-import { cut, ink, oneLine, tableOf } from './style.ts';
+import { cut, ink, oneLine, tableWithTexts } from './style.ts';
 import { agoOf } from './times.ts';
 import { decodeValue, openValue } from './values.ts';
 
 const PAGE = 200;
 const NAME_COLUMNS = 30;
-const GIST_COLUMNS = 70;
 
 export type ListOptions = { readonly run?: string; readonly key?: string; readonly limit: number };
 
@@ -54,17 +53,13 @@ const jsonOf = ({ data, ...row }: ArtifactRow): object => ({ ...row, data: openV
 
 function linesOf(artifacts: readonly ArtifactRow[]): string[] {
   const nowMs = Date.now();
-  const head = ['RUN/KEY', 'OF', 'KIND', 'MADE', ''].map((cell) => ink('bold', cell));
-  return tableOf([head, ...artifacts.map((row) => cellsOf(row, nowMs))]);
+  const head = ['RUN/KEY', 'OF', 'KIND', 'MADE'].map((cell) => ink('bold', cell));
+  const rows = artifacts.map((row) => ({
+    cells: [nameOf(row), cut(oneLine(row.name ?? ''), NAME_COLUMNS), row.kind, agoOf(row.atMs, nowMs)],
+    text: row.description ?? gist(row),
+  }));
+  return tableWithTexts([{ cells: head, text: '' }, ...rows]);
 }
-
-const cellsOf = (row: ArtifactRow, nowMs: number): string[] => [
-  nameOf(row),
-  cut(oneLine(row.name ?? ''), NAME_COLUMNS),
-  row.kind,
-  agoOf(row.atMs, nowMs),
-  ink('dim', cut(oneLine(row.description ?? gist(row)), GIST_COLUMNS)),
-];
 
 export const nameOf = ({ run, key }: ArtifactRow): string => `${run}/${key}`;
 

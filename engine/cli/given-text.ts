@@ -17,7 +17,9 @@ export function givenLines(given: Given & Pick<RunRow, 'kind'>, indent: string, 
 function givenText({ kind, parameters, inputs }: Given & Pick<RunRow, 'kind'>): string | undefined {
   if (parameters?.inline === undefined) return inputs?.preview === undefined ? undefined : oneLine(inputs.preview);
   const value = decodeValue(parameters.inline);
-  const list = kind === 'task' && Array.isArray(value) ? (value as readonly unknown[]) : [value];
+  // A call that only waits was given nothing: it says until when.
+  if (kind === 'task' && !Array.isArray(value)) return undefined;
+  const list = kind === 'task' ? (value as readonly unknown[]) : [value];
   return oneLine(list.map((one) => (one === undefined ? 'undefined' : JSON.stringify(one))).join(', '));
 }
 

@@ -18,8 +18,8 @@ export type Known = {
 };
 
 /** Columns for time, run, asker, transition, outcome; the rest is as long as it is. */
-const WIDTHS = [10, 30, 10, 30, 9];
-const NAME_COLUMNS = 20;
+const WIDTHS = [9, 27, 8, 24, 9];
+const NAME_COLUMNS = 18;
 
 export const RULING_HEAD = rowOf(['TIME', 'RUN', 'ASKED BY', 'FROM → TO', 'OUTCOME', 'WHY'], WIDTHS);
 
@@ -31,7 +31,7 @@ export function rulingLine(ruling: Ruling, known: Known, paint: Ink = ink): stri
     [
       paint('dim', sinceOf(atMs, known.beganMs)),
       runOf(ruling, known, paint),
-      cut(oneLine(asker), 10),
+      cut(oneLine(asker), 8),
       transitionOf(ruling, known.from),
       paint(formatOfOutcome(outcome), mark),
       whyOf(outcome === 'accepted' ? undefined : decidingEntry(trail), proposal),

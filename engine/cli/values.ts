@@ -48,8 +48,25 @@ export const openValue = (value: Value): unknown =>
 export function errorLines(value: Value): string[] {
   const record = value.inline === undefined ? undefined : (decodeValue(value.inline) as Partial<ErrorRecord> | null);
   if (typeof record?.message !== 'string') return [];
-  const head = `${record.name ?? 'Error'}: ${record.message}`;
-  return (record.stack ?? head).split('\n');
+  const lines = (record.stack ?? headOf(record)).split('\n');
+  const own = lines.filter((line) => !FOREIGN_FRAME.test(line));
+  return [...own, ...causeLines(record.cause, 0)];
+}
+
+const headOf = ({ name = 'Error', message = '' }: Partial<ErrorRecord>): string => `${name}: ${message}`;
+
+/** Frames of Node's own code and of ours lead nowhere. */
+const FOREIGN_FRAME = /^\s+at .*(\bnode:internal\/|\/assent\/dist\/)/;
+const CAUSES_MAX = 5;
+
+/** What is at the bottom of it is often said by its cause alone. */
+function causeLines(cause: unknown, depth: number): string[] {
+  if (typeof cause !== 'object' || cause === null || depth >= CAUSES_MAX) return [];
+  if (Array.isArray(cause)) return cause.flatMap((one) => causeLines(one, depth + 1));
+  const record = cause as Partial<ErrorRecord>;
+  if (typeof record.message !== 'string') return [];
+  const code = record.code === undefined ? '' : ` (${String(record.code)})`;
+  return [`caused by ${headOf(record)}${code}`, ...causeLines(record.cause, depth + 1)];
 }
 
 function plain(value: unknown, above: ReadonlySet<object>): unknown {

@@ -54,7 +54,8 @@ function rulesBlock({ run, notable, failed, failedMore }: Explanation, { tasksMa
     const end = ended.get(id);
     const name = rulings[0]?.name ?? end?.run.name ?? '';
     const own = id === run.run;
-    const title = own ? 'The run itself' : titleOf(name, shortId(id));
+    const called = end?.run.title === undefined ? '' : ` “${oneLine(end.run.title)}”`;
+    const title = own ? 'The run itself' : `${titleOf(name, shortId(id))}${called}`;
     const state = end === undefined ? '' : `: ${ink(formatOfState(end.run.state?.type), stateText(end.run))}`;
     const given = end === undefined ? [] : givenLines(end.run, '    ');
     const by = end?.run.doneBy === undefined ? [] : [`    ${ink('dim', `done by run ${end.run.doneBy}`)}`];
@@ -90,9 +91,12 @@ function patientLines(calls: readonly (readonly Explained[])[]): string[] {
   return [...byRule].map(([rule, held]) => {
     const longestMs = Math.max(...held.flat().map(({ waitedMs }) => waitedMs ?? 0));
     const longest = longestMs > 0 ? `, ${spanOf(longestMs)} at the most` : '';
-    return `  ${count(held.length, 'call')} waited for ${held.length === 1 ? 'its' : 'their'} turn (${ink('magenta', rule)})${longest}`;
+    return `  ${count(held.length, 'call')} waited for ${whatFor(rule, held.length)} (${ink('magenta', rule)})${longest}`;
   });
 }
+
+const whatFor = (rule: string, many: number): string =>
+  rule === RECEIVE ? 'what had to come' : `${many === 1 ? 'its' : 'their'} turn`;
 
 const timeOf = ({ atMs }: Explained, beganMs: number): string => ink('dim', sinceOf(atMs, beganMs));
 
@@ -123,17 +127,17 @@ function leftOut(rest: readonly (readonly [string, readonly Explained[]])[], fai
 }
 
 /**
- * A retry says itself when it is due; that it then waited for that is no news, nor that a call was answered from the record, nor
- * that one which waits was asked for again as if it were new, when its flow run began anew.
+ * A retry says itself when it is due; that it then waited for that is no news, nor is what everybody expects, nor that something
+ * was asked for again as if it were new, when its flow run began anew.
  */
 function withoutDueTimes(notable: readonly Explained[]): Explained[] {
   const waitsForTime = new Set<string>();
   const heldBy = new Map<string, string>();
   return notable.filter((ruling) => {
     const run = ruling.run ?? '';
-    if (ruling.code === 'STALE' && isAskedAgain(ruling, run)) return false;
+    if (ruling.code === 'STALE' && isAskedAgain(ruling)) return false;
     // How many were is said at the top.
-    if (ruling.outcome === 'rewritten' && ruling.rule === 'reuse-completed-task') return false;
+    if (ruling.outcome === 'rewritten' && EXPECTED.has(ruling.rule ?? '')) return false;
     if (ruling.outcome === 'held' && ruling.dueAtMs !== undefined) {
       waitsForTime.add(run);
       return false;
@@ -149,9 +153,13 @@ function withoutDueTimes(notable: readonly Explained[]): Explained[] {
   });
 }
 
-/** A call that waits, as if it were new; a claim of what was handed out a minute ago. */
-const isAskedAgain = ({ basedOn, asked, from }: Explained, run: string): boolean =>
-  run.includes('.') ? basedOn === 0 : asked === 'Running' && from === 'Pending';
+/** What exists already, as if it were new; a claim of what was handed out a minute ago. */
+const isAskedAgain = ({ basedOn, asked, from }: Explained): boolean =>
+  basedOn === 0 || (asked === 'Running' && from === 'Pending');
+
+const RECEIVE = 'receive-message';
+/** Rules that make of a start what everybody expects: an answer from the record, what has come, another name. */
+const EXPECTED: ReadonlySet<string> = new Set(['reuse-completed-task', RECEIVE, 'rename-reruns']);
 
 function rulingSentence(ruling: Explained): string {
   const { outcome, to, rule, waitedMs } = ruling;

@@ -62,8 +62,12 @@ function stateOf(explanation: Explanation, nowMs: number): string[] {
         ? [sentence([`${capital(who)} reported that it is done`, ...finalSayings(last)].join('; '))]
         : decided(last);
     case 'FAILED':
-      if (last.report === true)
-        return [sentence(`${capital(who)} reported that it failed${message}`), ...sayings(last)];
+      if (last.report === true) {
+        // Which calls those are is said below.
+        const what =
+          refusedAsDivergent(explanation) === undefined ? message : ': it does not do again what it did before';
+        return [sentence(`${capital(who)} reported that it failed${what}`), ...sayings(last)];
+      }
       if (last.outcome === 'rewritten') return decided(last);
       return run.state.name === 'TimedOut'
         ? [sentence(`The clock ended it: ${oneLine(run.state.message ?? 'it ran for too long')}`), ...sayings(last)]
@@ -285,8 +289,12 @@ function resumptionOf({ run, resumed }: Explanation): string[] {
 }
 
 /** Which call was expected, and which was made. */
-function divergenceOf({ run, notable }: Explanation): string[] {
-  const refusal = notable.findLast(({ code }) => code === 'DIVERGED');
+const refusedAsDivergent = ({ notable }: Explanation): Explained | undefined =>
+  notable.findLast(({ code }) => code === 'DIVERGED');
+
+function divergenceOf(explanation: Explanation): string[] {
+  const { run } = explanation;
+  const refusal = refusedAsDivergent(explanation);
   if (refusal === undefined) return [];
   return [
     sentence(`It diverged from what it did before: ${oneLine(refusal.why ?? '')}`),
