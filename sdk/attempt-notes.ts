@@ -4,7 +4,7 @@ import { digestOf, type CallIdentity } from './call.ts';
 import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope, TaskScope } from './scope.ts';
-import type { CallParts } from './task-call.ts';
+import type { CallParts } from './call-end.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
 /** `stands`: what the report came to; SCHEDULED if there is a further attempt. */

@@ -20,13 +20,19 @@ import type { TaskDefinition } from './task-definition.ts';
 
 export type Caller = { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void };
 
-type Parts = {
+/** A task's call. */
+export type CallParts = {
   readonly flow: FlowScope;
   readonly task: TaskDefinition;
-  readonly identity: CallIdentity;
   readonly inputs: readonly unknown[];
+  readonly identity: CallIdentity;
   readonly caller: Caller;
   readonly details: EndDetails;
+  /** Where the code calls it, of a call that may turn out to be another one than was recorded. */
+  readonly place: string | undefined;
+};
+
+type Parts = Omit<CallParts, 'place'> & {
   /** The call is over: it is told so right before its caller is. */
   readonly over: () => boolean;
 };

@@ -14,7 +14,7 @@ import { isTerminal, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { DISCONNECTED, type Wish } from './client/session.ts';
 import { gaveOf } from './flow-function.ts';
-import { reportOf, type Gave, type Own } from './flow-report.ts';
+import { reportOf, type Gave } from './flow-report.ts';
 import { noteEnd } from './future.ts';
 import { Turn } from './handover.ts';
 import { flowHook } from './flow-hooks.ts';
@@ -265,7 +265,8 @@ export class FlowRun implements Call {
     const { state, version } = answer;
     this.#announce(answer);
     if (answer.outcome === 'accepted') return { type: 'STATE', state: report.state, version, own: reported };
-    if (state !== undefined && state.type !== 'RUNNING') return this.#standing(state, report.state, answer, reported);
+    if (state !== undefined && state.type !== 'RUNNING')
+      return { type: 'STATE', state, version, ...(state.type === report.state.type ? { own: reported } : {}) };
     // A rule refused the end itself. The run must not stay at work for ever.
     const error = refusedError(answer, `The end of ${this.#whose()}`);
     await this.#client.session.ask(this.#endWish(scope, failedWith(this.#client, error, false).state), scope.parent);
@@ -275,10 +276,6 @@ export class FlowRun implements Call {
   #announce({ state, version, execution = 0 }: Answer): void {
     if (this.#plan.parent !== undefined || state === undefined) return;
     this.#client.announce({ run: this.#plan.run, state, version, execution, by: 'sdk', seq: 0, index: 0 });
-  }
-
-  #standing(state: State, reported: State, { version }: Answer, own: Own): Ruled {
-    return { type: 'STATE', state, version, ...(state.type === reported.type ? { own } : {}) };
   }
 
   #endWish(scope: FlowScope, to: State): Wish {

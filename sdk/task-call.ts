@@ -15,10 +15,9 @@ import { isTerminal, type State } from '../protocol/states.ts';
 import type { RunId } from '../protocol/ids.ts';
 import { noteChangedInputs } from './attempt-notes.ts';
 import type { CallIdentity } from './call.ts';
-import { CallEnd, type Caller } from './call-end.ts';
+import { CallEnd, type Caller, type CallParts } from './call-end.ts';
 import type { Wish } from './client/session.ts';
 import { divergence } from './divergence.ts';
-import type { EndDetails } from './future.ts';
 import type { GatePass } from './gate.ts';
 import {
   cancelled,
@@ -44,17 +43,6 @@ const ignore = (): void => undefined;
 
 /** A start that is not answered: what is ordered meanwhile may be older than the answer, or later. */
 type Asking = { later: Order | undefined };
-
-export type CallParts = {
-  readonly flow: FlowScope;
-  readonly task: TaskDefinition;
-  readonly inputs: readonly unknown[];
-  readonly identity: CallIdentity;
-  readonly caller: Caller;
-  readonly details: EndDetails;
-  /** Where the code calls it, of a call that may turn out to be another one than was recorded. */
-  readonly place: string | undefined;
-};
 
 export class TaskCall implements Call {
   readonly name: string;

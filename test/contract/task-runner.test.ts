@@ -65,7 +65,9 @@ describe('in threads', () => {
   });
 
   test('one that ends its thread fails with THREAD_ENDED, and others go on', async () => {
-    await expect(inThreads(() => tasks.exits())).rejects.toThrow(/The thread of task 'exits' ended: .*exited with code: \d+/);
+    await expect(inThreads(() => tasks.exits())).rejects.toThrow(
+      /The thread of task 'exits' ended: .*exited with code: \d+/,
+    );
     expect(await inThreads(() => tasks.echo('next'))).toBe('next');
   });
 
