@@ -1,22 +1,20 @@
 /** What a process says in the logs about attempts: that one failed, changed what it was given, or left calls behind. */
 import type { State } from '../protocol/states.ts';
 import { digestOf, type CallIdentity } from './call.ts';
-import { headline } from './errors-across.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope, TaskScope } from './scope.ts';
 import type { CallParts } from './call-end.ts';
 import type { TaskDefinition } from './task-definition.ts';
 
-/** `stands`: what the report came to; SCHEDULED if there is a further attempt. */
+/** By what its report says, and came to: `stands` is SCHEDULED if there is a further attempt. */
 export function noteFailure(
   { flow, task, identity }: Pick<CallParts, 'flow' | 'task' | 'identity'>,
-  attempt: number,
-  error: unknown,
+  { attempt, message = '' }: { readonly attempt: number; readonly message: string | undefined },
   stands: State | undefined,
 ): void {
   if (task.builtIn !== undefined) return;
   const about = { taskRun: identity.run, task: task.settings.name };
-  const failed = `attempt ${String(attempt)} failed: ${headline(error)}`;
+  const failed = `attempt ${String(attempt)} failed: ${message}`;
   if (stands?.type !== 'SCHEDULED') logOfRun(flow).error(about, failed);
   else logOfRun(flow).warn(about, `${failed}; the next one begins at ${new Date(stands.dueAtMs).toISOString()}`);
 }
@@ -27,7 +25,7 @@ export function noteCutOff(flow: FlowScope): void {
     logOfRun(flow).warn(
       'the function has ended, and did not wait for what it was to wait for: an await is missing before sleep, receive, waitForEvent or pause',
     );
-  const cut = [...flow.calls].filter(({ waits }) => waits === undefined).map(({ name }) => `'${name}'`);
+  const cut = [...flow.calls].filter(({ isWait }) => isWait !== true).map(({ name }) => `'${name}'`);
   if (cut.length === 0) return;
   const shown = [...new Set(cut)].slice(0, NAMED_MAX).join(', ');
   logOfRun(flow).info(

@@ -101,9 +101,9 @@ export class CallEnd {
     this.#hooksEnded?.resolve(undefined);
   }
 
-  /** `stands`: what its report came to. */
-  attemptFailed(attempt: number, error: unknown, stands: State | undefined): void {
-    noteFailure(this.#parts, attempt, error, stands);
+  /** `message`: of its report; `stands`: what that came to. */
+  attemptFailed(attempt: number, message: string | undefined, stands: State | undefined): void {
+    noteFailure(this.#parts, { attempt, message }, stands);
   }
 
   #hook(hook: Hook, state: HookContext['state'], attempt: number): Promise<void> | undefined {

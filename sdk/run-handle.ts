@@ -41,7 +41,7 @@ export class AwaitedRun {
       this.#hear(state, reason);
     });
     this.#deaf = client.whenLeft(() => {
-      this.leave(new AssentError('FENCED', `${whose} is not waited for any more: ${DISCONNECTED}.`));
+      this.#abandon(new AssentError('FENCED', `${whose} is not waited for any more: ${DISCONNECTED}.`));
     });
   }
 
@@ -86,7 +86,11 @@ export class AwaitedRun {
   /** Its end is of no interest any more to one of those who have it. When all have left, whoever still waits gets the error. */
   leave(error: unknown): void {
     this.#holders -= 1;
-    if (this.#end !== undefined || this.#holders > 0) return;
+    if (this.#holders <= 0) this.#abandon(error);
+  }
+
+  #abandon(error: unknown): void {
+    if (this.#end !== undefined) return;
     this.#left = { error };
     this.#forget();
     this.#wake();

@@ -58,6 +58,8 @@ export class Execution {
 /** A task or a flow that a flow has called and that has not ended. */
 export interface Call {
   readonly name: string;
+  /** It does nothing but wait, once it has begun. */
+  readonly isWait?: boolean;
   /** The scope was stopped. */
   interrupt(reason: AssentError): void;
   /** Resolves when its function has settled, if it was started. */

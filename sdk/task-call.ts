@@ -47,6 +47,7 @@ type Asking = { later: Order | undefined };
 export class TaskCall implements Call {
   readonly name: string;
   readonly run: RunId;
+  readonly isWait: boolean;
   readonly #flow: FlowScope;
   readonly #task: TaskDefinition;
   readonly #inputs: readonly unknown[];
@@ -85,6 +86,7 @@ export class TaskCall implements Call {
   constructor({ flow, task, inputs, identity, caller, details, place }: CallParts) {
     this.name = task.settings.name;
     this.run = identity.run;
+    this.isWait = task.builtIn?.waits === true;
     this.#flow = flow;
     this.#task = task;
     this.#inputs = inputs;
@@ -324,7 +326,7 @@ export class TaskCall implements Call {
     if (this.#done || this.#ending.isHanded) return;
     if (!own.isCurrent) return;
     this.#version = answer.version;
-    if (reported.type === 'FAILED') this.#ending.attemptFailed(this.#attempt, own.error, stands);
+    if (reported.type === 'FAILED') this.#ending.attemptFailed(this.#attempt, reported.message, stands);
     if (stands === undefined || stands.type === 'RUNNING') {
       // A rule refused the end itself. The run must not stay at work for ever.
       const refusal = refusedError(answer, `The end of ${this.#whose()}`);
