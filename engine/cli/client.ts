@@ -4,9 +4,10 @@
  *
  * L1 An answer is true for everything that was on the ledger when it was asked for.
  * L2 A proposal is published again until it is answered for good; `held` is a receipt.
+ * L3 A proposal says which person asks, as far as the system knows: the server vouches for a program, not for a person.
  */
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { AssentError } from '../../protocol/errors.ts';
@@ -30,6 +31,9 @@ type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K>
 /** A proposal without what the client gives it. */
 export type Wish = DistributiveOmit<ProposalDraft, 'counter' | 'done'>;
 type Rest<T extends QueryType> = Omit<QueryOf<T>, 'v' | 'type' | 'atLeast'>;
+
+/** L3. */
+const PERSON = personHere();
 
 export class Client {
   readonly connection: NatsConnection;
@@ -97,7 +101,7 @@ export class Client {
     if (!this.#hears) await this.#hear();
     const counter = this.#counter;
     this.#counter += 1;
-    const batch = JSON.stringify({ v: 1, proposals: [{ ...wish, counter, done: counter }] });
+    const batch = JSON.stringify({ v: 1, proposals: [{ ...PERSON, ...wish, counter, done: counter }] });
     const answer = Promise.withResolvers<Answer>();
     this.#answered = (given) => {
       if (given.counter === counter && given.outcome !== 'held') answer.resolve(given);
@@ -179,5 +183,15 @@ export class Client {
     if (this.#warned.has(text)) return;
     this.#warned.add(text);
     this.#output.warn(text);
+  }
+}
+
+/** A user without a name (a container's bare number) says nothing of itself. */
+function personHere(): Pick<Wish, 'onBehalfOf'> {
+  try {
+    const { username } = userInfo();
+    return username === '' ? {} : { onBehalfOf: username };
+  } catch {
+    return {};
   }
 }

@@ -20,24 +20,30 @@ export type Known = {
 /** Columns for time, run, asker, transition, outcome; the rest is as long as it is. */
 const WIDTHS = [9, 27, 8, 24, 9];
 const NAME_COLUMNS = 18;
+const ASKER_COLUMNS = 24;
 
 export const RULING_HEAD = rowOf(['TIME', 'RUN', 'ASKED BY', 'FROM → TO', 'OUTCOME', 'WHY'], WIDTHS);
 
 export function rulingLine(ruling: Ruling, known: Known, paint: Ink = ink): string {
   const { proposal, outcome, trail, atMs } = ruling;
-  const asker = proposal.by === ENGINE ? (proposal.onBehalfOf ?? ENGINE) : proposal.by;
   const mark = outcome === 'rejected' || outcome === 'held' ? outcome.toUpperCase() : outcome;
   return rowOf(
     [
       paint('dim', sinceOf(atMs, known.beganMs)),
       runOf(ruling, known, paint),
-      cut(oneLine(asker), 8),
+      cut(oneLine(askerOf(proposal)), ASKER_COLUMNS),
       transitionOf(ruling, known.from),
       paint(formatOfOutcome(outcome), mark),
       whyOf(outcome === 'accepted' ? undefined : decidingEntry(trail), proposal),
     ],
     WIDTHS,
   );
+}
+
+/** The program, and the person that it names. */
+function askerOf({ by, onBehalfOf }: Ruling['proposal']): string {
+  if (by === ENGINE) return onBehalfOf ?? ENGINE;
+  return by === 'cli' && onBehalfOf !== undefined ? `${onBehalfOf} (cli)` : by;
 }
 
 function runOf({ proposal }: Ruling, { root, name }: Known, paint: Ink): string {

@@ -30,6 +30,7 @@ export const stateSentences = (
   ...startedBy(explanation),
   ...correctionsOf(explanation, nowMs),
   ...interruptions(explanation),
+  ...resumedBy(explanation, nowMs),
   ...resumptionOf(explanation),
   ...divergenceOf(explanation),
   ...refusedCancels(explanation, nowMs),
@@ -277,6 +278,19 @@ function interruptions({ run, path }: Explanation): string[] {
     ];
   });
 }
+
+/** Who let it go on after a pause: the clock, a message and its own process are no news. */
+const resumedBy = ({ path }: Explanation, nowMs: number): string[] =>
+  path
+    .filter(({ from, to }) => from !== undefined && PAUSES.has(from) && (to === 'Running' || to === 'Resuming'))
+    .filter(({ actor }) => actor !== 'sdk' && !actor.startsWith('engine'))
+    .map((moved) =>
+      sentence(
+        `${capital(askerOf(moved))} resumed it from ${moved.from ?? ''} at ${clockOf(moved.atMs, nowMs)}${reasonText(moved)}`,
+      ),
+    );
+
+const PAUSES: ReadonlySet<string> = new Set(['Paused', 'Suspended']);
 
 /** What the record spared it, when it was begun anew. */
 function resumptionOf({ run, resumed }: Explanation): string[] {

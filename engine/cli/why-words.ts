@@ -9,7 +9,7 @@ export function askerOf({ actor, onBehalfOf }: Pick<Explained, 'actor' | 'onBeha
     case 'sdk':
       return onBehalfOf === undefined ? 'its process' : `its process for ${oneLine(onBehalfOf)}`;
     case 'cli':
-      return 'somebody at the command line';
+      return `${onBehalfOf === undefined ? 'somebody' : oneLine(onBehalfOf)} at the command line`;
     case 'engine/clock':
       return 'the clock';
     case 'engine/cascade':

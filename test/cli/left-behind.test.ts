@@ -129,15 +129,15 @@ describe('variables', () => {
     const { stdout } = await assent('variables', 'ls');
     expect(stdout).toMatch(/^VARIABLE +VALUE +SET BY +WHEN +TAGS\n/);
     expect(stdout).toMatch(
-      /\nrate-per-minute +60 +cli +\d+ \w+ ago +ops\n|\nrate-per-minute +60 +cli +just now +ops\n/,
+      /\nrate-per-minute +60 +\S.* +(\d+ \w+ ago|just now) +ops\n/,
     );
     const got = await assent('variables', 'get', 'region');
     expect(got.stdout).toBe('eu\n');
-    expect(got.stderr).toMatch(/set by cli at /);
+    expect(got.stderr).toMatch(/set by \S.* at /);
     expect(await assent.json('variables', 'get', 'rate-per-minute')).toMatchObject({
       variable: 'rate-per-minute',
       value: { value: 60 },
-      by: 'cli',
+      by: expect.stringMatching(/./) as string,
       tags: ['ops'],
     });
     expect((await assent('variables', 'unset', 'region')).code).toBe(0);

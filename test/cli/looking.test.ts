@@ -199,7 +199,7 @@ describe('watch', () => {
 
   test('and why names who cancelled it and the reason', async () => {
     const { stdout } = await assent('why', LIVE);
-    expect(stdout).toMatch(/Somebody at the command line asked to cancel it at .+; the reason given: "wrong input"\./);
+    expect(stdout).toMatch(/\S+ at the command line asked to cancel it at .+; the reason given: "wrong input"\./);
   });
 });
 

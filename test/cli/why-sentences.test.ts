@@ -85,6 +85,23 @@ describe('why', () => {
     }
   });
 
+  test('at the command line it is a person, where the system knows one', () => {
+    const state = { type: 'FAILED', name: 'Failed' } as const;
+    const asked = ruling({ actor: 'cli', onBehalfOf: 'ada', asked: 'Failed', to: 'Failed' });
+    const [, line] = linesOf(explanationOf({ state }, { path: [asked] }));
+    expect(line).toBe('  Ada at the command line asked for Failed.');
+    const nobody = ruling({ actor: 'cli', asked: 'Failed', to: 'Failed' });
+    expect(linesOf(explanationOf({ state }, { path: [nobody] }))[1]).toBe(
+      '  Somebody at the command line asked for Failed.',
+    );
+  });
+
+  test('a pause that is over says who ended it', () => {
+    const resumed = ruling({ actor: 'cli', onBehalfOf: 'ada', from: 'Suspended', asked: 'Resuming', to: 'Resuming' });
+    const lines = linesOf(explanationOf({ state: { type: 'RUNNING', name: 'Running' } }, { path: [resumed] }));
+    expect(lines.join('\n')).toMatch(/\n {2}Ada at the command line resumed it from Suspended at .+\.\n/);
+  });
+
   test('a wait that nobody waits for any more is told as such', () => {
     const held = ruling({ outcome: 'held', rule: 'take-slots', why: 'full', asked: 'Running', to: 'Running' });
     const lines = linesOf(explanationOf({ attempt: 0 }, { notable: [held] }));
