@@ -4,16 +4,17 @@
  */
 import { AssentError } from '../../protocol/errors.ts';
 import type { EpochMs } from '../../protocol/ids.ts';
-import type { RunDetail } from '../../protocol/query.ts';
-import { DEFAULT_NAMES, STATE_TYPES, type State, type StateType } from '../../protocol/states.ts';
+import type { RunDetail, RunState } from '../../protocol/query.ts';
+import { DEFAULT_NAMES, isTerminal, STATE_TYPES, type State, type StateType } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-codes.ts';
 import { findRun } from './find-run.ts';
+import { mailText, sendText } from './mail-text.ts';
 import { inputOf } from './pause-input.ts';
 import type { Output } from './output.ts';
 import { ink } from './style.ts';
-import { parseSpan } from './times.ts';
+import { clockOf, parseSpan, spanOf } from './times.ts';
 
 type Asked = { readonly run: string; readonly reason?: string };
 
@@ -39,16 +40,28 @@ export async function resumeRun(
   { input: text, ...asked }: Asked & { readonly input?: string },
 ): Promise<number> {
   const run = await findRun(client, asked.run);
-  if (run.state?.type !== 'PAUSED') {
-    throw new AssentError('USAGE', `${run.run} is not paused, it is ${run.state?.name ?? 'not started'}.`);
-  }
-  const input = inputOf(run.state, text);
-  const suspended = run.state.suspended === true;
-  const dueAtMs = Date.now() as EpochMs;
-  const to: State = suspended
-    ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs }
-    : { type: 'RUNNING', name: DEFAULT_NAMES.RUNNING };
-  return propose(client, output, run, { ...asked, to, ...(input === undefined ? {} : { input }) });
+  if (run.kind === 'task') throw new AssentError('USAGE', `${run.run} is a task run: only flow runs are paused.`);
+  const { state } = run;
+  const paused = state?.type === 'PAUSED' ? state : undefined;
+  // One that is not paused, or goes on by itself, is refused by the rules, which say why.
+  const input = paused === undefined || wakesByItself(paused) ? undefined : inputOf(run.run, paused, text);
+  const to: State =
+    paused?.suspended === true
+      ? { type: 'SCHEDULED', name: 'Resuming', dueAtMs: Date.now() as EpochMs }
+      : { type: 'RUNNING', name: DEFAULT_NAMES.RUNNING };
+  const code = await propose(client, output, run, { ...asked, to, ...(input === undefined ? {} : { input }) });
+  if (code === EXIT.rejected && !output.isJson && paused !== undefined) sayWhenItGoesOn(output, paused);
+  return code;
+}
+
+/** Its process let go of it because it sleeps or waits for mail: no pause of it waits for a word. */
+const wakesByItself = ({ suspended, key, wakeAtMs, wakeOn }: RunState): boolean =>
+  suspended === true && key === undefined && (wakeAtMs !== undefined || wakeOn !== undefined);
+
+function sayWhenItGoesOn(output: Output, { wakeAtMs, wakeOn = [] }: RunState): void {
+  const nowMs = Date.now();
+  if (wakeAtMs !== undefined) output.note(`It goes on at ${clockOf(wakeAtMs, nowMs)}, in ${spanOf(wakeAtMs - nowMs)}.`);
+  for (const mail of wakeOn) output.note(`It goes on when ${mailText(mail)} comes: ${sendText(mail)}`);
 }
 
 /** `force` asks for an override: only the policy `forced` is asked, and what the others would have said is recorded. */
@@ -78,7 +91,7 @@ export async function setState(
 async function propose(
   client: Client,
   output: Output,
-  { run, name, kind }: RunDetail,
+  { run, name, kind, state: before }: RunDetail,
   { to, reason, force, input }: { to: State; reason?: string; force?: true; input?: Value },
 ): Promise<number> {
   const answer = await client.propose({
@@ -95,8 +108,12 @@ async function propose(
       ? `${ink(['red', 'bold'], 'REFUSED')} (${code ?? 'no code'}): ${why ?? 'no reason was given'}.`
       : outcome === 'held'
         ? `It waits: ${why ?? 'no reason was given'}.`
-        : `${run} (${name}) is ${ink('bold', state?.name ?? to.name)}${outcome === 'rewritten' ? `: ${why ?? ''}` : ''}.`,
+        : `${run} (${name}) is ${ink('bold', state?.name ?? to.name)}${outcome === 'rewritten' ? `: ${why ?? ''}` : ''}${leftText(before)}.`,
   ]);
   if (outcome === 'rejected' && !output.isJson) output.note(`The refusal is on record: assent why ${run}`);
   return outcome === 'rejected' ? EXIT.rejected : EXIT.ok;
 }
+
+/** That an end was left is not to be done unawares. */
+const leftText = (before: RunState | undefined): string =>
+  isTerminal(before) ? `; it had ended as ${before?.name ?? ''}, which stays on the ledger with the reason` : '';

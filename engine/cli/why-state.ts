@@ -167,7 +167,7 @@ function pausedSentences(explanation: Explanation, last: Explained, nowMs: numbe
   const { run } = explanation;
   const { key, timeoutAtMs, suspended, message } = run.state ?? {};
   const resumes = `assent runs resume ${run.run}${run.state?.input === undefined ? '' : ' --input JSON'}`;
-  if (suspended === true && key === undefined) return letGoSentences(explanation, last, { nowMs, resumes });
+  if (suspended === true && key === undefined) return letGoSentences(explanation, last, nowMs);
   const at = key === undefined ? '' : ` at the pause '${oneLine(key)}'`;
   const until =
     timeoutAtMs === undefined
@@ -191,11 +191,7 @@ const otherWakes = ({ wakeOn = [] }: Partial<RunState> = {}): readonly Mail[] =>
   wakeOn.filter(({ mailbox }) => mailboxParts(mailbox).kind !== 'pause');
 
 /** Nobody paused it: it had nothing to do but wait, and its process has let go of it. */
-function letGoSentences(
-  { run, asleep }: Explanation,
-  last: Explained,
-  { nowMs, resumes }: { readonly nowMs: number; readonly resumes: string },
-): string[] {
+function letGoSentences({ run, asleep }: Explanation, last: Explained, nowMs: number): string[] {
   const { wakeAtMs, wakeOn = [] } = run.state ?? {};
   const sleeps = asleep.find(({ state }) => state?.dueAtMs === wakeAtMs && wakeAtMs !== undefined);
   const call = sleeps === undefined ? '' : ` (${shortId(sleeps.run)})`;
@@ -208,7 +204,6 @@ function letGoSentences(
       : [`It sleeps until ${clockOf(wakeAtMs, nowMs)}${inText(wakeAtMs, nowMs)}${call}${sooner}.`]),
     ...wakeOn.map((mail) => `It waits for ${mailText(mail)} (${sendText(mail)}).`),
     `Its process let go of it at ${clockOf(last.atMs, nowMs)}; ${when}, whichever worker is free goes on with it.`,
-    `${resumes} has a worker look at once, but what it waits for stays the same.`,
   ];
 }
 

@@ -243,11 +243,16 @@ function pausedState(
 /** What JSON Schema cannot say is asked for by the flow's own schema alone. */
 function jsonSchemaOf(schema: z.ZodType): unknown {
   try {
-    return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+    return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: sayDate });
   } catch {
     return {};
   }
 }
+
+/** JSON knows no dates; whoever fills one in is told that it is one. */
+const sayDate: NonNullable<z.core.ToJSONSchemaParams['override']> = ({ zodSchema, jsonSchema }) => {
+  if (zodSchema._zod.def.type === 'date') jsonSchema.description ??= 'a date';
+};
 
 const isInTransaction = (flow: FlowScope): boolean =>
   flow.transaction !== undefined || (flow.parent !== undefined && isInTransaction(flow.parent));

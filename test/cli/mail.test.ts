@@ -104,6 +104,15 @@ test('a run that has let go of its process says what it goes on for', async () =
     /It sleeps until .*, in 23 h.*, if nothing has come before\.\n[^]*It waits for the event 'paid' \(assent events emit paid JSON\)\.\n[^]*whichever worker is free goes on/,
   );
   expect(await said('runs', 'inspect', SLEEPS)).toMatch(/waits for +the event 'paid': assent events emit paid JSON/);
+  // Woken early it would wait on: the rules refuse it, and what does end the wait is said.
+  const refused = await assent('runs', 'resume', SLEEPS, '--input', '{"x":1}');
+  expect([refused.code, refused.stdout]).toEqual([
+    EXIT.rejected,
+    'REFUSED (NOT_RESUMABLE): it waits, and goes on by itself: no word ends that.\n',
+  ]);
+  expect(refused.stderr).toMatch(
+    /It goes on at .+, in 23 h [^]*It goes on when the event 'paid' comes: assent events emit paid JSON/,
+  );
   await said('events', 'emit', 'paid');
   const { state } = await assent.json<RunDetail>('runs', 'inspect', SLEEPS);
   expect(['SCHEDULED', 'PENDING']).toContain(state?.type);
@@ -111,15 +120,19 @@ test('a run that has let go of its process says what it goes on for', async () =
 
 test('input that does not meet what the pause asks for is refused', async () => {
   await start(ASKS);
-  const schema = { type: 'object', properties: { approved: { type: 'boolean' } }, required: ['approved'] };
+  const mail = { type: 'string', format: 'email', pattern: '^[^@]+@[^@]+[.][a-z]+$' };
+  const properties = { approved: { type: 'boolean' }, mail };
+  const schema = { type: 'object', properties, required: ['approved'] };
   const to = { type: 'PAUSED', name: 'Paused', key: 'approval', input: inlineValue(schema) };
   await session.ask({ kind: 'flow', run: ASKS, execution: 1, to });
   expect(await said('why', ASKS)).toContain(`(assent runs resume ${ASKS} --input JSON)`);
   expect(await said('runs', 'inspect', ASKS)).toMatch(/asks for +\{/);
-  expect(await assent('runs', 'resume', ASKS)).toMatchObject({
-    code: EXIT.usage,
-    stderr: expect.stringContaining('The pause asks for input') as string,
-  });
+  const asked = await assent('runs', 'resume', ASKS);
+  expect([asked.code, asked.stdout]).toEqual([EXIT.usage, '']);
+  expect(asked.stderr).toMatch(/The pause asks for input:\n +approved +true or false\n +mail +text \(email\), may be/);
+  expect(asked.stderr).toContain(`For example: assent runs resume ${ASKS} --input '{"approved":true}'`);
+  const twice = await assent('runs', 'resume', ASKS, '--input', '{"approved":true,"mail":"x"}');
+  expect([twice.code, twice.stderr.match(/at mail/g)?.length]).toEqual([EXIT.usage, 1]);
   expect(await assent('runs', 'resume', ASKS, '--input', '{"approved":"yes"}')).toMatchObject({
     code: EXIT.usage,
     stderr: expect.stringContaining('approved') as string,
@@ -128,5 +141,16 @@ test('input that does not meet what the pause asks for is refused', async () => 
   await receive(ASKS, 'input', { type: 'MESSAGE', mailbox: `${ASKS} pause:approval` });
   expect(await assent.json<RunDetail>('runs', 'inspect', `${ASKS}.input`)).toMatchObject({
     result: { value: { approved: true } },
+  });
+  // What is not paused cannot be resumed; a rule says so, as of every wish.
+  expect(await assent('runs', 'resume', ASKS)).toMatchObject({
+    code: EXIT.rejected,
+    stdout: expect.stringContaining('REFUSED (DUPLICATE): the run is RUNNING already') as string,
+  });
+  // A pause from outside asks for nothing.
+  await said('runs', 'pause', ASKS);
+  expect(await assent('runs', 'resume', ASKS, '--input', '1')).toMatchObject({
+    code: EXIT.usage,
+    stderr: expect.stringContaining('asks for nothing: leave --input out') as string,
   });
 });

@@ -61,6 +61,28 @@ describe.each(['RUNNING', 'SCHEDULED'] as const)('by %s', (to) => {
   });
 });
 
+describe('a run that only sleeps or waits for mail', () => {
+  const sleeps = { name: 'Sleeping', suspended: true, wakeAtMs: at(NOW_MS + 60_000) } as const;
+  const waits = { name: 'Waiting', suspended: true, wakeOn: ['abc message:order'] } as const;
+  const asked = (pause: object, to: StateType, by: string, claim = false): Opinion =>
+    resumePausedFlow.judge(
+      transition({ type: 'PAUSED', name: 'Paused', ...pause }, to, { kind: 'flow', by, claim }),
+      facts({ resume: { byWorker: true, used: 0 } }),
+    );
+  test.each([
+    { pause: sleeps, why: 'it sleeps, and goes on by itself: no word ends that' },
+    { pause: waits, why: 'it waits, and goes on by itself: no word ends that' },
+    { pause: { ...waits, wakeAtMs: at(NOW_MS + 1) }, why: 'it waits, and goes on by itself: no word ends that' },
+  ])('is not resumed by a word: $pause.name', ({ pause, why }) => {
+    expect(asked(pause, 'SCHEDULED', 'cli')).toStrictEqual({ type: 'REJECT', code: 'NOT_RESUMABLE', why });
+  });
+  test('is woken by the clock, claimed by a process, and resumed where it asks for a word as well', () => {
+    expect(asked(sleeps, 'SCHEDULED', 'engine')).toStrictEqual({ type: 'PASS' });
+    expect(asked(sleeps, 'RUNNING', 'sdk', true)).toStrictEqual({ type: 'PASS' });
+    expect(asked({ ...waits, key: 'approval' }, 'SCHEDULED', 'cli')).toStrictEqual({ type: 'PASS' });
+  });
+});
+
 test('in nobody’s hands it runs by a claim alone', () => {
   const from: State = { type: 'PAUSED', name: 'Paused' };
   const known = facts({ inHands: false, resume: { byWorker: true, used: 0 } });
