@@ -51,7 +51,7 @@ export const ERRORS = {
   },
   RUN_NOT_FOUND: { code: 2006, remedy: 'List the runs with `assent runs ls`.' },
   RUN_AMBIGUOUS: { code: 2007, remedy: 'Give more characters of the id.' },
-  USAGE: { code: 2008, remedy: 'See --help.' },
+  USAGE: { code: 2008, remedy: 'Do as the text above says; `--help` lists what there is.' },
   FLOW_NOT_FOUND: {
     code: 2009,
     remedy: 'Look at the name of the file; export the flow from it, or name one of several with a colon: FILE:flow.',
@@ -100,7 +100,7 @@ export const ERRORS = {
     remedy: 'See `assent doctor`; the engine goes on by itself when the server is back.',
   },
   // 4xxx: rulings that a caller may meet as an error
-  REJECTED: { code: 4001, remedy: '`assent why RUN` names the rule and its reason.' },
+  REJECTED: { code: 4001, remedy: '`assent why RUN` says in which state the run is, and what was refused by which rule.' },
   FENCED: { code: 4002, remedy: 'Another process goes on with this run, or will; this one must stop. Nothing to do.' },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },

@@ -18,10 +18,10 @@ export const EXIT = {
 
 export const EXIT_CODES_HELP = `Exit codes:
   0    done                       5    the run failed
-  1    an error                   6    the run was cancelled, or crashed
-  2    wrong usage                7    a time-out
+  1    an error, or a finding     6    the run was cancelled, or crashed
+  2    wrong usage, or input      7    a time-out
   3    not found                  75   another engine has the data folder (server)
-  4    rejected by a rule         130  interrupted`;
+  4    rejected by a rule         130  interrupted (Ctrl-C; run: SIGTERM as well)`;
 
 const KINDS: Readonly<Partial<Record<ErrorKind, number>>> = {
   USAGE: EXIT.usage,

@@ -138,7 +138,7 @@ class Program {
     this.#command(
       this.root,
       'run <file>',
-      'Run a flow of a file: FILE, or FILE:flow where it exports several. Ctrl-C cancels the run.',
+      'Run a flow of a file: FILE, or FILE:flow where it exports several. Ctrl-C or SIGTERM cancels the run.',
       [
         'run examples/01-github-stars.ts --param repository=nodejs/node',
         `run flows.ts:nightly --params '{"day":"2026-11-22"}'`,

@@ -1,7 +1,8 @@
 /**
  * `assent run FILE[:flow]`: runs a flow of a file in this process, shows how it goes on, and prints its result.
  *
- * R1 The first Ctrl-C asks for the run to be cancelled and waits for its end; the second leaves at once.
+ * R1 The first Ctrl-C, or SIGTERM, asks for the run to be cancelled and waits for its end; another Ctrl-C leaves at once,
+ *    another SIGTERM (a supervisor may send it to a whole group, and npx passes it on) does nothing more.
  * R2 Standard output has the flow's result, and what the user's own code writes there; with `-o json` it has one document,
  *    and what the code writes goes to standard error.
  */
@@ -10,6 +11,7 @@ import { inspect } from 'node:util';
 import { AssentError } from '../../protocol/errors.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import type { RunDetail } from '../../protocol/query.ts';
+import { stateAfter } from '../../protocol/rulings.ts';
 import { isTerminal } from '../../protocol/states.ts';
 import type { CallableFlow } from '../../sdk/flow-call.ts';
 import { Client } from './client.ts';
@@ -90,6 +92,7 @@ function recordedParameters({ parameters }: RunDetail): unknown {
 }
 
 const LAST_LINES_MS = 300;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 type Parts = { readonly output: Output; readonly client: Client; readonly sdk: Sdk; readonly target: string };
 
@@ -100,16 +103,18 @@ class Attempt {
   #tail: Tail | undefined;
   #interrupts = 0;
   #isCancelled = false;
+  /** The name of the state that ended the run: its code may still be at work. */
+  #endedAs: string | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   async run(flow: CallableFlow, parameters: unknown): Promise<number> {
-    const interrupted = (): void => {
-      this.#interrupted();
+    const interrupted = (signal: NodeJS.Signals): void => {
+      this.#interrupted(signal);
     };
-    process.on('SIGINT', interrupted);
+    for (const signal of SIGNALS) process.on(signal, interrupted);
     const giveBack = this.#parts.output.isJson ? divertOutput() : (): void => undefined;
     try {
       const inputs = parameters === undefined ? [] : [parameters];
@@ -123,7 +128,7 @@ class Attempt {
       return await this.#failed(flow, error);
     } finally {
       this.#tail?.stop();
-      process.off('SIGINT', interrupted);
+      for (const signal of SIGNALS) process.off(signal, interrupted);
     }
   }
 
@@ -144,6 +149,9 @@ class Attempt {
     this.#progress = progress;
     this.#tail = await tailRun(client, this.#run, (ruling) => {
       progress.heard(ruling);
+      const { proposal } = ruling;
+      const state = stateAfter(ruling);
+      if (proposal.kind !== 'workspace' && proposal.run === this.#run && isTerminal(state)) this.#endedAs = state?.name;
     });
     this.#tail.ended.catch(() => undefined);
   }
@@ -185,8 +193,9 @@ class Attempt {
   }
 
   /** R1. */
-  #interrupted(): void {
+  #interrupted(signal: NodeJS.Signals): void {
     const { output, target } = this.#parts;
+    if (signal === 'SIGTERM' && this.#interrupts > 0) return;
     this.#interrupts += 1;
     const run = this.#run;
     if (run === undefined || this.#interrupts > 1) {
@@ -194,18 +203,19 @@ class Attempt {
       process.exit(EXIT.interrupted);
     }
     output.note(`Cancelling ${run}; Ctrl-C again leaves at once.`);
-    void this.#cancel(run);
+    void this.#cancel(run, signal === 'SIGINT' ? 'Ctrl-C at the terminal' : 'its process was told to end (SIGTERM)');
   }
 
   #parting(run: RunId, target: string): string {
+    if (this.#endedAs !== undefined) return `Left. ${run} is ${this.#endedAs}; its code was still at work.`;
     return this.#isCancelled
       ? `Left. ${run} is being cancelled: the engine ends it when its grace is over.`
       : `Left, and the cancel is not ruled on. To go on with the run: assent run ${target} --resume ${run}`;
   }
 
-  async #cancel(run: RunId): Promise<void> {
+  async #cancel(run: RunId, reason: string): Promise<void> {
     try {
-      const { outcome, code, why } = await proposeCancel(this.#parts.client, run, 'Ctrl-C at the terminal');
+      const { outcome, code, why } = await proposeCancel(this.#parts.client, run, reason);
       this.#isCancelled = outcome !== 'rejected' || code === 'DUPLICATE';
       if (!this.#isCancelled) this.#parts.output.warn(`the cancel was refused (${code ?? ''}): ${why ?? ''}`);
     } catch (error) {

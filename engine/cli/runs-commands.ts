@@ -26,6 +26,7 @@ export function runsCommands(root: Command, program: Lent): void {
   command(runs, 'cancel <run>', 'Ask for a run to be cancelled; it gets the time to end by itself.', [
     "runs cancel k3v9x2 --reason 'wrong input'",
   ])
+    .usage('RUN --reason TEXT [options]')
     .requiredOption('--reason <text>', 'why; it stands on the ledger')
     .action((run: string, { reason }: { reason: string }) =>
       connected(async (client, output) =>
@@ -75,10 +76,12 @@ function stateCommands(runs: Command, { command, connected }: Lent): void {
         }),
       ),
     );
-  command(runs, 'resume <run>', 'Let a paused flow run go on.', [
-    'runs resume k3v9x2',
-    `runs resume k3v9x2 --input '{"approved":true}'`,
-  ])
+  command(
+    runs,
+    'resume <run>',
+    'Let a paused or suspended flow run go on; one that sleeps, or waits for mail, does so by itself.',
+    ['runs resume k3v9x2', `runs resume k3v9x2 --input '{"approved":true}'`],
+  )
     .option('--input <json>', 'what the pause asks for; refused if it does not meet its schema')
     .option('--reason <text>', 'why; it stands on the ledger')
     .action((run: string, asked: Asked & { input?: string }) =>
@@ -86,10 +89,13 @@ function stateCommands(runs: Command, { command, connected }: Lent): void {
         (await import('./runs-set-state.ts')).resumeRun(client, output, { run, ...asked }),
       ),
     );
-  command(runs, 'retry <run>', 'Let a run that has ended go on from where it failed; what it has finished is kept.', [
-    'runs retry k3v9x2',
-    "runs retry k3v9x2 --from charge --reason 'the card was replaced'",
-  ])
+  command(
+    runs,
+    'retry <run>',
+    'Let a run that has ended go on in a worker from where it failed; what it has finished is kept. A run of a script goes on ' +
+      'by: assent run FILE --resume RUN',
+    ['runs retry k3v9x2', "runs retry k3v9x2 --from charge --reason 'the card was replaced'"],
+  )
     .option('--from <task>', 'do this call again, and all that began after it: a name, a key, or the end of an id')
     .option('--reason <text>', 'why; it stands on the ledger (needed after a completion or a cancel)')
     .action((run: string, asked: Asked & { from?: string }) =>
@@ -97,13 +103,20 @@ function stateCommands(runs: Command, { command, connected }: Lent): void {
         (await import('./runs-retry.ts')).retryRun(client, output, { run, ...asked }),
       ),
     );
-  command(runs, 'set-state <run> <state>', 'Ask for any state of a run; the rules say whether it comes true.', [
-    "runs set-state k3v9x2 failed --reason 'its data was wrong'",
-    "runs set-state k3v9x2 completed --force --reason 'done by hand'",
-  ])
+  command(
+    runs,
+    'set-state <run> <state>',
+    'Ask for any state of a run; the rules say whether it comes true. They let an end be corrected by whoever says why, but ' +
+      'not the end of a run that completed with a result.',
+    [
+      "runs set-state k3v9x2 failed --reason 'its data was wrong'",
+      "runs set-state k3v9x2 cancelled --force --reason 'no process will end it any more'",
+    ],
+  )
+    .usage('RUN STATE --reason TEXT [options]')
     .requiredOption('--reason <text>', 'why; it stands on the ledger')
     .option('--name <name>', "the state's name (default: the type's own)")
-    .option('--force', 'override the rules; what they would have said is recorded', false)
+    .option('--force', 'override the rules where they refuse; what they would have said is recorded', false)
     .action((run: string, state: string, options: Required<Asked> & { name?: string; force: boolean }) =>
       connected(async (client, output) =>
         (await import('./runs-set-state.ts')).setState(client, output, { run, state, ...options }),

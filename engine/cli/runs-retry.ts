@@ -47,7 +47,7 @@ export async function retryRun(
   return isDone ? EXIT.ok : EXIT.rejected;
 }
 
-/** @throws AssentError USAGE if it cannot be tried again like this, and what it takes. */
+/** @throws AssentError REJECTED if it has not ended; USAGE if it cannot be tried again like this, and what it takes. */
 export async function retryOf(client: Client, run: RunDetail, { from, reason }: Asked): Promise<Retry> {
   const { state, parent } = run;
   if (parent !== undefined) {
@@ -60,7 +60,7 @@ export async function retryOf(client: Client, run: RunDetail, { from, reason }: 
     throw new AssentError('USAGE', `${run.run} has completed: --from says which of its calls to do again.`);
   }
   if (!ENDS.includes(state?.type ?? '')) {
-    throw new AssentError('USAGE', `${run.run} is ${stateText(run)}: only what has ended is tried again.`);
+    throw new AssentError('REJECTED', `${run.run} is ${stateText(run)}: only what has ended is tried again.`);
   }
   if (reason === undefined && (state?.type === 'COMPLETED' || state?.type === 'CANCELLED')) {
     throw new AssentError(

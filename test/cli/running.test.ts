@@ -122,15 +122,20 @@ describe('assent run', () => {
 });
 
 describe('Ctrl-C', () => {
-  test('once cancels the run with a reason and waits for its end', async () => {
+  test.each([
+    { signal: 'SIGINT', reason: 'Ctrl-C at the terminal' },
+    { signal: 'SIGTERM', reason: 'its process was told to end (SIGTERM)' },
+  ] as const)('or $signal cancels the run with a reason and waits for its end', async ({ signal, reason }) => {
     const running = assent.start(['run', `${FLOWS}:slow`]);
     await running.noted('slow');
-    running.child.kill('SIGINT');
+    running.child.kill(signal);
+    // A supervisor may send it to the command and to all above it, each of which passes it on.
+    if (signal === 'SIGTERM') running.child.kill(signal);
     const { code, stderr } = await running.ended;
     expect(code).toBe(130);
     expect(stderr).toMatch(/Cancelling \w{16}; Ctrl-C again leaves at once\./);
     expect(await newest()).toMatchObject({ name: 'slow', state: { type: 'CANCELLED' } });
-    expect((await assent('why', (await newest()).run)).stdout).toContain('the reason given: "Ctrl-C at the terminal"');
+    expect((await assent('why', (await newest()).run)).stdout).toContain(`the reason given: "${reason}"`);
   });
 
   test('twice leaves at once, and the engine ends the run when its grace is over', async () => {
