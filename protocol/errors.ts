@@ -2,6 +2,8 @@
  * Every way in which the outside world can fail us, one row each. Codes are public and permanent, texts are not.
  * `docs/errors.md` is generated from this file.
  */
+import { showCallers } from './callers.ts';
+
 export const ERRORS = {
   // 1xxx: the server and the streams
   NATS_SERVER_MISSING: {
@@ -100,7 +102,10 @@ export const ERRORS = {
     remedy: 'See `assent doctor`; the engine goes on by itself when the server is back.',
   },
   // 4xxx: rulings that a caller may meet as an error
-  REJECTED: { code: 4001, remedy: '`assent why RUN` says in which state the run is, and what was refused by which rule.' },
+  REJECTED: {
+    code: 4001,
+    remedy: '`assent why RUN` says in which state the run is, and what was refused by which rule.',
+  },
   FENCED: { code: 4002, remedy: 'Another process goes on with this run, or will; this one must stop. Nothing to do.' },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
@@ -168,16 +173,18 @@ export class AssentError extends Error {
 
   override readonly name: string = 'AssentError';
   /** What happened, without the code and the remedy. */
-  readonly detail: string;
+  declare readonly detail: string;
   readonly kind: ErrorKind;
   readonly code: number;
-  readonly remedy: string;
+  declare readonly remedy: string;
 
   constructor(kind: ErrorKind, detail: string, options?: ErrorOptions) {
     super(`${detail} [${String(ERRORS[kind].code)} ${kind}] ${ERRORS[kind].remedy}`, options);
-    this.detail = detail;
+    showCallers(this, AssentError);
     this.kind = kind;
     this.code = ERRORS[kind].code;
-    this.remedy = ERRORS[kind].remedy;
+    // They stand in the message: whoever prints the error need not read them twice.
+    Object.defineProperty(this, 'detail', { value: detail });
+    Object.defineProperty(this, 'remedy', { value: ERRORS[kind].remedy });
   }
 }

@@ -141,7 +141,7 @@ export class FlowRun implements Call {
     if (heard !== undefined && this.#plan.parent !== undefined) this.#ordered(heard);
     if (!isOpen()) {
       this.#giveBack();
-      return { type: 'REFUSED', error: cancelled(this.#whose(), undefined) };
+      return { type: 'REFUSED', error: cancelled(this.#named(), undefined) };
     }
     const scope = await this.#open(answer);
     this.#plan.onAttempt?.(scope, answer);
@@ -285,7 +285,7 @@ export class FlowRun implements Call {
 
   /** What the end means to the caller, who hears of it when the hooks are done. */
   async #ended(ruled: Extract<Ruled, { type: 'STATE' }>): Promise<unknown> {
-    const meaning = meaningOf(this.#client, ruled, this.#whose());
+    const meaning = meaningOf(this.#client, ruled, this.#named());
     meaning.catch(() => undefined); // It is waited for further down; until then it must not end the process.
     const scope = this.#scope;
     if (this.#plan.details !== undefined) noteEnd(this.#plan.details, ruled.state);
@@ -318,7 +318,7 @@ export class FlowRun implements Call {
         else this.#fence('it is suspended, and goes on in another process');
         return;
       case 'CANCELLING':
-        this.#cancel(cancelled(this.#whose(), reason ?? state.message));
+        this.#cancel(cancelled(this.#named(), reason ?? state.message));
         return;
       case 'PENDING':
         this.#fence('it waits for another process');
@@ -348,8 +348,8 @@ export class FlowRun implements Call {
 
   /** The engine ended the attempt: it is over, whether or not its function notices. */
   #endAttempt({ state, version, reason }: Order): void {
-    const timedOut = new AssentError('TIMED_OUT', `${this.#whose()} was not done in time.`);
-    this.#scope?.stop(state.type === 'CANCELLED' ? cancelled(this.#whose(), undefined) : timedOut);
+    const timedOut = new AssentError('TIMED_OUT', `${this.#named()} was not done in time.`);
+    this.#scope?.stop(state.type === 'CANCELLED' ? cancelled(this.#named(), undefined) : timedOut);
     if (state.type !== 'SCHEDULED') this.#scope?.silence();
     // Whatever its function still does, what it has done is seen to.
     if (this.#plan.conclude !== undefined) this.#giveUp({ error: this.#scope?.stopped });
@@ -389,10 +389,11 @@ export class FlowRun implements Call {
   }
 
   #fencedError(why: string): AssentError {
-    return new AssentError('FENCED', `${this.#whose()} is not this process’s any more: ${why}.`);
+    return new AssentError('FENCED', `${this.#named()} is not this process’s any more: ${why}.`);
   }
 
-  #whose(): string {
-    return `${this.#plan.kind === 'task' ? 'Task' : 'Flow'} '${this.name}'`;
-  }
+  /** In errors after which somebody asks why. */
+  readonly #named = (): string => `${this.#whose()} (run ${this.#plan.run})`;
+
+  readonly #whose = (): string => `${this.#plan.kind === 'task' ? 'Task' : 'Flow'} '${this.name}'`;
 }
