@@ -11,7 +11,10 @@ const OURS = ['protocol', 'engine', 'rules', 'sdk'].flatMap((folder) => {
   return [href, decodeURIComponent(pathname)];
 });
 
-/** Leaves our own frames out of an error's stack, and what is above `made`; with ASSENT_DEBUG it stays as it is. */
+/** Whose frames say nothing of whoever called: our own, those of the connection that an answer came by, and Node's. */
+const INNER = [...OURS, '/@nats-io/', 'node:internal/'];
+
+/** Leaves inner frames out of an error's stack, and what is above `made`; with ASSENT_DEBUG it stays as it is. */
 export function showCallers(error: Error, made: Parameters<typeof Error.captureStackTrace>[1]): void {
   const shown = Error.stackTraceLimit;
   if (typeof shown !== 'number' || shown === 0 || (process.env['ASSENT_DEBUG'] ?? '') !== '') return;
@@ -21,6 +24,6 @@ export function showCallers(error: Error, made: Parameters<typeof Error.captureS
   const lines = (error.stack ?? '').split('\n');
   const first = lines.findIndex((line) => /^\s+at /.test(line));
   if (first < 0) return;
-  const frames = lines.slice(first).filter((line) => !OURS.some((place) => line.includes(place)));
+  const frames = lines.slice(first).filter((line) => !INNER.some((place) => line.includes(place)));
   error.stack = [...lines.slice(0, first), ...frames.slice(0, shown)].join('\n');
 }

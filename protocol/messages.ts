@@ -66,7 +66,14 @@ export type Ask =
   /** The policy in force, its rules, and what was in force before. */
   | { readonly v: 1; readonly type: 'POLICY' }
   /** A variable of the workspace. */
-  | { readonly v: 1; readonly type: 'VARIABLE'; readonly name: string };
+  | { readonly v: 1; readonly type: 'VARIABLE'; readonly name: string }
+  /** The messages that a run, and all under it, has not received. */
+  | { readonly v: 1; readonly type: 'MAIL'; readonly run: RunId }
+  /** The flow runs that an event would reach. */
+  | { readonly v: 1; readonly type: 'LISTENERS'; readonly name: string; readonly key?: string };
+
+export type MailView = { readonly mail: readonly { readonly mailbox: string; readonly messages: number }[] };
+export type ListenersView = { readonly listening: number };
 
 export type Hello = {
   readonly v: 1;

@@ -15,8 +15,10 @@ import type { Value } from './values.ts';
 type Words = {
   /** The versions, the streams, the arbiter, the view itself. */
   readonly STATUS: object;
-  /** Flow runs of their own, the newest first. */
+  /** Runs that no flow run has as a call, the newest first: flow runs, and task runs that workers execute. */
   readonly RUNS: {
+    /** Only these. */
+    readonly kind?: 'flow' | 'task';
     readonly states?: readonly StateType[];
     /** The flow's name; `*` stands for anything. */
     readonly name?: string;

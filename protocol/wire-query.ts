@@ -35,6 +35,7 @@ const query: z.ZodType<Query> = z.discriminatedUnion('type', [
   z.strictObject({
     ...asked,
     type: z.literal('RUNS'),
+    kind: z.enum(['flow', 'task']).exactOptional(),
     states,
     name: name.exactOptional(),
     before: count.exactOptional(),

@@ -285,6 +285,8 @@ const ask: z.ZodType<Ask> = z.discriminatedUnion('type', [
   z.strictObject({ v: z.literal(1), type: z.literal('RULE_TIMES') }),
   z.strictObject({ v: z.literal(1), type: z.literal('POLICY') }),
   z.strictObject({ v: z.literal(1), type: z.literal('VARIABLE'), name: variable }),
+  z.strictObject({ v: z.literal(1), type: z.literal('MAIL'), run: runId }),
+  z.strictObject({ v: z.literal(1), type: z.literal('LISTENERS'), name, key: name.exactOptional() }),
 ]);
 
 export const parseHeartbeat = (bytes: Uint8Array): Parsed<Heartbeat> => parseWith(heartbeat, bytes);

@@ -3,8 +3,18 @@
  * it proposes.
  */
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { Ask, Hello, Outcomes, PolicyReport, RuleTimes, RunView, VariableView } from '../../protocol/messages.ts';
-import { rootOf } from '../../protocol/proposals.ts';
+import type {
+  Ask,
+  Hello,
+  ListenersView,
+  MailView,
+  Outcomes,
+  PolicyReport,
+  RuleTimes,
+  RunView,
+  VariableView,
+} from '../../protocol/messages.ts';
+import { mailboxParts, rootOf, topicOf } from '../../protocol/proposals.ts';
 import type { Run, Workspace } from '../fold/workspace.ts';
 import type { PolicySets } from '../policy/loaded-policy.ts';
 import type { Arbiter } from './arbiter.ts';
@@ -19,6 +29,7 @@ export type About = {
   readonly sets?: PolicySets;
 };
 
+type Told = Outcomes | RuleTimes | PolicyReport | VariableView | MailView | ListenersView;
 type Found = { readonly v: 1; readonly epoch: number; readonly run?: RunView };
 
 const PAGE = 256;
@@ -31,7 +42,7 @@ export async function answerAsk(
   arbiter: Arbiter,
   ask: Ask,
   about: About,
-): Promise<Hello | Found | ({ readonly v: 1 } & (Outcomes | RuleTimes | PolicyReport | VariableView)) | undefined> {
+): Promise<Hello | Found | ({ readonly v: 1 } & Told) | undefined> {
   switch (ask.type) {
     case 'HELLO': {
       const { policy, completesEarly, heartbeatLimitMs } = about;
@@ -57,6 +68,14 @@ export async function answerAsk(
       const { value } = arbiter.workspace.variables.get(ask.name) ?? {};
       if (!(await isSettledUntilNow(arbiter, about))) return undefined;
       return { v: 1, ...(value === undefined ? {} : { value }) };
+    }
+    case 'MAIL':
+      if (!(await isUpToDate(arbiter, about))) return undefined;
+      return { v: 1, ...unreadMail(arbiter.workspace, ask.run) };
+    case 'LISTENERS': {
+      const topics = [topicOf(ask.name), ...(ask.key === undefined ? [] : [topicOf(ask.name, ask.key)])];
+      const flows = topics.flatMap((topic) => arbiter.workspace.listening.get(topic) ?? []);
+      return { v: 1, listening: new Set(flows).size };
     }
     case 'RULE_TIMES':
       return { v: 1, rules: [...arbiter.counters.times.rules].map(([rule, time]) => ({ rule, ...time })) };
@@ -161,6 +180,16 @@ function outcomes(arbiter: Arbiter, id: RunId, after: RunId | undefined): Outcom
 /** A transaction that was undone is over: its block begins anew, as another one. */
 const isSpent = ({ kind, state }: Run): boolean =>
   kind === 'flow' && (state.type === 'FAILED' || state.type === 'CANCELLED');
+
+/** By mailbox, of the run and of all under it. */
+function unreadMail({ mailboxes, mailboxesUnder }: Workspace, run: RunId): MailView {
+  const mail = [...mailboxesUnder.of(rootOf(run))].flatMap((mailbox) => {
+    const owner = mailboxParts(mailbox).run;
+    const messages = mailboxes.get(mailbox)?.length ?? 0;
+    return messages > 0 && (owner === run || owner.startsWith(`${run}.`)) ? [{ mailbox, messages }] : [];
+  });
+  return { mail: mail.slice(0, PAGE) };
+}
 
 /** As the rule reuse-completed-task has it: what is to be done again is not final; a flow run that failed begins its next round when it is run again. */
 function isFinal({ state, parent, ran }: Run, workspace: Workspace): boolean {

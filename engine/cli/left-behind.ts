@@ -1,24 +1,36 @@
-/** What the code of a run left behind beside its result: artifacts, and hooks that threw. */
+/** What the code of a run left behind beside its result: artifacts, hooks that threw, messages that it has not received. */
+import type { MailView } from '../../protocol/messages.ts';
 import type { RunDetail } from '../../protocol/query.ts';
 import type { ArtifactRow, HookRow } from '../../protocol/query-workspace.ts';
+import { isTerminal } from '../../protocol/states.ts';
 import { gist } from './artifact-text.ts';
 import { artifactsOf, nameOf } from './artifacts.ts';
 import type { Client } from './client.ts';
-import { shortId } from './run-text.ts';
-import { ink, oneLine, tableWithTexts } from './style.ts';
+import { mailText } from './mail-text.ts';
+import { count, shortId } from './run-text.ts';
+import { ink, oneLine, tableOf, tableWithTexts } from './style.ts';
 import { errorLines, openValue } from './values.ts';
 
 const SHOWN = 20;
 
-export type Left = { readonly hooks: readonly HookRow[]; readonly artifacts: readonly ArtifactRow[] };
+export type Left = {
+  readonly hooks: readonly HookRow[];
+  readonly artifacts: readonly ArtifactRow[];
+  /** Absent: nobody was asked. */
+  readonly unread?: MailView['mail'];
+};
 
-export async function leftBy(client: Client, { run }: RunDetail): Promise<Left> {
-  const { hooks } = await client.query('HOOKS', { run, failed: true, limit: SHOWN });
+export async function leftBy(client: Client, { run, kind, state }: RunDetail): Promise<Left> {
+  const { hooks, active } = await client.query('HOOKS', { run, failed: true, limit: SHOWN });
   const { artifacts } = await artifactsOf(client, { run }, SHOWN);
-  return { hooks, artifacts };
+  // A run that is over has no mail, and only an arbiter knows of it.
+  if (!active || kind === 'task' || isTerminal(state)) return { hooks, artifacts };
+  const { mail } = (await client.ask({ v: 1, type: 'MAIL', run })) as MailView;
+  return { hooks, artifacts, unread: mail };
 }
 
-export const leftJson = ({ hooks, artifacts }: Left): object => ({
+export const leftJson = ({ hooks, artifacts, unread = [] }: Left): object => ({
+  unread,
   failedHooks: hooks.map((hook) => ({
     ...hook,
     ...(hook.error === undefined ? {} : { error: openValue(hook.error) }),
@@ -27,7 +39,8 @@ export const leftJson = ({ hooks, artifacts }: Left): object => ({
 });
 
 /** Each block begins with an empty line. */
-export function leftLines({ hooks, artifacts }: Left): string[] {
+export function leftLines({ hooks, artifacts, unread = [] }: Left): string[] {
+  const mail = unread.map(({ mailbox, messages }) => [`  ${mailText({ mailbox })}`, count(messages, 'message')]);
   const failed = hooks.map((hook) => ({
     cells: [`  ${hookName(hook)}`, ink('dim', `of ${oneLine(hook.name ?? '')} ${shortId(hook.run)}`.trimEnd())],
     text: hook.error === undefined ? '' : (errorLines(hook.error)[0] ?? ''),
@@ -37,6 +50,7 @@ export function leftLines({ hooks, artifacts }: Left): string[] {
     text: artifact.description ?? gist(artifact),
   }));
   return [
+    ...(mail.length === 0 ? [] : ['', ink('bold', 'Not received yet'), ...tableOf(mail.slice(0, SHOWN))]),
     ...(failed.length === 0 ? [] : ['', ink('bold', 'Hooks that failed'), ...tableWithTexts(failed, 'red')]),
     ...(made.length === 0 ? [] : ['', ink('bold', 'Artifacts'), ...tableWithTexts(made)]),
   ];

@@ -5,15 +5,18 @@ import type { Lent } from './lent.ts';
 export function runsCommands(root: Command, program: Lent): void {
   const { command, connected, natural } = program;
   const runs = root.command('runs').description('Look at runs, and say what is to become of them.');
-  command(runs, 'ls', 'List the newest flow runs.', [
+  command(runs, 'ls', 'List the newest flow runs; what they call, `runs inspect` lists.', [
     'runs ls --state failed,crashed --limit 50',
     "runs ls --name 'nightly*'",
+    'runs ls --tasks --state failed',
   ])
     .alias('list')
     .option('--state <types...>', 'only these types of state')
-    .option('--name <flow>', 'only this flow; * stands for anything')
+    .option('--name <flow>', 'only of this name; * stands for anything')
+    .option('--tasks', 'the task runs that workers execute instead, started by a flow or by `delay`', false)
+    .option('--all', 'flow runs and those task runs', false)
     .option('--limit <number>', 'at most so many', natural, 20)
-    .action((options: { state?: string[]; name?: string; limit: number }) =>
+    .action((options: { state?: string[]; name?: string; limit: number; tasks: boolean; all: boolean }) =>
       connected(async (client, output) => (await import('./runs-ls.ts')).listRuns(client, output, options)),
     );
   command(runs, 'inspect <run>', 'Show a run, its parameters and result, and what it called.', ['runs inspect k3v9x2'])

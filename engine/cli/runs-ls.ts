@@ -1,4 +1,4 @@
-/** `assent runs ls`: the newest flow runs. */
+/** `assent runs ls`: the newest flow runs; task runs that workers execute, where they are asked for. */
 import { AssentError } from '../../protocol/errors.ts';
 import type { AnswerTo, RunRow } from '../../protocol/query.ts';
 import { STATE_TYPES, type StateType } from '../../protocol/states.ts';
@@ -9,7 +9,15 @@ import { durationOf, nameText, stateText, waitText } from './run-text.ts';
 import { cut, formatOfState, ink, tableWithTexts } from './style.ts';
 import { agoOf, clockOf } from './times.ts';
 
-export type ListOptions = { readonly state?: readonly string[]; readonly name?: string; readonly limit: number };
+export type ListOptions = {
+  readonly state?: readonly string[];
+  readonly name?: string;
+  readonly limit: number;
+  /** Only task runs. */
+  readonly tasks?: boolean;
+  /** Flow runs and task runs. */
+  readonly all?: boolean;
+};
 
 const NAME_COLUMNS = 40;
 
@@ -20,6 +28,7 @@ export async function listRuns(client: Client, output: Output, options: ListOpti
   for (let before: number | undefined; runs.length < options.limit;) {
     const page: AnswerTo<'RUNS'> = await client.query('RUNS', {
       limit: Math.min(options.limit - runs.length, 200),
+      ...(options.all === true ? {} : { kind: options.tasks === true ? 'task' : 'flow' }),
       ...(states === undefined ? {} : { states }),
       ...(options.name === undefined ? {} : { name: options.name }),
       ...(before === undefined ? {} : { before }),
@@ -29,17 +38,26 @@ export async function listRuns(client: Client, output: Output, options: ListOpti
     more = before !== undefined;
     if (!more) break;
   }
-  output.document(runs, () => (runs.length === 0 ? ['No runs.'] : linesOf(runs)));
+  output.document(runs, () => (runs.length === 0 ? [noRuns(options)] : linesOf(runs, options)));
   if (more && !output.isJson) output.note(`… there are more: --limit ${String(options.limit * 5)}`);
   return EXIT.ok;
 }
 
-function linesOf(runs: readonly RunRow[]): string[] {
+const noRuns = ({ all, tasks }: ListOptions): string =>
+  all === true
+    ? 'No runs.'
+    : tasks === true
+      ? 'No task runs.'
+      : 'No flow runs; --all lists the task runs of workers as well.';
+
+function linesOf(runs: readonly RunRow[], { all, tasks }: ListOptions): string[] {
   const nowMs = Date.now();
-  const head = ['RUN', 'FLOW', 'STATE', 'STARTED', 'TOOK'].map((cell) => ink('bold', cell));
+  const what = all === true ? ['KIND', 'NAME'] : [tasks === true ? 'TASK' : 'FLOW'];
+  const head = ['RUN', ...what, 'STATE', 'STARTED', 'TOOK'].map((cell) => ink('bold', cell));
   const rows = runs.map((run) => ({
     cells: [
       run.run,
+      ...(all === true ? [run.kind] : []),
       cut(nameText(run), NAME_COLUMNS),
       ink(formatOfState(run.state?.type), stateText(run)),
       agoOf(run.createdMs, nowMs),

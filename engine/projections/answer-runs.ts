@@ -13,10 +13,14 @@ import type { Bound, Row, ViewFile } from './view-file.ts';
 const CANDIDATES = 20;
 
 export function answerRuns(view: ViewFile, query: QueryOf<'RUNS'>): Answers['RUNS'] {
-  const { states, name, before, limit = PAGE_ROWS } = query;
+  const { kind, states, name, before, limit = PAGE_ROWS } = query;
   // What waits for its very first start has no state, and is not to be overlooked.
   const wheres = ["parent = 0 AND (type <> '' OR EXISTS (SELECT 1 FROM held WHERE held.run = runs.num))"];
   const values: Bound[] = [];
+  if (kind !== undefined) {
+    wheres.push('kind = ?');
+    values.push(kind);
+  }
   if (states !== undefined) {
     wheres.push(`type IN (${states.map(() => '?').join()})`);
     values.push(...states);

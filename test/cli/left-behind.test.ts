@@ -128,9 +128,7 @@ describe('variables', () => {
     await assent('variables', 'set', 'region', 'eu');
     const { stdout } = await assent('variables', 'ls');
     expect(stdout).toMatch(/^VARIABLE +VALUE +SET BY +WHEN +TAGS\n/);
-    expect(stdout).toMatch(
-      /\nrate-per-minute +60 +\S.* +(\d+ \w+ ago|just now) +ops\n/,
-    );
+    expect(stdout).toMatch(/\nrate-per-minute +60 +\S.* +(\d+ \w+ ago|just now) +ops\n/);
     const got = await assent('variables', 'get', 'region');
     expect(got.stdout).toBe('eu\n');
     expect(got.stderr).toMatch(/set by \S.* at /);

@@ -65,7 +65,16 @@ test('a message that is sent is received, and until then everybody is told how t
   expect(await said('runs', 'inspect', FLOW)).toMatch(
     new RegExp(`waits for +the message 'approved', since .*, until .*: ${how} JSON`),
   );
-  expect(await said('runs', 'send', FLOW, 'approved', '{"by":"Ada"}')).toContain(`'approved' is sent to ${FLOW}.`);
+  // Under another name it lies there, and both is said.
+  expect(await said('runs', 'send', FLOW, 'aproved', 'true')).toBe(
+    `'aproved' is sent to ${FLOW}. It waits for the message 'approved' at present; this one lies there until it is received.\n`,
+  );
+  expect(await said('runs', 'inspect', FLOW)).toMatch(/Not received yet\n {2}the message 'aproved' +1 message\n/);
+  expect(await assent.json('runs', 'inspect', FLOW)).toMatchObject({
+    unread: [{ mailbox: `${FLOW} message:aproved`, messages: 1 }],
+  });
+  const sent = await said('runs', 'send', FLOW, 'approved', '{"by":"Ada"}');
+  expect(sent).toBe(`'approved' is sent to ${FLOW}, which waits for it.\n`);
   const received = await assent.json<RunDetail>('runs', 'inspect', `${FLOW}.receive`);
   expect(received).toMatchObject({ state: { name: 'Received' }, result: { value: { by: 'Ada' } } });
 });
@@ -73,8 +82,12 @@ test('a message that is sent is received, and until then everybody is told how t
 test('an event that is emitted is heard under its key', async () => {
   await receive(FLOW, 'paid', { type: 'EVENT', topic: 'order paid[7]' });
   expect(await said('why', FLOW)).toContain(`assent events emit 'order paid' JSON --key 7`);
-  await said('events', 'emit', 'order paid', '12', '--key', '8');
-  await said('events', 'emit', 'order paid', '13', '--key', '7');
+  expect(await said('events', 'emit', 'order paid', '12', '--key', '8')).toBe(
+    "'order paid' with the key '8' is emitted, but no flow run listens for it: nobody hears it.\n",
+  );
+  expect(await said('events', 'emit', 'order paid', '13', '--key', '7')).toBe(
+    "'order paid' with the key '7' is emitted to 1 flow run that listens for it.\n",
+  );
   expect(await assent.json<RunDetail>('runs', 'inspect', `${FLOW}.paid`)).toMatchObject({ result: { value: 13 } });
   expect(await said('events', FLOW)).toContain('Received');
 });
@@ -86,6 +99,12 @@ test('what cannot be received is refused, and says why', async () => {
   });
   expect(await assent('runs', 'send', 'zzzzzzzzzzzzzzzz', 'approved')).toMatchObject({ code: EXIT.notFound });
   expect(await assent('events')).toMatchObject({ code: EXIT.usage });
+  for (const typed of ['{id:9}', '["a"', '"open']) {
+    const slip = await assent('runs', 'send', FLOW, 'approved', typed);
+    expect([slip.code, slip.stderr]).toEqual([EXIT.usage, expect.stringContaining('It is not JSON: ')]);
+    expect(slip.stderr).toContain(`If it is meant as a text: '${JSON.stringify(typed)}'`);
+  }
+  expect(await assent('events', 'emit', 'anything', '{a')).toMatchObject({ code: EXIT.usage });
 });
 
 test('a run that has let go of its process says what it goes on for', async () => {

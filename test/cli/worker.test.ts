@@ -50,6 +50,13 @@ describe('a worker', () => {
     expect([await flowRun.result(), await taskRun.result()]).toEqual(['HELLO ADA', 'BEA']);
     await expect(failing.result()).rejects.toThrow('over its feet');
     await serving.noted('failed after');
+    const ids = async (...args: readonly string[]): Promise<string[]> =>
+      (await assent.json<{ run: string }[]>('runs', 'ls', ...args)).map(({ run }) => run);
+    expect(await ids()).toEqual([flowRun.id]);
+    expect(await ids('--tasks')).toEqual([failing.id, taskRun.id]);
+    expect(await ids('--all')).toEqual([failing.id, taskRun.id, flowRun.id]);
+    expect((await assent('runs', 'ls', '--all')).stdout).toMatch(/^RUN +KIND +NAME .*\n\w+ +task +stumble +Failed/);
+    expect((await assent('why', taskRun.id)).stdout).toContain(`task run ${taskRun.id} (shout): Completed`);
     serving.child.kill('SIGINT');
     const { stderr, stdout, code } = await serving.ended;
     expect([code, stdout]).toEqual([EXIT.ok, '']);

@@ -136,6 +136,8 @@ test('lists come in pages that join without a gap', async () => {
   expect(rest.next).toBeUndefined();
   const runs = await answerTo('RUNS', { limit: 1, name: 'f*st' });
   expect(runs.runs.map(({ run }) => run)).toEqual([RUN_A]);
+  expect((await answerTo('RUNS', { name: 'f*st', kind: 'flow' })).runs).toHaveLength(1);
+  expect((await answerTo('RUNS', { name: 'f*st', kind: 'task' })).runs).toEqual([]);
   const none = await answerTo('RUNS', { states: ['FAILED'] });
   expect(none.runs).toEqual([]);
 });
