@@ -1,9 +1,10 @@
+/** The errors of Assent: the table of their kinds, and the class. `docs/errors.md` is generated from this file. */
+import { showCallers } from './callers.ts';
+
 /**
  * Every way in which the outside world can fail us, one row each. Codes are public and permanent, texts are not.
  * `docs/errors.md` is generated from this file.
  */
-import { showCallers } from './callers.ts';
-
 export const ERRORS = {
   // 1xxx: the server and the streams
   NATS_SERVER_MISSING: {
@@ -111,7 +112,7 @@ export const ERRORS = {
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
   INPUT_REFUSED: {
     code: 4011,
-    remedy: 'Say what the pause asks for: `assent runs inspect RUN` shows it. The run still waits.',
+    remedy: 'Say what the pause asks for: `assent runs resume RUN` without --input lists it. The run still waits.',
   },
   NOT_READY: { code: 4006, remedy: 'See the cause: the call that it needs did not complete.' },
   DIVERGED: {

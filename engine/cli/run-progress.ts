@@ -9,7 +9,7 @@ import { decidingEntry, stateAfter, type Ruling } from '../../protocol/rulings.t
 import { isTerminal, type State } from '../../protocol/states.ts';
 import { count, shortId } from './run-text.ts';
 import { cut, formatOfState, inkOfNotes, oneLine } from './style.ts';
-import { sinceOf, spanOf } from './times.ts';
+import { sinceOf, spanOf, withSpans } from './times.ts';
 
 type Call = {
   readonly name: string;
@@ -50,9 +50,10 @@ export class Progress {
     const state = stateAfter(ruling);
     if (call !== undefined) this.#follow(call, ruling, state);
     const deciding = outcome === 'accepted' ? undefined : decidingEntry(ruling.trail);
+    const why = deciding === undefined ? undefined : withSpans(deciding.why);
     if (outcome === 'rejected') this.#refused += 1;
     if (outcome === 'rewritten' && state?.type === 'SCHEDULED') this.#retried += 1;
-    const text = this.#worthSaying(ruling, state, deciding?.why);
+    const text = this.#worthSaying(ruling, state, why);
     if (text !== undefined) {
       const who = call === undefined ? this.#name : `${oneLine(call.name)} ${shortId(proposal.run).slice(-8)}`;
       this.#say(`${who} ${text}`);
@@ -77,7 +78,7 @@ export class Progress {
 
   #follow(call: Call, ruling: Ruling, state: State | undefined): void {
     call.sinceMs = Date.now();
-    call.waits = ruling.outcome === 'held' ? decidingEntry(ruling.trail)?.why : undefined;
+    call.waits = ruling.outcome === 'held' ? withSpans(decidingEntry(ruling.trail)?.why ?? '') : undefined;
     if (state === undefined) return;
     call.state = state;
     if (state.type === 'RUNNING') call.attempt += 1;

@@ -15,15 +15,18 @@ export function spanOf(ms: number): string {
   return two(ms, DAY, 'd', HOUR, 'h');
 }
 
+/** The rules count in milliseconds; a sleep of a month is no number for people. Only what rules say of themselves. */
+export const withSpans = (why: string): string =>
+  why.replace(
+    /^(due in|retry \d+ of \d+ in) (\d{4,}) ms/,
+    (_, what: string, ms: string) => `${what} ${spanOf(Number(ms))}`,
+  );
+
 function two(ms: number, large: number, largeName: string, small: number, smallName: string): string {
   const rest = Math.floor((ms % large) / small);
   const whole = `${String(Math.floor(ms / large))} ${largeName}`;
   return rest === 0 ? whole : `${whole} ${String(rest)} ${smallName}`;
 }
-
-/** What a rule has recorded in milliseconds, as people say it. */
-export const withSpans = (text: string): string =>
-  text.replace(/\b\d{4,} ms\b/g, (ms) => spanOf(Number.parseInt(ms, 10)));
 
 /** `just now`, `12 s ago`, `3 min ago`, `2 d ago`: one unit, for lists. */
 export function agoOf(atMs: number, nowMs: number): string {

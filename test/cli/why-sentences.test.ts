@@ -1,5 +1,6 @@
 /** Sentences of `assent why` about what cannot be made by hand in a moment: deaths, withdrawals, resumed runs. */
 import { describe, expect, test } from 'vitest';
+import { withSpans } from '../../engine/cli/times.ts';
 import { whyLines } from '../../engine/cli/why-sentences.ts';
 import { wrapped } from '../../engine/cli/style.ts';
 import type { Explained, Explanation, RunDetail } from '../../protocol/query.ts';
@@ -131,5 +132,16 @@ describe('a line that is too long for the terminal', () => {
     expect(wrapped('  one two three four', 12)).toEqual(['  one two', '    three', '    four']);
     expect(wrapped('short', 12)).toEqual(['short']);
     expect(wrapped('  incomprehensibilities', 12)).toEqual(['  incomprehensibilities']);
+  });
+});
+
+describe('what rules say in milliseconds', () => {
+  test('is said in the units of people from a second on, and a message is left as it is', () => {
+    expect(withSpans('due in 2591992447 ms')).toBe('due in 29 d 23 h');
+    expect(withSpans('due in 97 ms')).toBe('due in 97 ms');
+    expect(withSpans('retry 1 of 3 in 60000 ms, after: Error: it took 60000 ms')).toBe(
+      'retry 1 of 3 in 1 min, after: Error: it took 60000 ms',
+    );
+    expect(withSpans('the thing is due in 60000 ms')).toBe('the thing is due in 60000 ms');
   });
 });
