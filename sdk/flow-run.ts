@@ -19,7 +19,7 @@ import { noteEnd } from './future.ts';
 import { Turn } from './handover.ts';
 import { flowHook } from './flow-hooks.ts';
 import { isTakenBy, meaningOf, StartRefused, Suspended, type FlowRunPlan, type Ruled } from './flow-plan.ts';
-import { cancelled, failedWith, isFence, isStart, NOBODY_WAITS, refusedError } from './outcomes.ts';
+import { cancelled, failedWith, isFence, isStart, NOBODY_WAITS, notAwaited, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
 import { Execution, FlowScope, type Call } from './scope.ts';
 import { inProcess } from './task-runner.ts';
@@ -147,7 +147,7 @@ export class FlowRun implements Call {
     this.#plan.onAttempt?.(scope, answer);
     const outcome = await this.#runFunction(scope);
     clearTimeout(this.#grace);
-    scope.stop(this.#cancelled ?? cancelled(`A call of '${this.name}'`, 'the flow function has ended'));
+    scope.stop(this.#cancelled ?? notAwaited(this.name));
     await scope.undone();
     if (!isOpen() || scope.mute || outcome === undefined) return { type: 'REFUSED', error: scope.stopped };
     return this.#report(scope, outcome);

@@ -127,6 +127,10 @@ export async function errorOf(client: Client, state: State, whose: string, reaso
 export const cancelled = (whose: string, reason: string | undefined): AssentError =>
   new AssentError('CANCELLED', `${whose} was cancelled${reason === undefined ? '' : `: ${reason}`}.`);
 
+/** Of a call that is still open when the function ends that made it. */
+export const notAwaited = (flow: string): AssentError =>
+  cancelled(`A call of flow '${flow}'`, 'its function has ended, and did not wait for it');
+
 /** Of what is called where only what is recorded is answered. */
 export const notBegun = (whose: string): AssentError => cancelled(whose, 'what it belongs to has its end already');
 
