@@ -36,7 +36,10 @@ export const resumePausedFlow = defineRule({
       return reject('NO_WORKER', `no worker could find the ${from.name.toLowerCase()} run to go on with it`);
     }
     if (to.type === 'SCHEDULED' && by !== 'engine' && waitsByItself(from)) {
-      return reject('NOT_RESUMABLE', `it ${from.wakeOn === undefined ? 'sleeps' : 'waits'}, and goes on by itself: no word ends that`);
+      return reject(
+        'NOT_RESUMABLE',
+        `it ${from.wakeOn === undefined ? 'sleeps' : 'waits'}, and goes on by itself: no word ends that`,
+      );
     }
     if (from.timeoutAtMs === undefined || from.timeoutAtMs > nowMs) return pass();
     return rewrite(neverResumed(from.suspended === true), 'its pause has timed out and can no longer be resumed');

@@ -168,7 +168,9 @@ test('04-validate-and-quarantine sums up the good lines and sets the others asid
 test('05-timeout-and-cancel falls back after the time-out, and cleans up after the cancel', async () => {
   const { code, stdout, stderr } = await place.start('examples/05-timeout-and-cancel.ts').ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(stdout).toMatch(/^the answer of the second mirror\nCleaned up\.\nFlow 'watch' \(run \w+\) was cancelled: seen enough\./);
+  expect(stdout).toMatch(
+    /^the answer of the second mirror\nCleaned up\.\nFlow 'watch' \(run \w+\) was cancelled: seen enough\./,
+  );
 });
 
 test('06-worker: a run waits for a worker, a worker does it, and Ctrl-C ends the worker', async () => {
