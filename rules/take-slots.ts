@@ -7,13 +7,16 @@
  * | one is full, or others wait for it, and cancels new ones  | REWRITE to CANCELLED                                       |
  * | one is full, and cancels those that run                   | HOLD until its slots are free, and EVICT who runs longest  |
  * | one is full, or others wait for it                        | HOLD until its slots are free, or have come back by time   |
+ * | a lock is taken: a cache key, a transaction               | HOLD until it is free, and in no other queue until then    |
  * | all have room, or the run has its slots already           | PASS, and CLAIM the slots: all of them or none             |
  *
  * The limit of a deployment is taken from PENDING on, the others for RUNNING. A run that has run before (a retry, a resumed
- * pause) is not new: it waits.
+ * pause) is not new: it waits. What a run has of its limits already, it does not wait for. A lock may be kept for days, and
+ * who waits for a cache key mostly needs no slot in the end: neither shall keep others from slots that are free. Once the
+ * lock is to be had, it has its first place in the other queues.
  */
 import type { RunId } from '../protocol/ids.ts';
-import { CACHE_KEY_LIMIT, type SlotWish } from '../protocol/proposals.ts';
+import { CACHE_KEY_LIMIT, ownLimitSlots, type SlotWish } from '../protocol/proposals.ts';
 import { isTerminal } from '../protocol/states.ts';
 import { defineRule, hold, pass, reject, rewrite, type Facts, type Opinion, type SlotFact } from './rule.ts';
 import { fits, isFull, isHolder, roomAtMs, roomOf, usedOf } from './slots.ts';
@@ -47,13 +50,13 @@ export const takeSlots = defineRule({
     const isNew = attempt === 0 && (!isTerminal(from) || reason !== undefined);
     return full.length === 0
       ? pass([{ type: 'SLOTS', slots: set.map(wishOf) }])
-      : whenFull(full, set, { isNew, nowMs });
+      : whenFull(full, lacking, { isNew, nowMs });
   },
 });
 
 function whenFull(
   full: readonly SlotFact[],
-  set: readonly SlotFact[],
+  lacking: readonly SlotFact[],
   { isNew, nowMs }: { readonly isNew: boolean; readonly nowMs: Facts['nowMs'] },
 ): Opinion {
   const closed = isNew ? full.find(({ onFull }) => onFull === 'cancel-new') : undefined;
@@ -61,17 +64,21 @@ function whenFull(
     const message = `the limit ${nameOf(closed)} was full`;
     return rewrite({ type: 'CANCELLED', name: 'Cancelled', message }, reasonOf(closed, nowMs));
   }
-  const evict = evictionsFor(full, nowMs);
+  // Until the lock is free, it waits for nothing else.
+  const locks = full.filter(isLock);
+  const causes = locks.length > 0 ? locks : full;
+  const limits = locks.length > 0 ? lacking.filter(isLock) : lacking;
+  const evict = evictionsFor(causes, nowMs);
   // Those that come later wait for the first in the queue, whatever the time.
-  const untilMs = Math.max(...full.map((slot) => (slot.ahead > 0 ? 0 : (roomAtMs(slot) ?? 0))));
+  const untilMs = Math.max(...causes.map((slot) => (slot.ahead > 0 ? 0 : (roomAtMs(slot) ?? 0))));
   return hold(
     {
       type: 'SLOTS',
-      limits: set.map(wishOf),
+      limits: limits.map(wishOf),
       ...(untilMs > nowMs ? { untilMs: untilMs as Facts['nowMs'] } : {}),
       ...(evict.length === 0 ? {} : { evict }),
     },
-    reasonsOf(full, nowMs),
+    reasonsOf(causes, nowMs),
   );
 }
 
@@ -113,6 +120,7 @@ function reasonsOf(full: readonly SlotFact[], nowMs: Facts['nowMs']): string {
 
 const isStuck = (slot: SlotFact): boolean =>
   slot.heldByAncestors > 0 && Math.max(slot.wanted, slot.wantedAhead) + slot.heldByAncestors > roomOf(slot);
+const isLock = ({ limit }: SlotFact): boolean => ownLimitSlots(limit) !== undefined;
 const nameOf = ({ limit, by }: SlotFact): string => (by === undefined ? `'${limit}'` : `'${limit}' for '${by}'`);
 const wishOf = ({ limit, wanted, by }: SlotFact): SlotWish => ({
   limit,

@@ -64,8 +64,8 @@ export class Docket {
   /** Takes in what the last ruling set free and which timers it set. */
   notice(): void {
     this.#timers.notice(this.#workspace);
-    const { limits, flows, mailboxes } = this.#workspace.touched;
-    if (limits.size > 0 || flows.size > 0 || mailboxes.size > 0) this.#woken.push(...wakeable(this.#workspace));
+    const { limits, overtaken, flows, mailboxes } = this.#workspace.touched;
+    if (limits.size + overtaken.size + flows.size + mailboxes.size > 0) this.#woken.push(...wakeable(this.#workspace));
   }
 
   next(nowMs: EpochMs): Matter | undefined {

@@ -243,7 +243,8 @@ function holdersOf(workspace: Workspace, key: string, asker: RunId): NonNullable
     }));
 }
 
-const slotsOf = (run: Run, key: string): number => run.slots.find((slot) => limitKey(slot) === key)?.slots ?? 0;
+/** The slots of a limit that a run holds. */
+export const slotsOf = (run: Run, key: string): number => run.slots.find((slot) => limitKey(slot) === key)?.slots ?? 0;
 
 function wishOf(workspace: Workspace, id: ProposalId, key: string): number {
   const waits = workspace.held.get(id)?.waits;

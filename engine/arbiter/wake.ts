@@ -4,26 +4,29 @@
  * K1 After the fold, a free slot and a held proposal that is first in all its queues and fits never coexist.
  * K2 Nor does one stay first that can never fit: it is woken to be refused, because those behind it wait for nothing else.
  * K3 Nor does a message lie in a mailbox while a held proposal waits for one.
+ * K4 Nor does one that waits for a lock stand in the queue of another limit: it is woken to leave that queue.
  */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
-import { parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
+import { ownLimitSlots, parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import { limitKey, type Workspace } from '../fold/workspace.ts';
-import { slotsOfAncestors, slotsStuck } from './facts.ts';
+import { slotsOf, slotsOfAncestors, slotsStuck } from './facts.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
 export function wakeable(workspace: Workspace): readonly ProposalId[] {
-  const { limits, flows, mailboxes } = workspace.touched;
+  const { limits, overtaken, flows, mailboxes } = workspace.touched;
   const free: ProposalId[] = [];
   for (const limit of limits) {
     const first = workspace.queues.get(limit)?.[0];
     if (first !== undefined && isReady(workspace, first)) free.push(first);
   }
+  for (const id of overtaken) if (isOvertaken(workspace, id)) free.push(id);
   for (const flow of flows) free.push(...heldByState(workspace, flow));
   for (const mailbox of mailboxes) {
     const first = workspace.mailboxes.get(mailbox) === undefined ? undefined : workspace.waiting.get(mailbox)?.[0];
     if (first !== undefined) free.push(first);
   }
   limits.clear();
+  overtaken.clear();
   flows.clear();
   mailboxes.clear();
   return free;
@@ -33,7 +36,8 @@ export function wakeable(workspace: Workspace): readonly ProposalId[] {
 export function touchAll(workspace: Workspace): void {
   for (const [limit] of workspace.queues.entries()) workspace.touched.limits.add(limit);
   for (const [mailbox] of workspace.waiting.entries()) workspace.touched.mailboxes.add(mailbox);
-  for (const [, { proposal, waits }] of workspace.held.entries()) {
+  for (const [id, { proposal, waits }] of workspace.held.entries()) {
+    if (waits.type === 'SLOTS') workspace.touched.overtaken.add(id as ProposalId);
     const flow = parentId(proposal.run);
     if (flow !== '') workspace.touched.flows.add(flow as RunId);
     else if (waits.type === 'FLOW') workspace.touched.flows.add(proposal.run);
@@ -47,18 +51,32 @@ function isReady(workspace: Workspace, id: ProposalId): boolean {
   const { limits } = held.waits;
   return (
     limits.some((wish) => isHopeless(workspace, held.proposal, wish) || mayEvict(workspace, id, wish)) ||
-    limits.every((wish) => workspace.queues.get(limitKey(wish))?.[0] === id && hasRoom(workspace, wish))
+    limits.every((wish) => isFree(workspace, id, wish))
   );
 }
+
+/** It stands in the queues of other limits, and a lock that it waits for as well is not to be had. */
+function isOvertaken(workspace: Workspace, id: ProposalId): boolean {
+  const waits = workspace.held.get(id)?.waits;
+  if (waits?.type !== 'SLOTS' || waits.limits.every(isLock)) return false;
+  return waits.limits.some((wish) => isLock(wish) && !isFree(workspace, id, wish));
+}
+
+const isLock = ({ limit }: SlotWish): boolean => ownLimitSlots(limit) !== undefined;
+
+const isFree = (workspace: Workspace, id: ProposalId, wish: SlotWish): boolean =>
+  workspace.queues.get(limitKey(wish))?.[0] === id && hasRoom(workspace, id, wish);
 
 /** First in a limit that cancels those that run: who has to go is told by judging. */
 const mayEvict = (workspace: Workspace, id: ProposalId, wish: SlotWish): boolean =>
   workspace.limitOf(wish)?.onFull === 'cancel-running' && workspace.queues.get(limitKey(wish))?.[0] === id;
 
 /** Whether a rate limit has room by now is told by judging. */
-function hasRoom(workspace: Workspace, wish: SlotWish): boolean {
+function hasRoom(workspace: Workspace, id: ProposalId, wish: SlotWish): boolean {
   const row = workspace.limitOf(wish);
-  return row?.slotsMax === undefined || row.everyMs !== undefined || row.used + wish.slots <= row.slotsMax;
+  if (row?.slotsMax === undefined || row.everyMs !== undefined) return true;
+  const run = workspace.runs.get(workspace.held.get(id)?.proposal.run ?? '');
+  return row.used - (run === undefined ? 0 : slotsOf(run, limitKey(wish))) + wish.slots <= row.slotsMax;
 }
 
 /** The limit was lowered: there will never be room, or only by the end of an ancestor that waits for this one. */

@@ -6,7 +6,7 @@
  *    for its flow run.
  */
 import type { EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
-import { rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
+import { ownLimitSlots, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import type { Position, Ruling, Waits } from '../../protocol/rulings.ts';
 import { listen } from './mailboxes.ts';
 import type { Table } from './table.ts';
@@ -34,7 +34,10 @@ export function parkHeld(
       for (const wish of waits.limits) {
         const index = enqueue(workspace, workspace.queues, limitKey(wish), held);
         // It has just been judged: as long as it is first, there is nobody to wake.
-        if (index === 0) workspace.touched.limits.delete(limitKey(wish));
+        if (index === 0) {
+          workspace.touched.limits.delete(limitKey(wish));
+          noteOvertaken(workspace, wish, 1);
+        }
       }
       for (const evicted of waits.evict ?? []) {
         if ((workspace.runs.get(evicted)?.slots.length ?? 0) > 0) workspace.evictions.set(evicted, true);
@@ -63,6 +66,16 @@ function listenMeanwhile(workspace: Workspace, { run: id, create }: TransitionPr
 function setUntil(workspace: Workspace, { proposal: { id, run } }: Held, untilMs: EpochMs | undefined): void {
   if (untilMs === undefined) return;
   workspace.setTimer(timerOfHeld(id), { dueAtMs: untilMs, run, timer: 'held', version: 0, proposal: id });
+}
+
+/**
+ * Somebody else has this lock now, or comes first for it: whoever could have had it, and stands in the queues of other limits
+ * therefore, may have to leave those.
+ */
+export function noteOvertaken(workspace: Workspace, wish: SlotWish, place: 0 | 1): void {
+  if (ownLimitSlots(wish.limit) === undefined) return;
+  const id = workspace.queues.get(limitKey(wish))?.[place];
+  if (id !== undefined) workspace.touched.overtaken.add(id);
 }
 
 const timerOfHeld = (id: ProposalId): string => `held ${id}`;

@@ -13,7 +13,7 @@ import {
 import type { Position, Ruling } from '../../protocol/rulings.ts';
 import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts';
 import { markRedone, noteDeed, noteOwed } from './calls.ts';
-import { isStartHeld, withdrawHeld } from './evolve-held.ts';
+import { isStartHeld, noteOvertaken, withdrawHeld } from './evolve-held.ts';
 import { oweHook } from './hooks-owed.ts';
 import { slotsKept } from './limits.ts';
 import {
@@ -131,6 +131,7 @@ function changeUsed(workspace: Workspace, wish: SlotWish, by: number): void {
   if (used === 0 && !isNeeded) workspace.limits.delete(name);
   else workspace.limits.set(name, { ...limit, used });
   if (by < 0) workspace.touched.limits.add(name);
+  else noteOvertaken(workspace, wish, 0);
 }
 
 function advance(workspace: Workspace, before: Run, move: Move, slots: readonly SlotWish[]): Run {

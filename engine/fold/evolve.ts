@@ -43,6 +43,8 @@ export function evolveSegment(workspace: Workspace, segment: Segment, seq: numbe
     evolve(workspace, JSON.parse(line) as Entry, line, { seq, index });
   });
   sealSegment(workspace, segment.header, { seq, hash: segment.hash });
+  // Whoever folds what is stored wakes nobody. A new incarnation looks at everything, so this would only grow.
+  workspace.forgetTouched();
 }
 
 /** What a segment says of itself, folded after its entries. */

@@ -8,7 +8,6 @@ import { sha256 } from '../../protocol/segment.ts';
 import type { Digest, EpochMs, ProposalId, RunId } from '../../protocol/ids.ts';
 import {
   ownLimitSlots,
-  rootOf,
   type Hook,
   type OnFull,
   type RunDefinition,
@@ -18,6 +17,7 @@ import {
 import type { Position, TimerKind, Waits } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
+import { RunTable } from './run-table.ts';
 import { Pairs, Recorder, Table } from './table.ts';
 
 /** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
@@ -223,6 +223,8 @@ export type PolicyRow = {
 /** What the last changes may have set free; read and cleared by whoever wakes held proposals. */
 export type Touched = {
   readonly limits: Set<string>;
+  /** Held proposals whose lock somebody else has taken, or comes first for. */
+  readonly overtaken: Set<ProposalId>;
   readonly flows: Set<RunId>;
   /** Mailboxes that got a message. */
   readonly mailboxes: Set<string>;
@@ -230,52 +232,9 @@ export type Touched = {
   readonly timers: Set<string>;
 };
 
-/** Runs, found by their id and by the flow run of its own that they belong to. */
-class RunTable extends Table<Run> {
-  readonly #units = new Map<string, Set<string>>();
-
-  /** A flow run of its own and all that it called, as far as they are in memory. */
-  unit(root: RunId): ReadonlySet<string> {
-    return this.#units.get(root) ?? NOBODY;
-  }
-
-  override set(key: string, value: Run): void {
-    this.#join(key);
-    super.set(key, value);
-  }
-
-  override place(key: string, value: unknown): void {
-    if (value === undefined) this.#leave(key);
-    else this.#join(key);
-    super.place(key, value);
-  }
-
-  override clear(): void {
-    this.#units.clear();
-    super.clear();
-  }
-
-  #join(key: string): void {
-    if (this.isPlaced(key)) return;
-    const root = rootOf(key as RunId);
-    const unit = this.#units.get(root);
-    if (unit === undefined) this.#units.set(root, new Set([key]));
-    else unit.add(key);
-  }
-
-  #leave(key: string): void {
-    const root = rootOf(key as RunId);
-    const unit = this.#units.get(root);
-    unit?.delete(key);
-    if (unit?.size === 0) this.#units.delete(root);
-  }
-}
-
-const NOBODY: ReadonlySet<string> = new Set();
-
 export class Workspace {
   readonly recorder = new Recorder();
-  readonly runs: RunTable;
+  readonly runs: RunTable<Run>;
   readonly sessions = new Table<Session>('sessions', this.recorder);
   /** Proposal id to the place of its latest ruling. */
   readonly answered = new Table<Position>('answered', this.recorder);
@@ -311,11 +270,17 @@ export class Workspace {
   readonly variables = new Table<Variable>('variables', this.recorder);
   /** Run and version to the hook that a worker is to be told of (hooks-owed.ts). */
   readonly hooksOwed = new Table<OwedHook>('hooksOwed', this.recorder);
-  readonly touched: Touched = { limits: new Set(), flows: new Set(), mailboxes: new Set(), timers: new Set() };
+  readonly touched: Touched = {
+    limits: new Set(),
+    overtaken: new Set(),
+    flows: new Set(),
+    mailboxes: new Set(),
+    timers: new Set(),
+  };
 
   /** `fetchRun` finds a run that has left the memory (an ended one, in the state store). */
   constructor(fetchRun?: (id: string) => Run | undefined) {
-    this.runs = new RunTable('runs', this.recorder, fetchRun);
+    this.runs = new RunTable<Run>('runs', this.recorder, fetchRun);
   }
 
   get meta(): Meta {
@@ -378,10 +343,12 @@ export class Workspace {
 
   clear(): void {
     for (const table of this.tables()) table.clear();
-    this.touched.limits.clear();
-    this.touched.flows.clear();
-    this.touched.mailboxes.clear();
-    this.touched.timers.clear();
+    this.forgetTouched();
+  }
+
+  /** Nobody will be woken by it. */
+  forgetTouched(): void {
+    for (const touched of Object.values(this.touched)) touched.clear();
   }
 }
 

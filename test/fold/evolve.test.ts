@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunId } from '../../protocol/ids.ts';
 import type { RunDefinition } from '../../protocol/proposals.ts';
 import type { State } from '../../protocol/states.ts';
-import { Desk, runId, type DraftOfWish } from '../support/worlds.ts';
+import { Desk, foldAnew, runId, type DraftOfWish } from '../support/worlds.ts';
 
 const FLOW = runId('flow');
 const TASK = `${FLOW}.task` as RunId;
@@ -186,4 +186,11 @@ describe('a call is refused', () => {
     expect(desk.ask('one', late)).toMatchObject({ outcome: 'rejected' });
     expect(desk.run(TASK)).toBeUndefined();
   });
+});
+
+test('whoever folds what is stored keeps no list of what there would be to wake', () => {
+  const desk = started({ timeoutMs: 1000, limits: [{ limit: 'db', slots: 1 }] });
+  desk.ask('one', call(1));
+  desk.seal();
+  expect(Object.values(foldAnew(desk.segments).touched).map(({ size }) => size)).toEqual([0, 0, 0, 0, 0]);
 });

@@ -125,6 +125,21 @@ describe('whoever is first and fits is woken', () => {
     expect(runs()).toEqual(['c']);
   });
 
+  test('when it has the slot of its deployment, and waits for others', () => {
+    setLimit('deployment:nightly', 1);
+    setLimit('db', 1);
+    start('a', { db: 1 });
+    const create: RunDefinition = { kind: 'flow', name: 'n', deployment: 'nightly', limits: wishes({ db: 1 }) };
+    const pending = { kind: 'flow', run: runId('n'), to: { type: 'PENDING', name: 'Pending' }, create } as const;
+    expect(desk.ask('n', pending)).toMatchObject({ outcome: 'accepted' });
+    const asked = desk.ask('n', { kind: 'flow', run: runId('n'), to: RUNNING, claim: true });
+    // What it has it does not wait for: it would wait behind its own slot for ever.
+    expect(asked).toMatchObject({ outcome: 'held', waits: { limits: [{ limit: 'db', slots: 1 }] } });
+    end('a');
+    expect(runs()).toEqual(['n']);
+    expect(desk.run(runId('n'))?.slots.map(({ limit }) => limit)).toEqual(['deployment:nightly', 'db']);
+  });
+
   test('by whoever takes over, if its predecessor did not come to it', () => {
     setLimit('db', 1);
     start('a', { db: 1 });

@@ -67,6 +67,27 @@ describe('of several limits', () => {
     });
   });
 
+  test('and only those that it does not have are waited for', () => {
+    const had = slot({ limit: 'deployment:nightly', slotsMax: 1, mine: 1, from: 'PENDING' });
+    const full = slot({ limit: 'db', slotsMax: 1, used: 1 });
+    expect(judge(had, full)).toMatchObject({ type: 'HOLD', waits: { limits: [{ limit: 'db', slots: 1 }] } });
+  });
+
+  test('a lock that is taken is waited for alone, and with the others once it is free', () => {
+    const lock = slot({ limit: 'cache-key', by: 'k', slotsMax: 1, used: 1 });
+    const full = slot({ limit: 'rate', slotsMax: 1, rate: { everyMs: 1000, emptyAtMs: at(NOW_MS + 1000) } });
+    const [key, rate] = [
+      { limit: 'cache-key', slots: 1, by: 'k' },
+      { limit: 'rate', slots: 1 },
+    ];
+    expect(judge(lock, full)).toMatchObject({ type: 'HOLD', waits: { limits: [key] } });
+    expect(judge(lock, full)).not.toHaveProperty('waits.untilMs');
+    expect(judge({ ...lock, used: 0 }, full)).toMatchObject({
+      type: 'HOLD',
+      waits: { limits: [key, rate], untilMs: NOW_MS + 1000 },
+    });
+  });
+
   test('those that are not set are not waited for, and not taken', () => {
     const claims = [{ type: 'SLOTS', slots: [{ limit: 'db', slots: 1 }] }];
     expect(judge(slot({ slotsMax: 1 }), slot({ limit: 'free' }))).toStrictEqual({ type: 'PASS', claims });

@@ -4,7 +4,15 @@
  */
 import { limitKey, type Held, type Run, type Workspace } from '../../engine/fold/workspace.ts';
 import type { RunId } from '../../protocol/ids.ts';
-import { eventMailbox, mailboxParts, parentId, rootOf, type SlotWish } from '../../protocol/proposals.ts';
+import {
+  CACHE_KEY_LIMIT,
+  eventMailbox,
+  mailboxParts,
+  parentId,
+  rootOf,
+  TRANSACTION_LIMIT,
+  type SlotWish,
+} from '../../protocol/proposals.ts';
 import { isTerminal } from '../../protocol/states.ts';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -58,7 +66,7 @@ function* callWrongs(workspace: Workspace): Generator<string> {
   }
 }
 
-/** K1, and the order of the queues: priority, then place. */
+/** K1, K4, and the order of the queues: priority, then place. */
 function* queueWrongs(workspace: Workspace): Generator<string> {
   for (const [limit, queue] of workspace.queues.entries()) {
     if (queue.length === 0) yield `the queue of ${limit} is empty and kept`;
@@ -75,6 +83,9 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
   }
   for (const [id, { waits }] of workspace.held.entries()) {
     if (waits.type !== 'SLOTS') continue;
+    const lock = waits.limits.find((wish) => isLock(wish) && !isFree(workspace, id, wish));
+    if (lock !== undefined && !waits.limits.every(isLock))
+      yield `K4: ${id} waits for the lock ${limitKey(lock)}, and others wait behind it for other limits`;
     const isFirst = waits.limits.every((wish) => workspace.queues.get(limitKey(wish))?.[0] === id);
     const room = waits.limits.map((wish) => roomFor(workspace, wish));
     if (isFirst && room.every((is) => is === 'now'))
@@ -90,6 +101,10 @@ function* queueWrongs(workspace: Workspace): Generator<string> {
       yield `${id} waits for what will never fit`;
   }
 }
+
+const isLock = ({ limit }: SlotWish): boolean => limit === CACHE_KEY_LIMIT || limit === TRANSACTION_LIMIT;
+const isFree = (workspace: Workspace, id: string, wish: SlotWish): boolean =>
+  workspace.queues.get(limitKey(wish))?.[0] === id && (workspace.limits.get(limitKey(wish))?.used ?? 0) === 0;
 
 /** Whether there is room by what is folded: `never` means not before somebody gives slots back, or changes the limit. */
 function roomFor(workspace: Workspace, wish: SlotWish): 'now' | 'later' | 'never' {
@@ -134,11 +149,16 @@ function* heldWrongs(workspace: Workspace): Generator<string> {
     if (waits.type === 'SLOTS' && fenced !== undefined && fenced.slots.length > 0 && !isCurrent(workspace, fenced)) {
       yield `${id} waits for slots while a fenced execution of its run holds some`;
     }
+    const had = waits.type === 'SLOTS' ? waits.limits.find((wish) => has(workspace.runs.get(run), wish)) : undefined;
+    if (had !== undefined) yield `${id} waits for slots of ${limitKey(had)}, which its run has`;
     const session = id.split(':')[0] ?? '';
     if (id.includes(':') && workspace.sessions.get(session) === undefined)
       yield `${id} is held for a session that is closed`;
   }
 }
+
+const has = (run: Run | undefined, wish: SlotWish): boolean =>
+  run?.slots.some((slot) => limitKey(slot) === limitKey(wish) && slot.slots >= wish.slots) === true;
 
 /** M1 to M3, K3: a message and who waits for it never coexist, and nothing of a run that is over is left. */
 function* mailWrongs(workspace: Workspace): Generator<string> {
