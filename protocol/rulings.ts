@@ -22,7 +22,7 @@ export type RejectCode =
   | 'NOT_IN_LIFECYCLE'
   /** The flow run that encloses the task is not running. */
   | 'FLOW_NOT_RUNNING'
-  /** Only an ancestor of the waiter could end the wait. */
+  /** It would wait for itself: what it waits for is held by a run that waits for it. */
   | 'DEADLOCK'
   /** More slots are asked for than the limit has. */
   | 'NEVER_FITS'

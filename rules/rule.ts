@@ -44,6 +44,11 @@ export type Transition = {
   readonly redo?: true;
 };
 
+/** One step of a wait: a run waits for slots that another one holds, or behind one that waits for them too. */
+export type WaitStep = { readonly run: RunId; readonly limit: string; readonly by?: string } & (
+  { readonly holder: RunId } | { readonly behind: RunId }
+);
+
 /** A named limit as it stands for one run. */
 export type SlotFact = {
   readonly limit: string;
@@ -73,6 +78,11 @@ export type SlotFact = {
   readonly ahead: number;
   /** The largest wish among those, if an ancestor of this run holds slots; else 0. */
   readonly wantedAhead: number;
+  /**
+   * The way by which this run, if it waited for the limit, would wait for itself: each step's run waits for a holder that
+   * waits for the next step's run. Absent: there is none, or it need not wait.
+   */
+  readonly circle?: readonly WaitStep[];
 };
 
 /** All that a rule may know beyond the transition. The arbiter gathers it in one place and records what was needed. */

@@ -1,5 +1,6 @@
 /** What the rules about limits have in common: reading a limit as it stands for one run. Not a rule. */
 import { later, type EpochMs } from '../protocol/ids.ts';
+import { ownLimitSlots } from '../protocol/proposals.ts';
 import type { SlotFact } from './rule.ts';
 
 export const roomOf = (slot: SlotFact): number => slot.slotsMax ?? 0;
@@ -30,4 +31,24 @@ export function roomAtMs(slot: SlotFact): EpochMs | undefined {
   // Sums and quotients are rounded differently: who came back at a time without room would wait for no time any more.
   for (let more = 1; Number.isFinite(atMs) && !fits(slot, atMs); more *= 2) atMs = later(atMs, more);
   return atMs;
+}
+
+/** What bounds a run on its way into this state. */
+export const limitsFor = (slots: readonly SlotFact[], to: string): readonly SlotFact[] =>
+  slots.filter((slot) => slot.slotsMax !== undefined && (to !== 'PENDING' || slot.from === 'PENDING'));
+
+/** A lock: of a cache key, of a transaction. */
+export const isLock = ({ limit }: SlotFact): boolean => ownLimitSlots(limit) !== undefined;
+
+/** What is full of what bounds a run, and in whose queues it waits; until a lock is free it waits for nothing else. */
+export function waitsFor(
+  set: readonly SlotFact[],
+  nowMs: EpochMs,
+): { readonly full: readonly SlotFact[]; readonly causes: readonly SlotFact[]; readonly limits: readonly SlotFact[] } {
+  const lacking = set.filter((slot) => !isHolder(slot));
+  const full = lacking.filter((slot) => isFull(slot, nowMs));
+  const locks = full.filter(isLock);
+  return locks.length > 0
+    ? { full, causes: locks, limits: lacking.filter(isLock) }
+    : { full, causes: full, limits: full.length === 0 ? [] : lacking };
 }

@@ -5,6 +5,7 @@
  * | one has fewer slots in all than are asked for             | REJECT NEVER_FITS (HOLD when it has none: it is closed)    |
  * | only an ancestor could free one for it, or for who waits  | REJECT DEADLOCK                                            |
  * | one is full, or others wait for it, and cancels new ones  | REWRITE to CANCELLED                                       |
+ * | one is full, and who holds it waits for this run in turn  | REJECT DEADLOCK                                            |
  * | one is full, and cancels those that run                   | HOLD until its slots are free, and EVICT who runs longest  |
  * | one is full, or others wait for it                        | HOLD until its slots are free, or have come back by time   |
  * | a lock is taken: a cache key, a transaction               | HOLD until it is free, and in no other queue until then    |
@@ -16,10 +17,20 @@
  * lock is to be had, it has its first place in the other queues.
  */
 import type { RunId } from '../protocol/ids.ts';
-import { CACHE_KEY_LIMIT, ownLimitSlots, type SlotWish } from '../protocol/proposals.ts';
+import { CACHE_KEY_LIMIT, type SlotWish } from '../protocol/proposals.ts';
 import { isTerminal } from '../protocol/states.ts';
-import { defineRule, hold, pass, reject, rewrite, type Facts, type Opinion, type SlotFact } from './rule.ts';
-import { fits, isFull, isHolder, roomAtMs, roomOf, usedOf } from './slots.ts';
+import {
+  defineRule,
+  hold,
+  pass,
+  reject,
+  rewrite,
+  type Facts,
+  type Opinion,
+  type SlotFact,
+  type WaitStep,
+} from './rule.ts';
+import { fits, isHolder, limitsFor, roomAtMs, roomOf, usedOf, waitsFor } from './slots.ts';
 import { FROM_ANY } from './state-sets.ts';
 
 export const takeSlots = defineRule({
@@ -31,7 +42,7 @@ export const takeSlots = defineRule({
   needs: ['slots', 'attempt'],
   may: ['rewrite', 'reject', 'hold'],
   judge: ({ from, to, reason }, { slots, attempt, nowMs }) => {
-    const set = slots.filter((slot) => slot.slotsMax !== undefined && (to.type === 'RUNNING' || slot.from === to.type));
+    const set = limitsFor(slots, to.type);
     if (set.length === 0) return pass();
     const lacking = set.filter((slot) => !isHolder(slot));
     const never = lacking.find((slot) => slot.slotsMax !== 0 && slot.wanted > roomOf(slot));
@@ -45,18 +56,17 @@ export const takeSlots = defineRule({
     if (stuck !== undefined) {
       return reject('DEADLOCK', `the slots of ${nameOf(stuck)} are held by a run that waits for this one`);
     }
-    const full = lacking.filter((slot) => isFull(slot, nowMs));
+    const wait = waitsFor(set, nowMs);
     // What has run before, or goes on after its end, waits for its slot: an end is not changed without a reason.
     const isNew = attempt === 0 && (!isTerminal(from) || reason !== undefined);
-    return full.length === 0
+    return wait.full.length === 0
       ? pass([{ type: 'SLOTS', slots: set.map(wishOf) }])
-      : whenFull(full, lacking, { isNew, nowMs });
+      : whenFull(wait, { isNew, nowMs });
   },
 });
 
 function whenFull(
-  full: readonly SlotFact[],
-  lacking: readonly SlotFact[],
+  { full, causes, limits }: ReturnType<typeof waitsFor>,
   { isNew, nowMs }: { readonly isNew: boolean; readonly nowMs: Facts['nowMs'] },
 ): Opinion {
   const closed = isNew ? full.find(({ onFull }) => onFull === 'cancel-new') : undefined;
@@ -64,10 +74,8 @@ function whenFull(
     const message = `the limit ${nameOf(closed)} was full`;
     return rewrite({ type: 'CANCELLED', name: 'Cancelled', message }, reasonOf(closed, nowMs));
   }
-  // Until the lock is free, it waits for nothing else.
-  const locks = full.filter(isLock);
-  const causes = locks.length > 0 ? locks : full;
-  const limits = locks.length > 0 ? lacking.filter(isLock) : lacking;
+  const circle = limits.find((slot) => slot.circle !== undefined)?.circle;
+  if (circle !== undefined) return reject('DEADLOCK', `it would wait for itself: ${circleText(circle)}`);
   const evict = evictionsFor(causes, nowMs);
   // Those that come later wait for the first in the queue, whatever the time.
   const untilMs = Math.max(...causes.map((slot) => (slot.ahead > 0 ? 0 : (roomAtMs(slot) ?? 0))));
@@ -118,10 +126,23 @@ function reasonsOf(full: readonly SlotFact[], nowMs: Facts['nowMs']): string {
   return [...shown, ...(more > 0 ? [`and ${String(more)} more limits are full`] : [])].join('; ');
 }
 
+const STEPS_SHOWN = 4;
+/** Ids of runs within runs are long. */
+const CIRCLE_MAX = 900;
+
+function circleText(circle: readonly WaitStep[]): string {
+  const steps = circle.slice(0, STEPS_SHOWN).map((step) => {
+    const whose = 'holder' in step ? `, which ${step.holder} holds` : ` behind ${step.behind}`;
+    return `${step.run} waits for ${nameOf(step)}${whose}`;
+  });
+  const more = circle.length > STEPS_SHOWN ? ['and so on'] : [];
+  return [...steps, ...more].join('; ').slice(0, CIRCLE_MAX);
+}
+
 const isStuck = (slot: SlotFact): boolean =>
   slot.heldByAncestors > 0 && Math.max(slot.wanted, slot.wantedAhead) + slot.heldByAncestors > roomOf(slot);
-const isLock = ({ limit }: SlotFact): boolean => ownLimitSlots(limit) !== undefined;
-const nameOf = ({ limit, by }: SlotFact): string => (by === undefined ? `'${limit}'` : `'${limit}' for '${by}'`);
+const nameOf = ({ limit, by }: Pick<SlotFact, 'limit' | 'by'>): string =>
+  by === undefined ? `'${limit}'` : `'${limit}' for '${by}'`;
 const wishOf = ({ limit, wanted, by }: SlotFact): SlotWish => ({
   limit,
   slots: wanted,

@@ -18,7 +18,10 @@ import { isTerminal } from '../../protocol/states.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
 import { firstOwed } from '../fold/calls.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
+import { limitsFor, waitsFor } from '../../rules/slots.ts';
 import { limitKey, type Run, type Workspace } from '../fold/workspace.ts';
+import { slotsOf } from './run-slots.ts';
+import { circleOf } from './wait-circles.ts';
 
 export type Circumstances = {
   readonly nowMs: EpochMs;
@@ -173,8 +176,17 @@ function slotFacts(asked: Asked): readonly SlotFact[] {
     sums.set(key, { ...wish, slots: (sums.get(key)?.slots ?? 0) + wish.slots });
   }
   const facts = [...sums.values()].map((wish) => slotFact(asked, wish, 'RUNNING'));
-  if (deployment === undefined || definition.parent !== undefined) return facts;
-  return [...deploymentFact(asked, deploymentLimit(deployment)), ...facts];
+  if (deployment === undefined || definition.parent !== undefined) return withCircle(asked, facts);
+  return withCircle(asked, [...deploymentFact(asked, deploymentLimit(deployment)), ...facts]);
+}
+
+/** Looked for only if it would wait. */
+function withCircle({ workspace, proposal, circumstances }: Asked, facts: readonly SlotFact[]): readonly SlotFact[] {
+  const { limits } = waitsFor(limitsFor(facts, proposal.to.type), circumstances.nowMs);
+  const circle = limits.length === 0 ? undefined : circleOf(workspace, proposal, limits);
+  const first = circle?.[0];
+  if (circle === undefined || first === undefined) return facts;
+  return facts.map((fact) => (limitKey(fact) === limitKey(first) ? { ...fact, circle } : fact));
 }
 
 /** Of a rate limit the slot was taken when the run became PENDING: it starts once. */
@@ -242,9 +254,6 @@ function holdersOf(workspace: Workspace, key: string, asker: RunId): NonNullable
       isEnding: run.state.type === 'CANCELLING' || workspace.evictions.get(run.id) !== undefined,
     }));
 }
-
-/** The slots of a limit that a run holds. */
-export const slotsOf = (run: Run, key: string): number => run.slots.find((slot) => limitKey(slot) === key)?.slots ?? 0;
 
 function wishOf(workspace: Workspace, id: ProposalId, key: string): number {
   const waits = workspace.held.get(id)?.waits;

@@ -9,7 +9,9 @@
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
 import { ownLimitSlots, parentId, rootOf, type SlotWish, type TransitionProposal } from '../../protocol/proposals.ts';
 import { limitKey, type Workspace } from '../fold/workspace.ts';
-import { slotsOf, slotsOfAncestors, slotsStuck } from './facts.ts';
+import { slotsOfAncestors, slotsStuck } from './facts.ts';
+import { slotsOf } from './run-slots.ts';
+import { circleOf } from './wait-circles.ts';
 
 /** The proposals set free by what was touched since the last call; clears what was touched. */
 export function wakeable(workspace: Workspace): readonly ProposalId[] {
@@ -51,8 +53,21 @@ function isReady(workspace: Workspace, id: ProposalId): boolean {
   const { limits } = held.waits;
   return (
     limits.some((wish) => isHopeless(workspace, held.proposal, wish) || mayEvict(workspace, id, wish)) ||
-    limits.every((wish) => isFree(workspace, id, wish))
+    limits.every((wish) => isFree(workspace, id, wish)) ||
+    isCircular(workspace, held.proposal, limits)
   );
+}
+
+/** Held proposals that are looked at for one that is first: it is looked at often, and nearly always in vain. */
+const LOOKED_MAX = 100;
+
+/** A limit was lowered, and only those who wait for this one could make room for it any more. */
+function isCircular(workspace: Workspace, proposal: TransitionProposal, limits: readonly SlotWish[]): boolean {
+  const asked = limits.map((wish) => {
+    const ahead = workspace.queues.get(limitKey(wish))?.indexOf(proposal.id) ?? 0;
+    return { ...wish, wanted: wish.slots, ahead };
+  });
+  return circleOf(workspace, proposal, asked, LOOKED_MAX) !== undefined;
 }
 
 /** It stands in the queues of other limits, and a lock that it waits for as well is not to be had. */

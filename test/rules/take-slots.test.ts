@@ -11,6 +11,8 @@ testReach(takeSlots, { on: RUN_KINDS, from: FROM_TYPES, to: ['PENDING', 'RUNNING
 const judge = (...slots: readonly SlotFact[]): Opinion =>
   takeSlots.judge(transition('NONE', 'RUNNING'), facts({ slots, attempt: 0 }));
 
+const [A_RUN, ANOTHER] = ['one.call', 'two'] as unknown as [RunId, RunId];
+
 describe('of one limit', () => {
   test.each<{ what: string; slots: readonly SlotFact[]; got: object }>([
     { what: 'no limit is asked for', slots: [], got: { type: 'PASS' } },
@@ -41,6 +43,11 @@ describe('of one limit', () => {
       what: 'an ancestor holds one of two, and one is wanted before it',
       slots: [slot({ slotsMax: 2, used: 2, heldByAncestors: 1, ahead: 1, wantedAhead: 1 })],
       got: { type: 'HOLD' },
+    },
+    {
+      what: 'who holds it waits for this run',
+      slots: [slot({ slotsMax: 2, used: 2, circle: [{ run: A_RUN, limit: 'db', holder: ANOTHER }] })],
+      got: { code: 'DEADLOCK' },
     },
     { what: 'it is full', slots: [slot({ slotsMax: 2, used: 2 })], got: { type: 'HOLD' } },
     { what: 'others wait before it', slots: [slot({ slotsMax: 2, used: 0, ahead: 1 })], got: { type: 'HOLD' } },
@@ -95,6 +102,21 @@ describe('of several limits', () => {
 });
 
 describe('the reason', () => {
+  test('of a circle names the runs on the way, the first of them', () => {
+    const step = { run: A_RUN, limit: 'transaction', by: 'a', holder: ANOTHER };
+    const behind = { run: ANOTHER, limit: 'db', behind: A_RUN };
+    const why = (...circle: NonNullable<SlotFact['circle']>): string => {
+      const opinion = judge(slot({ slotsMax: 1, used: 1, circle }));
+      return opinion.type === 'REJECT' ? opinion.why : '';
+    };
+    expect(why(step, behind)).toBe(
+      "it would wait for itself: one.call waits for 'transaction' for 'a', which two holds; two waits for 'db' behind one.call",
+    );
+    expect(why(step, step, step, step, step)).toMatch(/holds; and so on$/);
+    const long = 'x'.repeat(2000) as RunId;
+    expect(why({ ...step, run: long }).length).toBeLessThan(1000);
+  });
+
   test.each([
     {
       what: 'more than there is',

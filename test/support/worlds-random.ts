@@ -103,7 +103,7 @@ export class Monkey {
     if (running.length === 0) return;
     const parent = pick(running, a).id;
     const deep = parent.split('.').length > 2;
-    const kind = !deep && c % 4 === 0 ? 'flow' : 'task';
+    const kind = !deep && (c + d) % 4 === 0 ? 'flow' : 'task';
     const run = `${parent}.t${String(b % 4)}-${kind}` as RunId;
     const create: RunDefinition = { ...callOf(c, d), kind, parent };
     const to = d % 17 === 0 ? simple('SCHEDULED', this.desk.nowMs + 100) : simple('RUNNING');
