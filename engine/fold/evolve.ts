@@ -100,6 +100,7 @@ function setPolicy(workspace: Workspace, { policy, core, from }: PolicySet, { by
 function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Position): void {
   const { meta } = workspace;
   workspace.meta = { ...meta, rulings: meta.rulings + 1 };
+  workspace.dropExpired(ruling.atMs);
   rememberAsker(workspace, ruling, at);
   const { proposal } = ruling;
   if (proposal.by === ENGINE) ringOut(workspace, ruling);

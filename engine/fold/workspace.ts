@@ -17,6 +17,7 @@ import {
 import type { Position, TimerKind, Waits } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
 import type { Value } from '../../protocol/values.ts';
+import { ExpiringTable, idleAtMs } from './expiries.ts';
 import { RunTable } from './run-table.ts';
 import { Pairs, Recorder, Table } from './table.ts';
 
@@ -238,10 +239,11 @@ export class Workspace {
   readonly sessions = new Table<Session>('sessions', this.recorder);
   /** Proposal id to the place of its latest ruling. */
   readonly answered = new Table<Position>('answered', this.recorder);
-  readonly limits = new Table<Limit>('limits', this.recorder);
+  /** Those that are set stay; what is idle of a key goes. */
+  readonly limits = new ExpiringTable<Limit>('limits', this.recorder, idleAtMs);
   readonly held = new Table<Held>('held', this.recorder);
   /** Cache key to the result that is kept. */
-  readonly cache = new Table<CacheEntry>('cache', this.recorder);
+  readonly cache = new ExpiringTable<CacheEntry>('cache', this.recorder, ({ expiresAtMs }) => expiresAtMs);
   /** Runs that are to be cancelled because others need their slots. */
   readonly evictions = new Table<true>('evictions', this.recorder);
   /** Limit to the ids of the held proposals that wait for it, first come first. */
@@ -306,6 +308,11 @@ export class Workspace {
     if (slotsMax !== undefined) return { slotsMax, used: own?.used ?? 0 };
     if (own?.slotsMax !== undefined || base === undefined) return own;
     return { ...base, used: own?.used ?? 0, emptyAtMs: own?.emptyAtMs ?? (0 as EpochMs) };
+  }
+
+  /** What is of no use any more at this time goes. */
+  dropExpired(nowMs: EpochMs): void {
+    for (const table of [this.cache, this.limits]) for (const key of table.due(nowMs)) table.delete(key);
   }
 
   /** All tables, for the store, the digest and starting anew. */

@@ -12,6 +12,7 @@ import {
 } from '../../protocol/proposals.ts';
 import type { Position, Waits } from '../../protocol/rulings.ts';
 import type { StateType } from '../../protocol/states.ts';
+import { Expiries, idleAtMs } from '../fold/expiries.ts';
 import { limitsAfter } from '../fold/limits.ts';
 import { limitKey, type Limit as FoldedLimit } from '../fold/workspace.ts';
 import type { RunRecord } from './run-records.ts';
@@ -51,6 +52,10 @@ export class HeldRows {
   /** Root to the runs under it that hold slots: their numbers and ids. */
   readonly #holders = new Map<number, Map<number, RunId>>();
   readonly #limits = new Map<string, Limit>();
+  readonly #idle = new Expiries((key) => {
+    const row = this.#limits.get(key);
+    return row === undefined ? undefined : idleAtMs(row);
+  });
   /** Those that have a row. */
   readonly #stored = new Set<string>();
   readonly #dirtyHeld = new Set<string>();
@@ -80,6 +85,7 @@ export class HeldRows {
     for (const { num, id, root } of holders) this.#holds(Number(root), Number(num), id as RunId);
     for (const row of file.all('SELECT * FROM limits')) {
       this.#limits.set(String(row['name']), limitOf(row));
+      this.#idle.note(String(row['name']));
     }
   }
 
@@ -164,6 +170,12 @@ export class HeldRows {
     if (limit === undefined) this.#limits.delete(key);
     else this.#limits.set(key, limit);
     this.#dirtyLimits.add(key);
+    this.#idle.note(key);
+  }
+
+  /** As in the fold, with each ruling. */
+  dropIdle(nowMs: EpochMs): void {
+    for (const key of this.#idle.due(nowMs)) this.#put(key, undefined);
   }
 
   /** A run gives its slots back and takes others. */

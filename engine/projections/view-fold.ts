@@ -121,6 +121,7 @@ export class ViewFold {
     const outcomeNumber = this.#file.numberOf(outcome);
     this.#count(outcomeNumber, rule, code);
     this.#sessions.heard(proposal, ruling.atMs);
+    this.#held.dropIdle(ruling.atMs);
     const heldMs = ruling.heldAt === undefined || outcome === 'held' ? undefined : this.#held.forget(proposal.id);
     const waitedMs = heldMs === undefined ? null : ruling.atMs - heldMs;
     if (proposal.kind === 'workspace') {
