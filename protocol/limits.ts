@@ -38,6 +38,8 @@ export const LIMITS = {
   mailboxMessagesMax: 1000,
   /** Mailboxes with such messages of one flow run of its own and of all under it, with its calls that wait for an event. */
   mailboxesMax: 10_000,
+  /** Milliseconds that the mailboxes of a crashed flow run are kept for whoever goes on with it: 30 days. */
+  mailKeptMs: 30 * 86_400_000,
   /** Mailboxes that a suspended run goes on for. */
   wakeOnMax: 256,
   /** Calls of one flow run that are at work in its process at once, unless it says otherwise. */

@@ -18,6 +18,7 @@ import { isTerminal } from '../../protocol/states.ts';
 import type { Facts, Need, SlotFact } from '../../rules/rule.ts';
 import { firstOwed } from '../fold/calls.ts';
 import { aheadOf } from '../fold/evolve-held.ts';
+import { firstMessage } from '../fold/mailboxes.ts';
 import { limitsFor, waitsFor } from '../../rules/slots.ts';
 import { limitKey, type Run, type Workspace } from '../fold/workspace.ts';
 import { slotsOf } from './run-slots.ts';
@@ -68,7 +69,7 @@ const gatherers: Gatherers = {
     const receives = receivesOf(proposal, run);
     if (receives === undefined) return undefined;
     const mailbox = mailboxFor(proposal.run, receives);
-    const first = workspace.mailboxes.get(mailbox)?.[0];
+    const first = firstMessage(workspace, mailbox);
     return {
       mailbox,
       ...(receives.type === 'EVENT' ? { topic: receives.topic } : {}),

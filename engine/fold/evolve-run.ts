@@ -19,6 +19,7 @@ import { slotsKept } from './limits.ts';
 import {
   deliverInput,
   followCall,
+  followCrash,
   forgetMail,
   hasReceived,
   isOver,
@@ -60,6 +61,7 @@ export function moveRun(workspace: Workspace, move: Move): void {
   wakeIfServed(workspace, moved, ruling.atMs);
   keepResult(workspace, moved, ruling);
   followFamily(workspace, was, moved);
+  followCrash(workspace, moved, ruling.atMs);
   oweHook(workspace, was, moved, move.at);
 }
 

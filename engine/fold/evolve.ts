@@ -32,7 +32,7 @@ import { forgetHeld, parkHeld, withdrawSession } from './evolve-held.ts';
 import { moveRun } from './evolve-run.ts';
 import { forgetOwed } from './hooks-owed.ts';
 import { limitsAfter } from './limits.ts';
-import { deliver, emit, occasionOf, type Occasion } from './mailboxes.ts';
+import { deliver, dropUnclaimed, emit, occasionOf, type Occasion } from './mailboxes.ts';
 import { timerKey, type Run, type Session, type Variable, type Workspace } from './workspace.ts';
 
 const EPOCHS_REMEMBERED = 2;
@@ -101,6 +101,7 @@ function evolveRuling(workspace: Workspace, ruling: Ruling, line: string, at: Po
   const { meta } = workspace;
   workspace.meta = { ...meta, rulings: meta.rulings + 1 };
   workspace.dropExpired(ruling.atMs);
+  dropUnclaimed(workspace, ruling.atMs);
   rememberAsker(workspace, ruling, at);
   const { proposal } = ruling;
   if (proposal.by === ENGINE) ringOut(workspace, ruling);

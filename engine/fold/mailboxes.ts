@@ -2,12 +2,12 @@
  * Messages and events in the fold: who gets them, who waits for them, and when they are forgotten.
  *
  * M1 A message lies in its mailbox until the ruling that claims it, or until the flow run at the top is over. A crashed one
- *    is not over: whoever goes on with it finds its mail.
+ *    is not over: whoever goes on with it finds its mail, for so long (`mailKeptMs`) after its end or the last message.
  * M2 A flow run listens to a topic from the first of its calls that waits for an event of it until it is over, also while
  *    it is suspended or crashed: between two calls nothing is lost. What nobody receives is kept up to a bound.
  * M3 A suspended flow run that goes on for a mailbox has a timer `wake` from the moment in which something is there.
  */
-import type { EpochMs, RunId } from '../../protocol/ids.ts';
+import { later, type EpochMs, type RunId } from '../../protocol/ids.ts';
 import {
   ENGINE,
   eventMailbox,
@@ -23,7 +23,7 @@ import { LIMITS } from '../../protocol/limits.ts';
 import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import { isTerminal, type State } from '../../protocol/states.ts';
 import { receiveMessage } from '../../rules/receive-message.ts';
-import { timerKey, type Message, type Run, type Workspace } from './workspace.ts';
+import { messageKey, timerKey, type Message, type Run, type Workspace } from './workspace.ts';
 
 export type Occasion = { readonly by: string; readonly atMs: EpochMs; readonly at: Position };
 
@@ -54,8 +54,10 @@ export function deliver(
   const run = workspace.runs.get(root);
   // The end of a flow run may carry a message to itself.
   if (run === undefined || isOver(run.state)) return;
-  workspace.mailboxes.set(mailbox, [...mail, message]);
+  workspace.mailboxes.set(mailbox, [...mail, id]);
+  workspace.messages.set(messageKey(mailbox, id), message);
   workspace.mailboxesUnder.add(root, mailbox);
+  if (isTerminal(run.state)) workspace.unclaimed.set(root, later(atMs, LIMITS.mailKeptMs));
   workspace.touched.mailboxes.add(mailbox);
   if (run.state.type === 'PAUSED' && run.state.wakeOn?.includes(mailbox) === true) wakeAt(workspace, run, atMs);
 }
@@ -104,6 +106,12 @@ export function followCall(workspace: Workspace, { id, receives, state }: Run): 
   if (receives?.type === 'EVENT' && !isOver(state)) listen(workspace, id, receives.topic);
 }
 
+/** The first message in a mailbox. */
+export function firstMessage(workspace: Workspace, mailbox: string): Message | undefined {
+  const id = workspace.mailboxes.get(mailbox)?.[0];
+  return id === undefined ? undefined : workspace.messages.get(messageKey(mailbox, id));
+}
+
 /** The flow run of this call hears of the topic from now on. */
 export function listen(workspace: Workspace, call: RunId, topic: string): void {
   const flow = (parentId(call) || call) as RunId;
@@ -117,6 +125,7 @@ export function listen(workspace: Workspace, call: RunId, topic: string): void {
 
 /** The mailboxes of all under a flow run that is over; of one at the top, all that there are. */
 export function forgetMail(workspace: Workspace, flow: RunId): void {
+  workspace.unclaimed.delete(flow);
   const isRoot = rootOf(flow) === flow;
   for (const mailbox of [...workspace.mailboxesUnder.of(rootOf(flow))]) {
     const { run, kind } = mailboxParts(mailbox);
@@ -125,8 +134,21 @@ export function forgetMail(workspace: Workspace, flow: RunId): void {
   }
 }
 
+/** Nobody may ever go on with a crashed flow run: its mail is not kept for ever. */
+export function followCrash(workspace: Workspace, { id, parent, state }: Run, atMs: EpochMs): void {
+  if (parent !== undefined) return;
+  if (state.type !== 'CRASHED') workspace.unclaimed.delete(id);
+  else if (workspace.mailboxesUnder.of(id).size > 0) workspace.unclaimed.set(id, later(atMs, LIMITS.mailKeptMs));
+}
+
+/** Mail for which nobody came. */
+export function dropUnclaimed(workspace: Workspace, nowMs: EpochMs): void {
+  for (const flow of workspace.unclaimed.due(nowMs)) forgetMail(workspace, flow as RunId);
+}
+
 function forgetMailbox(workspace: Workspace, mailbox: string): void {
   const { run, kind, name } = mailboxParts(mailbox);
+  for (const id of workspace.mailboxes.get(mailbox) ?? []) workspace.messages.delete(messageKey(mailbox, id));
   workspace.mailboxes.delete(mailbox);
   workspace.mailboxesUnder.remove(rootOf(run), mailbox);
   if (kind === 'event') leaveTopic(workspace, run, name);
@@ -144,7 +166,8 @@ export function takeMessages(workspace: Workspace, { claims = [] }: Ruling): voi
     if (claim.type !== 'MESSAGE') continue;
     const { mailbox, id } = claim;
     const mail = workspace.mailboxes.get(mailbox) ?? [];
-    const rest = mail.filter((message) => message.id !== id);
+    const rest = mail.filter((other) => other !== id);
+    workspace.messages.delete(messageKey(mailbox, id));
     if (rest.length > 0) {
       workspace.mailboxes.set(mailbox, rest);
       workspace.touched.mailboxes.add(mailbox);

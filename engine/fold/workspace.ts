@@ -159,6 +159,8 @@ export type OwedHook = {
   readonly seq: number;
 };
 
+export const messageKey = (mailbox: string, id: string): string => `${id} ${mailbox}`;
+
 /** The row of a limit; each key of a limit has its own. */
 export const limitKey = ({ limit, by }: Pick<SlotWish, 'limit' | 'by'>): string =>
   by === undefined ? limit : `${limit}[${by}]`;
@@ -262,8 +264,12 @@ export class Workspace {
   /** The policies ever in force, by the place from which on they were. */
   readonly policies = new Table<PolicyRow>('policies', this.recorder);
   readonly #meta = new Table<Meta>('meta', this.recorder);
-  /** Mailbox to the messages in it, the oldest first. */
-  readonly mailboxes = new Table<readonly Message[]>('mailboxes', this.recorder);
+  /** Mailbox to the ids of the messages in it, the oldest first. A message is large, and written once. */
+  readonly mailboxes = new Table<readonly string[]>('mailboxes', this.recorder);
+  /** Mailbox and id to the message. */
+  readonly messages = new Table<Message>('messages', this.recorder);
+  /** Crashed flow run of its own that has mailboxes to the time at which they are given up. */
+  readonly unclaimed = new ExpiringTable<EpochMs>('unclaimed', this.recorder, (atMs) => atMs);
   /** Flow run of its own to the mailboxes of it and of all under it. */
   readonly mailboxesUnder = new Pairs('mailboxesUnder', this.recorder);
   /** Mailbox to the held proposals that wait for it; topic to the flow runs that listen to it. */
@@ -339,6 +345,8 @@ export class Workspace {
       this.executing,
       this.policies,
       this.mailboxes,
+      this.messages,
+      this.unclaimed,
       this.mailboxesUnder,
       this.waiting,
       this.listening,

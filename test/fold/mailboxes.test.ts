@@ -1,5 +1,6 @@
 /** Who gets a message or an event, who waits for it, what wakes a suspended run, and what is forgotten when (M1 to M3, K3). */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { messageKey, stateDigest } from '../../engine/fold/workspace.ts';
 import type { Digest, EpochMs, RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { mailboxOf, pauseMailbox, type CarriedEvent, type Receives } from '../../protocol/proposals.ts';
@@ -47,7 +48,9 @@ const resultOf = (name: string): unknown => {
 };
 const codeOf = (ruling: Ruling | undefined): string | undefined => decidingEntry(ruling?.trail ?? [])?.code;
 const mailOf = (mailbox: string): unknown =>
-  desk.workspace.mailboxes.get(mailbox)?.map(({ value }) => value?.inline) ?? [];
+  desk.workspace.mailboxes
+    .get(mailbox)
+    ?.map((id) => desk.workspace.messages.get(messageKey(mailbox, id))?.value?.inline) ?? [];
 
 describe('a message', () => {
   test('that is there is received at once, the oldest first, each once', () => {
@@ -98,12 +101,46 @@ describe('a message', () => {
     expect(mailOf(mailboxOf(ids, 'go'))).toEqual(['1']);
   });
 
+  test('to a run that crashed is given up when nobody comes for it', () => {
+    const [gone, back] = [runId('gone'), runId('back')];
+    const crash = (run: RunId): unknown =>
+      desk.hear(desk.engineProposal(desk.run(run)!, { type: 'CRASHED', name: 'Crashed' }));
+    const claim = (run: RunId): unknown =>
+      desk.ask(run, { kind: 'flow', run, to: RUNNING, claim: true, create: { kind: 'flow', name: 'f' } });
+    for (const run of [gone, back]) {
+      claim(run);
+      send('1', run);
+      crash(run);
+    }
+    desk.pass(LIMITS.mailKeptMs / 2);
+    send('2', gone);
+    claim(back);
+    desk.pass(LIMITS.mailKeptMs / 2 + 1);
+    send('3', back);
+    // The last message came later than its end; and what goes on has its mail.
+    expect([mailOf(mailboxOf(gone, 'go')), mailOf(mailboxOf(back, 'go'))]).toEqual([
+      ['1', '2'],
+      ['1', '3'],
+    ]);
+    desk.pass(LIMITS.mailKeptMs);
+    send('4', back);
+    expect([mailOf(mailboxOf(gone, 'go')), mailOf(mailboxOf(back, 'go'))]).toEqual([[], ['1', '3', '4']]);
+    expect([...desk.workspace.messages.entries()]).toHaveLength(3);
+    expect(wrongsOf(desk.workspace)).toEqual([]);
+    desk.seal();
+    expect(stateDigest(foldAnew(desk.segments))).toBe(desk.digest);
+  });
+
+  test('is stored once: one more writes nothing of those before it', () => {
+    send('the first one');
+    desk.seal();
+    send('the second one');
+    const written = JSON.stringify(desk.workspace.recorder.journal?.map(({ is }) => is));
+    expect([written.includes('the first one'), written.includes('the second one')]).toEqual([false, true]);
+  });
+
   test('finds its mailbox full when nobody receives any', () => {
-    const many = Array.from({ length: LIMITS.mailboxMessagesMax }, (_, index) => ({
-      id: `0/${String(index)}`,
-      by: 'sdk',
-      atMs: 0 as EpochMs,
-    }));
+    const many = Array.from({ length: LIMITS.mailboxMessagesMax }, (_, index) => `0/${String(index)}`);
     desk.workspace.mailboxes.set(GO, many);
     expect(codeOf(send('1'))).toBe('MAILBOX_FULL');
   });
@@ -322,5 +359,7 @@ test('all of it is the same when it is folded anew, and nothing is wrong with it
   for (const text of ['2', '3']) send(text);
   desk.seal();
   expect(wrongsOf(desk.workspace)).toEqual([]);
-  expect([...foldAnew(desk.segments).mailboxes.entries()]).toEqual([...desk.workspace.mailboxes.entries()]);
+  const anew = foldAnew(desk.segments);
+  expect([...anew.mailboxes.entries()]).toEqual([...desk.workspace.mailboxes.entries()]);
+  expect([...anew.messages.entries()]).toEqual([...desk.workspace.messages.entries()]);
 });

@@ -166,7 +166,9 @@ function* mailWrongs(workspace: Workspace): Generator<string> {
     workspace.mailboxesUnder.of(rootOf(mailboxParts(mailbox).run)).has(mailbox);
   for (const [mailbox, mail] of workspace.mailboxes.entries()) {
     if (mail.length === 0) yield `the mailbox ${mailbox} is empty and kept`;
-    if (new Set(mail.map(({ id }) => id)).size !== mail.length) yield `the mailbox ${mailbox} holds one twice`;
+    if (new Set(mail).size !== mail.length) yield `the mailbox ${mailbox} holds one twice`;
+    if (mail.some((id) => workspace.messages.get(`${id} ${mailbox}`)?.id !== id))
+      yield `a message of ${mailbox} is lost`;
     if (workspace.waiting.get(mailbox) !== undefined) yield `K3: somebody waits for what lies in ${mailbox}`;
     if (!under(mailbox)) yield `the mailbox ${mailbox} is nobody's`;
     const root = workspace.runs.get(rootOf(mailboxParts(mailbox).run));
@@ -192,9 +194,16 @@ function* mailWrongs(workspace: Workspace): Generator<string> {
     for (const flow of flows)
       if (!under(eventMailbox(flow, topic))) yield `${flow} listens to ${topic}, and is nobody's`;
   }
+  const messages = [...workspace.mailboxes.entries()].reduce((sum, [, mail]) => sum + mail.length, 0);
+  if (messages !== workspace.messages.size)
+    yield `${String(workspace.messages.size)} messages, ${String(messages)} in mailboxes`;
+  for (const [flow] of workspace.unclaimed.entries())
+    if (workspace.runs.get(flow)?.state.type !== 'CRASHED') yield `mail of ${flow}, which goes on, is to be given up`;
   for (const flow of workspace.mailboxesUnder.keys()) {
     const state = workspace.runs.get(flow)?.state;
     if (state === undefined || (isTerminal(state) && state.type !== 'CRASHED')) yield `mail is left of ${flow}`;
+    if (state?.type === 'CRASHED' && workspace.unclaimed.get(flow) === undefined)
+      yield `mail of ${flow} is kept for ever`;
   }
 }
 
