@@ -30,7 +30,11 @@ export interface TransactionOptions {
    * name; and what `isolation` is about. 1 to 200 characters.
    */
   readonly key?: string;
-  /** `'serializable'`: no other transaction with this key, in the whole workspace, is at work meanwhile. Default: none. */
+  /**
+   * `'serializable'`: no other transaction with this key, in the whole workspace, is at work meanwhile. Of those that would
+   * wait for each other the last to ask is refused (REJECTED, `DEADLOCK`), and undone like one whose block throws; retries of
+   * its flow try again. Default: none.
+   */
   readonly isolation?: 'serializable';
 }
 
