@@ -77,7 +77,7 @@ class Attempt {
   }
 }
 
-export type Begin = { readonly create: true } | { readonly basedOn?: number };
+export type Begin = { readonly create?: true; readonly basedOn?: number };
 
 export class FlowExecution {
   readonly #client: ClientProcess;
@@ -93,7 +93,7 @@ export class FlowExecution {
 
   /** Resolves when this process has nothing more to do with the run; never, if the process dies. */
   async run(begin: Begin): Promise<void> {
-    let basedOn = 'create' in begin ? undefined : begin.basedOn;
+    let { basedOn } = begin;
     for (let first = true; ; first = false) {
       const answer = await this.#client.ask({
         kind: 'flow',
@@ -101,7 +101,7 @@ export class FlowExecution {
         to: RUNNING,
         claim: true,
         ...(basedOn === undefined ? {} : { basedOn }),
-        ...(first && 'create' in begin ? { create: this.#plan.definition } : {}),
+        ...(first && begin.create === true ? { create: this.#plan.definition } : {}),
       });
       this.#version = answer.version;
       if (answer.outcome !== 'accepted' || answer.execution === undefined) return;

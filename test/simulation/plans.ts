@@ -1,6 +1,6 @@
 /** What the flows of a world are and do: drawn from its seed. */
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { RunDefinition, SlotWish } from '../../protocol/proposals.ts';
+import { TRANSACTION_LIMIT, type RunDefinition, type SlotWish } from '../../protocol/proposals.ts';
 import type { Kernel } from '../support/memory-arbiter.ts';
 import type { CallPlan, FlowPlan } from './flow-program.ts';
 
@@ -42,6 +42,7 @@ function drawCall(kernel: Kernel, name: string, depth: number): CallPlan {
   const hangs = kernel.happens(0.05);
   const limits = [...TASK_LIMITS, ...(kernel.happens(0.1) ? [FLOW_LIMIT] : [])].filter(() => kernel.happens(0.25));
   const deeper = depth === 0 && kernel.happens(0.12);
+  const locks = kernel.happens(deeper || depth > 0 ? 0.5 : 0.03) ? [lockFor(kernel)] : [];
   return {
     name,
     durationMs: kernel.between(5, 1500),
@@ -51,9 +52,11 @@ function drawCall(kernel: Kernel, name: string, depth: number): CallPlan {
     definition: {
       ...(hangs || kernel.happens(0.6) ? { retry: drawRetry(kernel) } : {}),
       ...(hangs || kernel.happens(0.1) ? { timeoutMs: kernel.between(300, 3000) } : {}),
-      ...(limits.length === 0 ? {} : { limits: limits.map((limit) => wishFor(kernel, limit)) }),
+      ...(limits.length + locks.length === 0
+        ? {}
+        : { limits: [...limits.map((limit) => wishFor(kernel, limit)), ...locks] }),
       ...(kernel.happens(0.1) ? { tags: ['gpu'] } : {}),
-      ...(kernel.happens(0.1) ? { cache: { key: `c${String(Math.floor(kernel.between(0, 9)))}`, ttlMs: 5000 } } : {}),
+      ...(kernel.happens(0.1) ? { cache: drawCache(kernel) } : {}),
       ...(kernel.happens(0.2) ? { priority: Math.floor(kernel.between(-2, 3)) } : {}),
     },
     ...(deeper ? { calls: [drawCall(kernel, 'inner-a', 1), drawCall(kernel, 'inner-b', 1)] } : {}),
@@ -65,6 +68,19 @@ const wishFor = (kernel: Kernel, limit: string): SlotWish => ({
   limit,
   slots: kernel.happens(0.06) ? 2 : 1,
   ...(limit === 'api' && kernel.happens(0.5) ? { by: kernel.pick(['acme', 'bolt']) } : {}),
+});
+
+/** A flow run within a flow run that has one is a transaction; what is called in it may want another. */
+const lockFor = (kernel: Kernel): SlotWish => ({
+  limit: TRANSACTION_LIMIT,
+  slots: 1,
+  by: kernel.pick(['a', 'b', 'c']),
+});
+
+const drawCache = (kernel: Kernel): NonNullable<RunDefinition['cache']> => ({
+  key: `c${String(Math.floor(kernel.between(0, 9)))}`,
+  ttlMs: 5000,
+  ...(kernel.happens(0.5) ? { once: true } : {}),
 });
 
 const drawRetry = (kernel: Kernel): NonNullable<RunDefinition['retry']> => ({

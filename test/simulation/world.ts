@@ -286,10 +286,11 @@ export class World {
     void new FlowExecution(client, plan, witness).run(begin);
   }
 
+  /** Whoever is heard when the run was begun by another, and may have ended, does not begin it anew. */
   #launch(plan: FlowPlan): void {
     this.kernel.after(this.kernel.between(0, CHAOS_MS * 0.7), () => {
       if (plan.startsInMs === undefined) {
-        this.execute(plan, { create: true });
+        this.execute(plan, { create: true, basedOn: 0 });
         return;
       }
       const dueAtMs = Math.round(this.kernel.nowMs + plan.startsInMs) as never;
@@ -318,7 +319,7 @@ export class World {
         const run = runs.get(plan.run);
         if (run !== undefined && resumable(run)) this.execute(plan, { basedOn: run.version });
         if (!this.chaos && run === undefined && this.kernel.nowMs > CHAOS_MS + 5000)
-          this.execute(plan, { create: true });
+          this.execute(plan, { create: true, basedOn: 0 });
         if (this.kernel.nowMs > CHAOS_MS + 120_000 && run !== undefined && !isTerminal(run.state)) {
           void this.operator.ask({ kind: 'flow', run: plan.run, to: { type: 'CANCELLING', name: 'Cancelling' } });
         }
