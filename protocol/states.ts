@@ -59,6 +59,9 @@ export type TerminalType = (typeof TERMINAL_TYPES)[number];
 export const isTerminal = (state: { readonly type: StateType } | undefined): boolean =>
   state !== undefined && (TERMINAL_TYPES as readonly StateType[]).includes(state.type);
 
+/** What FAILED is called of a flow run that did not do again what it did: it goes on in the same round. */
+export const DIVERGED_NAME = 'Diverged';
+
 export const DEFAULT_NAMES: Readonly<Record<StateType, string>> = {
   SCHEDULED: 'Scheduled',
   PENDING: 'Pending',

@@ -133,7 +133,8 @@ export interface FlowOptions extends RunOptions {
   readonly taskRunner?: TaskRunner;
   /**
    * `true`: when the run is executed again, a call that was not made before, in the place of one that was, is refused as
-   * DIVERGED, and the run fails. Default: such a call is simply a new one.
+   * DIVERGED, and the run fails. After another failure, a retry may take another path. Default: such a call is simply a new
+   * one.
    */
   readonly strict?: boolean;
   /**

@@ -4,7 +4,7 @@
  */
 import { AssentError } from '../protocol/errors.ts';
 import type { Answer } from '../protocol/messages.ts';
-import type { State } from '../protocol/states.ts';
+import { DIVERGED_NAME, type State } from '../protocol/states.ts';
 import type { Client } from './client/client.ts';
 import { headline, isError } from './errors-across.ts';
 import type { Redaction } from './redaction.ts';
@@ -38,7 +38,7 @@ export function failedWith(client: Client, error: unknown, retriable: boolean, r
   const text = errorText(shown, redact);
   const state: State = {
     type: 'FAILED',
-    name: 'Failed',
+    name: error instanceof AssentError && error.kind === 'DIVERGED' ? DIVERGED_NAME : 'Failed',
     message: headline(shown),
     error: text.value,
     ...(retriable ? {} : { retriable: false }),

@@ -4,13 +4,15 @@
  *
  * M1 A call is made by whatever its start comes to, a refusal and a wait as well; what stands in the way of a call does not
  *    make another one of it.
- * M2 Owed is what was made in this round by an earlier execution: after a failure a flow run may go another way.
+ * M2 Owed is what was made in this round by an earlier execution: after a failure a flow run may go another way,
+ *    but for that of having diverged.
  * M3 What undoes something is never owed: it is called for, or not, by how the execution ends.
  */
 import type { RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
 import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
+import { DIVERGED_NAME, type State } from '../../protocol/states.ts';
 import type { Run, Workspace } from './workspace.ts';
 
 /** Marks the call, as the current execution's, if a strict flow run has made it. */
@@ -142,3 +144,6 @@ function isRedone(workspace: Workspace, id: string, { within, first }: Redone): 
 
 const isBefore = (one: Position, other: Position): boolean =>
   one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
+
+/** One that diverged still owes what it had made: put back, the code makes it again; any other is refused again. */
+export const beginsRound = ({ type, name }: State): boolean => type === 'FAILED' && name !== DIVERGED_NAME;

@@ -12,7 +12,7 @@ import {
 } from '../../protocol/proposals.ts';
 import type { Position, Ruling } from '../../protocol/rulings.ts';
 import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts';
-import { markRedone, noteDeed, noteOwed } from './calls.ts';
+import { beginsRound, markRedone, noteDeed, noteOwed } from './calls.ts';
 import { isStartHeld, noteOvertaken, withdrawHeld } from './evolve-held.ts';
 import { oweHook } from './hooks-owed.ts';
 import { slotsKept } from './limits.ts';
@@ -176,7 +176,7 @@ function ended(base: Run, before: Run, { ruling, state, proposal, at }: Move): R
   const { resuming: _, ...over } = base;
   return {
     ...over,
-    ...(state.type === 'FAILED' && isUnderWay(before) ? { round: before.round + 1 } : {}),
+    ...(beginsRound(state) && isUnderWay(before) ? { round: before.round + 1 } : {}),
     endedMs: hasReceived(ruling) ? ruling.atMs : (before.endedMs ?? ruling.atMs),
     startedMs: before.startedMs ?? ruling.atMs,
     end: at,

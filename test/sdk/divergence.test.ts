@@ -139,6 +139,10 @@ test('a strict flow that is executed again and makes another call fails, until i
   expect(error.message).toContain("expected was call 'step'");
   expect(error.message).toMatch(/called at: +file:.*divergence\.test\.ts:\d+:\d+/);
   expect(ran.join('')).toBe('ab');
+  const { client } = await workspace.connect();
+  expect((await client.runView(run))?.state).toMatchObject({ type: 'FAILED', name: 'Diverged' });
+  process.env['ASSENT_RESUME'] = run;
+  expect(await changing().catch((e: unknown) => e)).toMatchObject({ kind: 'DIVERGED' });
   code.version = 3;
   process.env['ASSENT_RESUME'] = run;
   expect(await changing()).toBe('ab');
