@@ -41,7 +41,7 @@ export const ERRORS = {
   },
   // 2xxx: what enters by the door
   BAD_PROPOSAL: { code: 2001, remedy: 'Use the same minor version of SDK and engine; the problem names the field.' },
-  BAD_PARAMETERS: { code: 2002, remedy: 'Correct the parameters named above; nothing was started.' },
+  BAD_PARAMETERS: { code: 2002, remedy: 'Correct the parameters named above: the flow’s function was not called.' },
   BAD_OPTION: {
     code: 2003,
     remedy: 'Correct what is named above; the doc comment of what was called says what it takes.',

@@ -91,7 +91,9 @@ export type RunView = {
   readonly version: number;
   readonly attempt: number;
   readonly execution: number;
-  readonly parameters?: unknown;
+  readonly parameters?: Value;
+  /** As its definition says. */
+  readonly parsed?: NonNullable<RunDefinition['parsed']>;
   /** Of a call: how often it was made again after it had completed or failed; what broke off goes on instead. Absent: 0. */
   readonly generation?: number;
   /** Of a call at work: it has done to another run what it is there for (`deedOf`). */
@@ -172,6 +174,8 @@ export type WorkHint = {
   /** Absent: a flow run. */
   readonly kind?: 'task';
   readonly parameters?: Value;
+  /** As its definition says. */
+  readonly parsed?: NonNullable<RunDefinition['parsed']>;
   /** The run whose code started it. */
   readonly startedBy?: RunId;
   /** The run is not to be executed: it entered this state in nobody's hands, and its code has these hooks for that. */

@@ -94,6 +94,8 @@ export type RunDefinition = {
     readonly behind?: number;
   };
   readonly parameters?: Value;
+  /** Of a flow run with a schema: which one made the parameters, and of what, where it makes others of them. */
+  readonly parsed?: { readonly schema?: Digest; readonly input?: Value };
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
   readonly limits?: readonly SlotWish[];

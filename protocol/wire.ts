@@ -93,6 +93,7 @@ const definition: z.ZodType<RunDefinition> = z.strictObject({
     })
     .exactOptional(),
   parameters: value.exactOptional(),
+  parsed: z.strictObject({ schema: digest.exactOptional(), input: value.exactOptional() }).exactOptional(),
   retry: z
     .strictObject({
       retriesMax: count.max(LIMITS.retriesMax),

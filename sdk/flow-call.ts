@@ -3,8 +3,6 @@
  * an earlier process left unfinished).
  */
 import { randomBytes } from 'node:crypto';
-import type { z } from 'zod';
-import { AssentError } from '../protocol/errors.ts';
 import { idFrom, type RunId } from '../protocol/ids.ts';
 import { HOOKS, type RunDefinition } from '../protocol/proposals.ts';
 import type { State } from '../protocol/states.ts';
@@ -20,7 +18,8 @@ import { FlowRun } from './flow-run.ts';
 import { Future, noteEnd, type EndDetails } from './future.ts';
 import { proposeNotReady } from './not-ready.ts';
 import { notBegun, RUNNING } from './outcomes.ts';
-import { both, redactionIn, withOwn } from './redaction.ts';
+import { checkedParameters, parametersNow, parametersOf, parsedOf, type ParametersSchema } from './parameters.ts';
+import { both, redactionIn } from './redaction.ts';
 import { reuse, type Ended } from './reuse.ts';
 import { findNamed, findUnfinished, identityOf, takeNamedRun, type Found } from './resume.ts';
 import { logOfRun } from './run-logger.ts';
@@ -30,40 +29,17 @@ import { isLoadedByThread, NEVER } from './task-thread.ts';
 import { hasFutures, resolved, type Resolved } from './upstream.ts';
 import { encodeText, recorded } from './values.ts';
 
-export type ParametersSchema = z.ZodType;
-
 export type CallableFlow = FlowDefinition & {
   readonly schema: ParametersSchema | undefined;
   readonly resumes: boolean;
 };
-
-/** Whose parameters, as the subject of a sentence. */
-const parametersOf = (flow: CallableFlow): string => `The parameters of flow '${flow.settings.name}'`;
-
-/**
- * The one argument that a flow takes, checked: what the function will see.
- * @throws AssentError BAD_PARAMETERS
- */
-export async function checkedParameters(flow: CallableFlow, inputs: readonly unknown[]): Promise<unknown> {
-  const [input] = inputs;
-  if (inputs.length > 1 || (input !== undefined && (typeof input !== 'object' || input === null))) {
-    throw new AssentError('BAD_PARAMETERS', `${parametersOf(flow)} must be one object.`);
-  }
-  if (flow.schema === undefined) return input;
-  const parsed = await flow.schema.safeParseAsync(input ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${path.map(String).join('.') || 'parameters'}: ${message}`,
-  );
-  throw new AssentError('BAD_PARAMETERS', `${parametersOf(flow)} are wrong: ${problems.join('; ')}.`);
-}
 
 /** What is recorded of a run when it is created. */
 export async function definitionOf(
   client: Client,
   flow: CallableFlow,
   parameters: unknown,
-  more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity' | 'startedBy'>,
+  more: Pick<RunDefinition, 'parent' | 'call' | 'work' | 'identity' | 'startedBy' | 'parsed'>,
 ): Promise<RunDefinition> {
   const redact = both(flow.settings.redact, redactionIn(scopes.getStore()));
   const { name, retry, timeoutMs, limits, tags, priority, strict, hooks, title } = {
@@ -264,7 +240,11 @@ export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], m
       // It moved since it was looked at: somebody else was faster, or it was only then ruled crashed. It is looked at again.
       await client.refresh();
     }
-    return await begin(client, flow, { parameters, ...(identity === undefined ? {} : { identity }) });
+    return await begin(client, flow, {
+      parameters,
+      ...(await parsedOf(client, flow, inputs[0], parameters)),
+      ...(identity === undefined ? {} : { identity }),
+    });
   } finally {
     client.endWork();
   }
@@ -273,9 +253,9 @@ export async function callFlow(flow: CallableFlow, inputs: readonly unknown[], m
 async function begin(
   client: Client,
   flow: CallableFlow,
-  { parameters, identity }: { parameters: unknown } & Pick<RunDefinition, 'identity'>,
+  { parameters, ...more }: { parameters: unknown } & Pick<RunDefinition, 'identity' | 'parsed'>,
 ): Promise<unknown> {
-  const create = await definitionOf(client, flow, parameters, identity === undefined ? {} : { identity });
+  const create = await definitionOf(client, flow, parameters, more);
   try {
     return await executed(newRun(client, flow, { parameters, create }));
   } catch (error) {
@@ -309,7 +289,7 @@ function newRun(
 async function resume(
   client: Client,
   flow: CallableFlow,
-  { run, version, parameters, mustResume, again, crashed }: Found,
+  { run, version, began, mustResume, again, crashed }: Found,
   given?: unknown,
 ): Promise<{ readonly value: unknown } | 'LOST'> {
   // The claim that ends a crash is granted once.
@@ -320,7 +300,7 @@ async function resume(
     run,
     version,
     parameters: async () => {
-      const known = withOwn(await client.read(parameters), given);
+      const known = await parametersNow(client, flow, began, given);
       const told = untold;
       untold = undefined;
       if (told !== undefined) await crashHook(plan, told, known);

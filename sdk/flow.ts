@@ -1,10 +1,11 @@
 /** Flows: plain functions whose calls are orchestrated. */
 import type { z } from 'zod';
-import { callFlow, callSubflow, type CallableFlow, type ParametersSchema } from './flow-call.ts';
+import { callFlow, callSubflow, type CallableFlow } from './flow-call.ts';
 import type { FinalState } from './final-state.ts';
 import { Future, OUTSIDE } from './future.ts';
 import { checkFlow, type FlowOptions } from './options.ts';
 import { scopes } from './scope.ts';
+import type { ParametersSchema } from './parameters.ts';
 import { hasFutures, resolved, type AllGiven } from './upstream.ts';
 
 /** A function of nothing, or of one object: the parameters. */
@@ -51,9 +52,10 @@ type OneObject<F extends FlowFunction> = Parameters<F>['length'] extends 0 | 1
  * in ASSENT_URL is used), and if an earlier process of the same script died in the middle of the same flow with the same
  * parameters, its run is resumed. Called by a flow that runs, it is a subflow.
  *
- * @param options All optional; `name` defaults to the function's own name. `parameters` is a zod schema.
+ * @param options All optional; `name` defaults to the function's own name. `parameters` is a zod schema; a run that began
+ *   with another one has its parameters made by this one when it goes on.
  * @throws AssentError BAD_OPTION at once, if an option is unknown or wrong.
- * @throws From the call: AssentError BAD_PARAMETERS before anything starts, naming each field; the function's own error;
+ * @throws From the call: AssentError BAD_PARAMETERS before the function is called, naming each field; the function's own error;
  *   AssentError TIMED_OUT, CANCELLED, FENCED, REJECTED as for tasks; ENGINE_START_FAILED, NATS_UNREACHABLE or
  *   ENGINE_UNAVAILABLE when there is no engine.
  * @example

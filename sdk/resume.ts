@@ -9,11 +9,11 @@ import { AssentError } from '../protocol/errors.ts';
 import type { Digest, RunId } from '../protocol/ids.ts';
 import type { RunView } from '../protocol/messages.ts';
 import { isTerminal } from '../protocol/states.ts';
-import type { Value } from '../protocol/values.ts';
 import { canonicalText } from './canonical.ts';
 import type { Client } from './client/client.ts';
 import type { Owner } from './client/process-files.ts';
 import { isAlive, projectFolder } from './client/target.ts';
+import type { RecordedParameters } from './parameters.ts';
 import { runLogger } from './run-logger.ts';
 import { encodeError, recorded } from './values.ts';
 
@@ -21,7 +21,7 @@ import { encodeError, recorded } from './values.ts';
 export type Found = {
   readonly run: RunId;
   readonly version: number;
-  readonly parameters: Value | undefined;
+  readonly began: RecordedParameters;
   /** It was named by the caller: there is nothing to fall back on. */
   readonly mustResume: boolean;
   /** What is said with the first claim. */
@@ -90,7 +90,7 @@ export async function findUnfinished(client: Client, identity: Digest | undefine
 const foundIn = (view: RunView, mustResume: boolean): Found => ({
   run: view.run,
   version: view.version,
-  parameters: view.parameters as Value | undefined,
+  began: view,
   mustResume,
   ...(view.state.type === 'CRASHED' ? { crashed: view } : {}),
 });

@@ -14,9 +14,10 @@ import type { Client } from './client/client.ts';
 import { checkOptions, place, text } from './checked-options.ts';
 import { currentClient } from './client/connect.ts';
 import type { Wish } from './client/session.ts';
-import { checkedParameters, definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
+import { definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
 import { refusedError } from './outcomes.ts';
+import { checkedParameters, parsedOf } from './parameters.ts';
 import { watched } from './recorded-call.ts';
 import { AwaitedRun } from './run-handle.ts';
 import { scopes, type FlowScope } from './scope.ts';
@@ -91,7 +92,7 @@ export async function startRun(
   if (definition === undefined) throw new AssentError('BAD_OPTION', 'startRun needs a flow as its first argument.');
   checkOptions('startRun', options ?? {}, startOptions);
   const checked = await checkedParameters(definition, parameters === undefined ? [] : [parameters]);
-  return start(await currentClient(), definition, checked, options ?? {});
+  return start(await currentClient(), definition, { given: parameters, parameters: checked }, options ?? {});
 }
 
 const isInstant = (at: unknown): boolean => {
@@ -112,7 +113,7 @@ const startOptions = {
 async function start(
   client: Client,
   flow: CallableFlow,
-  parameters: unknown,
+  { given, parameters }: { readonly given: unknown; readonly parameters: unknown },
   { pool = 'default', queue = 'default', key, at }: StartOptions,
 ): Promise<FlowRunHandle<unknown>> {
   const scope = scopes.getStore();
@@ -123,6 +124,7 @@ async function start(
     const startedBy = scope?.run;
     const create = await definitionOf(client, flow, parameters, {
       work: { pool, queue },
+      ...(await parsedOf(client, flow, given, parameters)),
       ...(startedBy === undefined ? {} : { startedBy }),
     });
     const to: State =

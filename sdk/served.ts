@@ -6,6 +6,7 @@ import type { Client } from './client/client.ts';
 import { claimOf, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
 import type { FlowRunPlan } from './flow-plan.ts';
+import { parametersNow } from './parameters.ts';
 import type { Settings } from './settings.ts';
 import type { TaskDefinition } from './task-definition.ts';
 import { taskDefinition } from './task.ts';
@@ -53,7 +54,7 @@ export function planFor(client: Client, { flows, tasks }: Served, hint: WorkHint
     run,
     version,
     byWorker: true,
-    parameters: () => client.read(hint.parameters),
+    parameters: () => parametersNow(client, flow, hint),
     start: (basedOn) => claimOf(run, basedOn ?? version),
   };
 }

@@ -139,6 +139,7 @@ function viewOf(run: Run, arbiter: Arbiter, about: About): RunView {
     ...(run.acted === undefined ? {} : { acted: run.acted }),
     ...(run.call === undefined ? {} : { call: run.call }),
     ...(run.parameters === undefined ? {} : { parameters: run.parameters }),
+    ...(run.parsed === undefined ? {} : { parsed: run.parsed }),
     ...(root.session === undefined
       ? {}
       : {

@@ -24,6 +24,7 @@ export type Dispatch = {
   readonly queue: string;
   readonly kind?: 'task';
   readonly parameters?: Value;
+  readonly parsed?: NonNullable<Run['parsed']>;
   readonly startedBy?: RunId;
   readonly hook?: NonNullable<WorkHint['hook']>;
 };
@@ -66,7 +67,7 @@ function hookDispatchOf(workspace: Workspace, owed: OwedHook | undefined): Dispa
 }
 
 const hintOf = (
-  { id, name, kind, parameters, startedBy }: Run,
+  { id, name, kind, parameters, parsed, startedBy }: Run,
   work: NonNullable<Run['work']>,
   version: number,
 ): Dispatch => ({
@@ -76,6 +77,7 @@ const hintOf = (
   ...work,
   ...(kind === 'task' ? { kind } : {}),
   ...(parameters === undefined ? {} : { parameters }),
+  ...(parsed === undefined ? {} : { parsed }),
   ...(startedBy === undefined ? {} : { startedBy }),
 });
 

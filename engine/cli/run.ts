@@ -57,7 +57,8 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
     const resumed = options.resume === undefined ? undefined : await findRun(client, options.resume);
     if (resumed !== undefined) {
       await nameRun(client, resumed, options);
-      return await attempt.run(asResumed(flow, resumed), recordedParameters(resumed));
+      nameResumed(flow, resumed);
+      return await attempt.run(flow, recordedParameters(resumed));
     }
     return await attempt.run(flow, parameters);
   } finally {
@@ -75,15 +76,14 @@ async function nameRun(client: Client, run: RunDetail, { from, reason }: RunOpti
   if (redoFrom !== undefined) process.env['ASSENT_RESUME_FROM'] = redoFrom;
 }
 
-/** The run that ASSENT_RESUME names has its parameters, which were checked when it began. */
-function asResumed(flow: CallableFlow, { run, parent, name }: RunDetail): CallableFlow {
+/** The run that ASSENT_RESUME names has its parameters: those that the flow is called with are not looked at. */
+function nameResumed(flow: CallableFlow, { run, parent, name }: RunDetail): void {
   if (parent !== undefined)
     throw new AssentError('USAGE', `${run} is a call of a flow run: resume the flow run itself.`);
   if (name !== flow.settings.name) {
     throw new AssentError('USAGE', `${run} is a run of flow '${name}', not of '${flow.settings.name}'.`);
   }
   process.env['ASSENT_RESUME'] = run;
-  return { ...flow, schema: undefined };
 }
 
 function recordedParameters({ parameters }: RunDetail): unknown {

@@ -24,29 +24,7 @@ import { Pairs, Recorder, Table } from './table.ts';
 /** Raised when the fold comes to mean something else; stores and snapshots of another version are folded anew. */
 export const FOLD_VERSION = 4;
 
-export type Run = Pick<
-  RunDefinition,
-  | 'kind'
-  | 'name'
-  | 'parent'
-  | 'call'
-  | 'retry'
-  | 'timeoutMs'
-  | 'limits'
-  | 'priority'
-  | 'work'
-  | 'identity'
-  | 'parameters'
-  | 'tags'
-  | 'cache'
-  | 'deployment'
-  | 'title'
-  | 'startedBy'
-  | 'hooks'
-  | 'cleanup'
-  | 'strict'
-  | 'receives'
-> & {
+export type Run = RunDefinition & {
   readonly id: RunId;
   /** Rulings that moved it. */
   readonly version: number;

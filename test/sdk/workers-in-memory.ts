@@ -3,8 +3,8 @@ import type { Dispatch } from '../../engine/arbiter/effects.ts';
 import type { RunId } from '../../protocol/ids.ts';
 import type { Ruling } from '../../protocol/rulings.ts';
 import type { State } from '../../protocol/states.ts';
-import { claimOf, executed } from '../../sdk/flow-call.ts';
-import { flowDefinition } from '../../sdk/flow.ts';
+import { executed } from '../../sdk/flow-call.ts';
+import { planFor, servedBy } from '../../sdk/served.ts';
 import type { MemoryLink, MemoryWorkspace } from './arbiter-in-memory.ts';
 
 export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3));
@@ -19,20 +19,19 @@ export type Workers = {
 
 /** Execute what is handed out of these flows. */
 export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown[]): Workers {
-  const known = new Map(flows.map((one) => [flowDefinition(one)?.settings.name, flowDefinition(one)]));
+  const served = servedBy('workersOf', flows);
   const ends: string[] = [];
   const links: MemoryLink[] = [];
   let next = 0;
   let stopped = false;
-  const execute = async ({ run, version, name, parameters }: Dispatch): Promise<void> => {
-    const definition = known.get(name);
-    if (definition === undefined) return;
+  const execute = async (dispatch: Dispatch): Promise<void> => {
+    if (!served.flows.has(dispatch.name)) return;
     const { client, link } = await workspace.connect();
+    const plan = planFor(client, served, { v: 1, ...dispatch });
+    if (plan === undefined) return;
     links.push(link);
     client.beginWork();
-    const start = (basedOn?: number) => claimOf(run, basedOn ?? version);
-    const read = (): unknown => client.read(parameters);
-    await executed({ client, flow: definition, run, version, byWorker: true, parameters: read, start }).then(
+    await executed(plan).then(
       () => ends.push('done'),
       (error: unknown) => ends.push((error as Error).constructor.name),
     );
