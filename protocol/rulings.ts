@@ -139,6 +139,9 @@ export type Ruling = {
 /** A place in the ledger: the segment's sequence, and the entry's index in it from 0. */
 export type Position = { readonly seq: number; readonly index: number };
 
+export const isBefore = (one: Position, other: Position): boolean =>
+  one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
+
 /** Begins the writing of a new incarnation of the arbiter. */
 export type EpochEntry = {
   readonly type: 'EPOCH';

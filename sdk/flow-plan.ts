@@ -34,6 +34,8 @@ export type FlowRunPlan = {
   readonly details?: EndDetails;
   /** It is executed by a worker: any other goes on with it when it was suspended. */
   readonly byWorker?: true;
+  /** Aborted when that worker is to end: the run goes on in another. */
+  readonly released?: AbortSignal;
   /** What comes between the function's end and the report of it; undefined if the attempt ends without one. */
   readonly conclude?: (scope: FlowScope, gave: Gave) => Promise<Gave | undefined>;
   /** Hears of each attempt that begins. */

@@ -200,7 +200,7 @@ export class FlowRun implements Call {
     scope.redact = flow.settings.redact;
     this.#scope = scope;
     if (this.#plan.byWorker === true)
-      execution.suspension = new Suspension(scope, flow.settings, this.#suspended.bind(this));
+      execution.suspension = new Suspension(scope, this.#plan, this.#suspended.bind(this));
     // A cancel may have been ordered while the calls were read.
     if (this.#cancelled !== undefined) scope.stop(this.#cancelled);
     return scope;

@@ -7,7 +7,9 @@ export interface GatePass {
   leave(): void;
 }
 
-type Place = { go: (() => void) | undefined; isInside: boolean };
+type Place = { go: (() => void) | undefined; isInside: boolean; readonly mayGo: () => boolean };
+
+const always = (): boolean => true;
 
 /** Lets so many calls of one flow run be at work at once; those that wait go in the order in which they came. */
 export class Gate {
@@ -19,10 +21,10 @@ export class Gate {
     this.#limit = limit;
   }
 
-  /** Calls `go` now, or when there is room. */
-  enter(go: () => void): GatePass {
-    const place: Place = { go, isInside: false };
-    if (this.#inside < this.#limit) this.#let(place);
+  /** Calls `go` now, or when there is room; not while it may not, and then not before the next one leaves. */
+  enter(go: () => void, mayGo = always): GatePass {
+    const place: Place = { go, isInside: false, mayGo };
+    if (this.#inside < this.#limit && mayGo()) this.#let(place);
     else this.#waiting.add(place);
     return {
       leave: () => {
@@ -46,9 +48,11 @@ export class Gate {
     }
     place.isInside = false;
     this.#inside -= 1;
-    const [next] = this.#waiting;
-    if (next === undefined) return;
-    this.#waiting.delete(next);
-    this.#let(next);
+    for (const next of this.#waiting) {
+      if (!next.mayGo()) continue;
+      this.#waiting.delete(next);
+      this.#let(next);
+      return;
+    }
   }
 }

@@ -64,6 +64,8 @@ export interface Call {
   interrupt(reason: AssentError): void;
   /** Resolves when its function has settled, if it was started. */
   readonly settled: Promise<void>;
+  /** Of a task: its function runs, or what that gave is being stored. */
+  readonly isAtWork?: boolean;
   /** It does nothing but wait, for a time or a message; undefined if it is at work. */
   readonly waits?: Waiting | undefined;
   /** Of a flow run: its attempt at hand. */

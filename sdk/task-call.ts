@@ -38,6 +38,7 @@ import type { TaskDefinition } from './task-definition.ts';
 import { kept, outcomeOf, reportedBy, type Own } from './task-report.ts';
 import { isCompared, settingsFor, shownIdentity, TaskWishes, type CallSettings } from './task-start.ts';
 import { waitOf, type CallWait } from './waits/call-wait.ts';
+import { mayBegin } from './waits/suspension.ts';
 
 const ignore = (): void => undefined;
 
@@ -101,13 +102,17 @@ export class TaskCall implements Call {
     this.#ending = new CallEnd({ flow, task, identity, inputs, caller, details, over: () => this.#over() });
   }
 
+  get isAtWork(): boolean {
+    return this.#running !== undefined || this.#storing;
+  }
+
   /** As far as the flow may let go of its process meanwhile. */
   get waits(): Waiting | undefined {
-    return this.#running === undefined && !this.#storing ? this.#wait?.waiting : undefined;
+    return this.isAtWork ? undefined : this.#wait?.waiting;
   }
 
   get settled(): Promise<void> {
-    if (this.#running === undefined && !this.#storing) return Promise.resolve();
+    if (!this.isAtWork) return Promise.resolve();
     return new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -126,9 +131,8 @@ export class TaskCall implements Call {
     else client.watch(this.run, false, this.#heed);
     if (this.#task.builtIn !== undefined) this.#first();
     else {
-      this.#pass = this.#flow.gateOf(this.#settings.runner).enter(() => {
-        this.#first();
-      });
+      const first = this.#first.bind(this);
+      this.#pass = this.#flow.gateOf(this.#settings.runner).enter(first, () => mayBegin(this.#flow));
     }
   }
 
@@ -226,7 +230,8 @@ export class TaskCall implements Call {
 
   #started(answer: Answer): void {
     if (this.#done) {
-      if (isStart(answer)) this.#giveBack();
+      // T4.
+      if (isStart(answer)) this.#propose(this.#wishes.report(NOBODY_WAITS), ignore);
       return;
     }
     this.#version = answer.version;
@@ -242,10 +247,6 @@ export class TaskCall implements Call {
       this.#fail(error);
       this.#flow.fail(error);
     });
-  }
-
-  #giveBack(): void {
-    this.#propose(this.#wishes.report(NOBODY_WAITS), ignore);
   }
 
   #runFunction(attempt: number): void {

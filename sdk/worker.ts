@@ -6,6 +6,7 @@
  * W2 A hint is acknowledged when its claim is ruled on: a worker that dies before leaves it to another. A hint of a hook
  *    is acknowledged when the hook has been called.
  */
+import { setMaxListeners } from 'node:events';
 import {
   AckPolicy,
   jetstream,
@@ -21,7 +22,8 @@ import { streams, subjects, workOf } from '../protocol/subjects.ts';
 import type { Client } from './client/client.ts';
 import { currentClient, natsLinkOf } from './client/connect.ts';
 import type { NatsLink } from './client/nats-link.ts';
-import { called, checkOptions, place, wholeAboveZero } from './checked-options.ts';
+import { parseDuration, TIMER_MAX_MS, type Duration } from './durations.ts';
+import { called, checkOptions, duration, place, wholeAboveZero } from './checked-options.ts';
 import { executed } from './flow-call.ts';
 import { StartRefused, Suspended, type FlowRunPlan } from './flow-plan.ts';
 import { isHookHint, runHooksOf, type HookHint } from './owed-hooks.ts';
@@ -40,6 +42,11 @@ export interface ServeOptions {
   readonly queue?: string;
   /** Runs at once. Default: 100. */
   readonly slots?: number;
+  /**
+   * How long `stop` lets flow runs go on as they are; then they begin no more tasks, and when none is at work, the run goes on
+   * in another worker. Default: 5 s, less than what `docker stop` waits.
+   */
+  readonly grace?: Duration;
   /** Hears of each run that it begins and ends; for whoever shows what it does. */
   readonly onRun?: (run: ServedRun) => void;
 }
@@ -59,7 +66,7 @@ export interface ServedRun {
 
 /** A worker that serves. */
 export interface Worker {
-  /** Takes no more runs; resolves when those that it has are done. */
+  /** Takes no more runs; resolves when those that it has are done, or go on in another worker ({@link ServeOptions.grace}). */
   stop(): Promise<void>;
 }
 
@@ -71,12 +78,13 @@ const PULL = { expires: 5000, idle_heartbeat: 1000 } as const;
 const TRY_AGAIN_MS = 500;
 const START_LIMIT_MS = 30_000;
 const PULL_MAX = 500;
+const GRACE_MS = 5000;
 
 /**
  * Executes runs of these flows and tasks, here and now, until `stop` is called: flow runs that were started with
  * {@link startRun}, task runs that were started with `delay`, and calls of flows whose tasks run in {@link workers}.
  *
- * @throws AssentError BAD_OPTION if one of them is neither flow nor task, or two flows or tasks have one name, or pool, queue or slots are wrong;
+ * @throws AssentError BAD_OPTION if one of them is neither flow nor task, or two flows or tasks have one name, or pool, queue, slots or grace are wrong;
  *   NATS_UNREACHABLE, ENGINE_UNAVAILABLE.
  * @example
  * import { serve, task } from 'assent';
@@ -97,18 +105,21 @@ export async function serve(
     pool: place.optional(),
     queue: place.optional(),
     slots: wholeAboveZero.optional(),
+    grace: duration.optional(),
     onRun: called.optional(),
   });
   const { pool = 'default', queue = 'default', slots = 100, onRun = () => undefined } = options;
+  const graceMs = parseDuration(options.grace) ?? GRACE_MS;
   const client = await currentClient();
   const link = natsLinkOf(client);
   if (link === undefined) throw new AssentError('NATS_UNREACHABLE', 'A worker needs a connection to NATS.');
-  const serving = new Serving({ client, link, served, pool, queue, slots, onRun });
+  const serving = new Serving({ client, link, served, pool, queue, slots, graceMs, onRun });
   await serving.begin();
   return { stop: () => serving.stop() };
 }
 
-type Parts = Required<ServeOptions> & {
+type Parts = Required<Omit<ServeOptions, 'grace'>> & {
+  readonly graceMs: number;
   readonly client: Client;
   readonly link: NatsLink;
   readonly served: Served;
@@ -118,12 +129,15 @@ class Serving {
   readonly #parts: Parts;
   readonly #messages = new Set<ConsumerMessages>();
   #stopping = false;
+  readonly #release = new AbortController();
   #ended: Promise<unknown> = Promise.resolve();
   #running = 0;
   #unguard: () => void = () => undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    // One listener for each run.
+    setMaxListeners(0, this.#release.signal);
   }
 
   async begin(): Promise<void> {
@@ -149,8 +163,15 @@ class Serving {
     this.#stopping = true;
     for (const messages of this.#messages) void messages.close();
     this.#roomAgain();
+    const grace = setTimeout(
+      () => {
+        this.#release.abort();
+      },
+      Math.min(this.#parts.graceMs, TIMER_MAX_MS),
+    );
     await this.#ended;
     while (this.#running > 0) await this.#room();
+    clearTimeout(grace);
     this.#unguard();
     this.#parts.client.endWork();
   }
@@ -280,6 +301,7 @@ class Serving {
       await client.refresh();
       await executed({
         ...plan,
+        released: this.#release.signal,
         onAttempt: (scope) => {
           clearInterval(claiming);
           message.ack();

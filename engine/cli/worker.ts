@@ -2,10 +2,11 @@
  * `assent worker FILE...`: executes, in this process, runs of the flows and tasks that the files export, and says what it
  * does.
  *
- * K1 The first Ctrl-C (or SIGTERM) takes no more runs and waits for those at work; the second leaves at once: what was at
- *    work goes on in another worker.
+ * K1 The first Ctrl-C (or SIGTERM) takes no more runs, and waits until those at work are done or, after the grace, have no
+ *    task at work; the second leaves at once. What is not done goes on in another worker.
  */
 import { AssentError } from '../../protocol/errors.ts';
+import type { Duration } from '../../sdk/durations.ts';
 import type { ServedRun, Worker } from '../../sdk/worker.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -21,6 +22,7 @@ export type WorkerCommand = {
   readonly pool: string;
   readonly queue: string;
   readonly slots: number;
+  readonly grace: string;
 };
 
 export async function runWorker(output: Output, place: Place, command: WorkerCommand): Promise<number> {
@@ -41,18 +43,19 @@ export async function runWorker(output: Output, place: Place, command: WorkerCom
 type Serving = { readonly sdk: ServingSdk; readonly served: Served; readonly command: WorkerCommand };
 
 async function serveThem(output: Output, { sdk, served, command }: Serving): Promise<number> {
-  const { pool, queue, slots } = command;
+  const { pool, queue, slots, grace } = command;
   const log = new WorkLog(output);
   const worker = await sdk.serve(served.callables, {
     pool,
     queue,
     slots,
+    grace: grace as Duration,
     onRun: (run) => {
       log.tell(run);
     },
   });
   // From now on it can be told to stop.
-  const stopped = untilStopped(output, worker, log);
+  const stopped = untilStopped(output, { worker, log, grace });
   const names = [...listed('flow', served.flows), ...listed('task', served.tasks)].join('; ');
   if (output.isJson)
     output.line(JSON.stringify({ type: 'SERVING', pool, queue, slots, flows: served.flows, tasks: served.tasks }));
@@ -63,8 +66,10 @@ async function serveThem(output: Output, { sdk, served, command }: Serving): Pro
 const listed = (what: string, names: readonly string[]): readonly string[] =>
   names.length === 0 ? [] : [`${what}${names.length === 1 ? '' : 's'} ${names.map(oneLine).join(', ')}`];
 
+type Stopping = { readonly worker: Worker; readonly log: WorkLog; readonly grace: string };
+
 /** K1. */
-function untilStopped(output: Output, worker: Worker, log: WorkLog): Promise<number> {
+function untilStopped(output: Output, { worker, log, grace }: Stopping): Promise<number> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     const stop = (): void => {
@@ -73,8 +78,12 @@ function untilStopped(output: Output, worker: Worker, log: WorkLog): Promise<num
         output.note(`Left. ${count(log.atWork, 'run')} will go on in another worker.`);
         process.exit(EXIT.interrupted);
       }
-      if (log.atWork > 0)
+      if (log.atWork > 0) {
         output.note(`Finishing ${count(log.atWork, 'run')}, taking no more; Ctrl-C again leaves at once.`);
+        output.note(
+          `Flow runs that are not done in ${grace} go on in another worker, when their tasks at work are done.`,
+        );
+      }
       worker.stop().then(() => {
         resolve(EXIT.ok);
       }, reject);
@@ -125,7 +134,9 @@ function lineOf({ type, kind, name, runId, attempt, detail = '' }: ServedRun, to
 }
 
 /** @throws AssentError USAGE */
-export function checkedNames({ pool, queue }: Pick<WorkerCommand, 'pool' | 'queue'>): void {
+export function checkWorker({ pool, queue, grace }: Pick<WorkerCommand, 'pool' | 'queue' | 'grace'>): void {
+  if (!/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(grace))
+    throw new AssentError('USAGE', `--grace is a time like 500ms, 30s or 5m, not '${grace}'.`);
   for (const [option, name] of Object.entries({ pool, queue })) {
     if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) continue;
     throw new AssentError('USAGE', `--${option} has 1 to 64 letters, digits, dashes or underscores, not '${name}'.`);

@@ -10,8 +10,7 @@
  */
 import type { RunId } from '../../protocol/ids.ts';
 import { parentId, rootOf, type TransitionProposal } from '../../protocol/proposals.ts';
-import { decidingEntry, type Position, type Ruling } from '../../protocol/rulings.ts';
-import type { State } from '../../protocol/states.ts';
+import { decidingEntry, isBefore, type Ruling } from '../../protocol/rulings.ts';
 import { DIVERGED_NAME, type State } from '../../protocol/states.ts';
 import type { Run, Workspace } from './workspace.ts';
 
@@ -141,9 +140,6 @@ function isRedone(workspace: Workspace, id: string, { within, first }: Redone): 
   }
   return false;
 }
-
-const isBefore = (one: Position, other: Position): boolean =>
-  one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
 
 /** One that diverged still owes what it had made: put back, the code makes it again; any other is refused again. */
 export const beginsRound = ({ type, name }: State): boolean => type === 'FAILED' && name !== DIVERGED_NAME;

@@ -16,7 +16,7 @@ import { randomBytes } from 'node:crypto';
 import { idFrom, type RunId, type SessionId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Answer, AnswerMessage, Order, ProposalDraft } from '../../protocol/messages.ts';
-import type { Position } from '../../protocol/rulings.ts';
+import { isBefore } from '../../protocol/rulings.ts';
 import { housekeep } from './housekeeping.ts';
 import { scrubbedWish } from './scrubbed-wish.ts';
 
@@ -62,9 +62,6 @@ type Pending = {
   /** Times that it was said to be held. */
   receipts: number;
 };
-
-const isBefore = (one: Position, other: Position): boolean =>
-  one.seq === other.seq ? one.index < other.index : one.seq < other.seq;
 
 /** Why nothing that this process executes is its own any more. */
 export const DISCONNECTED = 'this process has disconnected';
@@ -173,6 +170,12 @@ export class Session {
     return new Promise((resolve) => {
       this.propose(wish, resolve, asker);
     });
+  }
+
+  /** Whether something that `asker` has proposed is neither answered nor held. */
+  isAsked(asker: Asker): boolean {
+    for (const pending of this.#pending.values()) if (pending.asker === asker && pending.state !== 'held') return true;
+    return false;
   }
 
   /**

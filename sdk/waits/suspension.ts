@@ -1,20 +1,22 @@
 /**
  * Lets a worker's process go of a flow run that does nothing but wait: the run is proposed to be suspended until the first
- * of its waits is over, and whichever worker is free then goes on with it, from the top, answered from the record.
+ * of its waits is over, and whichever worker is free then goes on with it, from the top, answered from the record. And of
+ * one whose worker is to end: that goes on elsewhere at once.
  *
  * S1 It is let go of only while every open call of the whole tree is a pure wait; what a flow's own code does besides is not
  *    seen, and done again.
  * S2 What waits here waits for ever once the suspension is ruled: no code of the user's hears of it.
+ * S3 Once the worker is to end, no task begins; the run is let go of when none is at work, and no transaction is open.
  */
 import type { EpochMs } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { TIMER_MAX_MS } from '../durations.ts';
 import type { Answer } from '../../protocol/messages.ts';
 import type { State } from '../../protocol/states.ts';
+import type { FlowRunPlan } from '../flow-plan.ts';
 import { isFence } from '../outcomes.ts';
 import { logOfRun } from '../run-logger.ts';
-import type { FlowScope, Waiting } from '../scope.ts';
-import type { Settings } from '../settings.ts';
+import type { Call, FlowScope, Waiting } from '../scope.ts';
 
 type Paused = Extract<State, { readonly type: 'PAUSED' }>;
 
@@ -28,6 +30,11 @@ export type SuspendWish = {
 /** How long the run must have nothing to do but to wait, and how much longer at least, unless it says otherwise. */
 const AFTER_MS = 10_000;
 
+/** Nobody says when a proposal is held, so it is looked again whether the run may be released. */
+const LOOK_AGAIN_MS = 100;
+
+const RELEASED = 'its worker was told to end';
+
 export class Suspension {
   /** The attempt of the flow run at the top. */
   readonly #scope: FlowScope;
@@ -39,11 +46,26 @@ export class Suspension {
   #timer: NodeJS.Timeout | undefined;
   #soon = false;
   #isAsked = false;
+  #isReleased = false;
+  #releasing: NodeJS.Timeout | undefined;
+  readonly #released: AbortSignal | undefined;
+  readonly #release = (): void => {
+    this.#isReleased = true;
+    this.#lookSoon();
+  };
 
-  constructor(scope: FlowScope, { suspendAfterMs = AFTER_MS }: Settings, left: (state: State) => void) {
+  constructor(scope: FlowScope, { flow, released }: FlowRunPlan, left: (state: State) => void) {
     this.#scope = scope;
-    this.#afterMs = suspendAfterMs;
+    this.#afterMs = flow.settings.suspendAfterMs ?? AFTER_MS;
     this.#left = left;
+    this.#released = released;
+    if (released?.aborted === true) this.#release();
+    else released?.addEventListener('abort', this.#release);
+  }
+
+  /** S3. */
+  get isReleased(): boolean {
+    return this.#isReleased;
   }
 
   /** It was proposed, and the answer is still to come. */
@@ -60,7 +82,7 @@ export class Suspension {
   /** It is known by now until when a call waits. */
   lookAgain(): void {
     if (this.#scope.execution.over) return;
-    if (this.#wishes.size > 0) this.#lookSoon();
+    if (this.#wishes.size > 0 || this.#isReleased) this.#lookSoon();
     else if (this.#timer === undefined) this.#lookAfter(this.#afterMs);
   }
 
@@ -76,6 +98,8 @@ export class Suspension {
 
   end(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#releasing);
+    this.#released?.removeEventListener('abort', this.#release);
   }
 
   #lookAfter(ms: number): void {
@@ -105,6 +129,10 @@ export class Suspension {
 
   #look(): void {
     const scope = this.#scope;
+    if (this.#isReleased) {
+      this.#lookForRelease();
+      return;
+    }
     if (this.#isAsked || scope.mute || scope.stopped !== undefined) return;
     const waits = waitsIn(scope);
     if (waits === undefined || waits.some(isOver)) return;
@@ -123,7 +151,41 @@ export class Suspension {
     this.#propose(to, wish);
   }
 
-  #propose(to: Paused, wish: SuspendWish | undefined): void {
+  #lookForRelease(): void {
+    const scope = this.#scope;
+    clearTimeout(this.#releasing);
+    if (this.#isAsked || scope.execution.over) return;
+    // Between two attempts of the run nothing of it is at work.
+    if (scope.mute) this.#giveUp();
+    else if (scope.stopped === undefined && isQuiet(scope)) {
+      const wakeAtMs = Date.now() as EpochMs;
+      this.#propose({ type: 'PAUSED', name: 'Suspended', message: RELEASED, suspended: true, wakeAtMs }, this.#forced);
+    } else {
+      this.#releasing = setTimeout(() => {
+        this.#lookForRelease();
+      }, LOOK_AGAIN_MS);
+    }
+  }
+
+  /** It is paused here, or a rule wants it to go on here: it goes on elsewhere all the same, as if this process had died. */
+  readonly #forced = {
+    refused: (): void => {
+      this.#giveUp();
+    },
+  };
+
+  #giveUp(): void {
+    const { run, execution, client } = this.#scope;
+    this.#isAsked = true;
+    const to: State = { type: 'CRASHED', name: 'Crashed', message: RELEASED };
+    const report = { kind: 'flow', run, to, report: true, execution: execution.number, reason: RELEASED } as const;
+    client.session.propose(report, ({ outcome, state }) => {
+      // What is being cancelled, or has ended, does so here.
+      if (outcome !== 'rejected') this.#left(state ?? to);
+    });
+  }
+
+  #propose(to: Paused, wish: Pick<SuspendWish, 'refused'> | undefined): void {
     const scope = this.#scope;
     this.#isAsked = true;
     const asked = { kind: 'flow', run: scope.run, to, execution: scope.execution.number } as const;
@@ -137,7 +199,7 @@ export class Suspension {
           this.#left(answer.state ?? to);
         }
         // It is paused or cancelled, by somebody else; asked for again when something changes.
-        else if (answer.code !== 'NOT_RUNNING') wish?.refused(answer);
+        else if (answer.code !== 'NOT_RUNNING' || wish === this.#forced) wish?.refused(answer);
       },
       scope,
     );
@@ -167,3 +229,20 @@ export function waitsIn(scope: FlowScope): readonly Waiting[] | undefined {
   }
   return all;
 }
+
+/** S3: whether a task may begin; what belongs to a transaction ends here. */
+export const mayBegin = ({ execution, transactionAround }: FlowScope): boolean =>
+  execution.suspension?.isReleased !== true || transactionAround !== undefined;
+
+/**
+ * S3: nothing of it is at work, as far as calls are, and what it has asked for is answered, or held. What it hears of the
+ * record, or of another run, it hears elsewhere as well.
+ */
+function isQuiet(scope: FlowScope): boolean {
+  if ((scope.calls.size === 0 && !scope.isKept) || scope.hasHooks || scope.transaction !== undefined) return false;
+  return !scope.client.session.isAsked(scope) && [...scope.calls].every(isIdle);
+}
+
+/** A flow run that is not stopped has code that runs; one that is waits for its next attempt. */
+const isIdle = ({ scope, isAtWork }: Call): boolean =>
+  scope === undefined || scope.stopped !== undefined ? isAtWork !== true : isQuiet(scope);

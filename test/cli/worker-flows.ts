@@ -15,3 +15,8 @@ export const nap = task({ name: 'nap' }, async (ms: number) => {
 });
 
 export const greet = flow({ name: 'greet' }, async ({ who }: { who: string }) => `HELLO ${await shout(who)}`);
+
+export const naps = flow({ name: 'naps' }, async () => {
+  for (const ms of [300, 301, 302, 303]) await nap(ms);
+  return 'rested';
+});

@@ -7,7 +7,7 @@ import { EXIT } from '../../engine/cli/exit-codes.ts';
 import { startEngine, type Engine } from '../../engine/main.ts';
 import { disconnect, startRun } from '../../sdk/index.ts';
 import { assentOn, type Assent, type Running } from './assent.ts';
-import { greet, nap, shout, stumble } from './worker-flows.ts';
+import { greet, nap, naps, shout, stumble } from './worker-flows.ts';
 
 const FILE = 'test/cli/worker-flows.ts';
 let dataDir: string;
@@ -33,6 +33,8 @@ afterAll(async () => {
   delete process.env['ASSENT_DATA'];
   await rm(dataDir, { recursive: true, force: true });
 });
+
+type Inspected = { readonly attempt: number; readonly resumes: number; readonly calls: readonly { attempt: number }[] };
 
 async function worker(...more: readonly string[]): Promise<Running> {
   const started = assent.start(['worker', FILE, ...more]);
@@ -61,7 +63,7 @@ describe('a worker', () => {
     const { stderr, stdout, code } = await serving.ended;
     expect([code, stdout]).toEqual([EXIT.ok, '']);
     expect(stderr).toContain(
-      "Serving queue 'default' of pool 'default', 3 runs at once: flow greet; tasks nap, shout, stumble. Ctrl-C ends it.",
+      "Serving queue 'default' of pool 'default', 3 runs at once: flows greet, naps; tasks nap, shout, stumble. Ctrl-C ends it.",
     );
     expect(stderr).toMatch(new RegExp(`flow greet ${flowRun.id} begins\n`));
     expect(stderr).toMatch(new RegExp(`flow greet ${flowRun.id} done in `));
@@ -76,7 +78,7 @@ describe('a worker', () => {
     serving.child.kill('SIGTERM');
     const { stdout, code } = await serving.ended;
     expect(code).toBe(EXIT.ok);
-    expect(JSON.parse(stdout)).toMatchObject({ type: 'SERVING', queue: 'documents', flows: ['greet'] });
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'SERVING', queue: 'documents', flows: ['greet', 'naps'] });
   });
 
   test('that is told to end finishes what it has', async () => {
@@ -87,6 +89,21 @@ describe('a worker', () => {
     await serving.noted('Finishing 1 run, taking no more; Ctrl-C again leaves at once.');
     expect((await serving.ended).code).toBe(EXIT.ok);
     expect(await run.result()).toBe(1000);
+  });
+
+  test('that is told to end gives back what is not done within its grace, between two tasks', async () => {
+    const first = await worker('--grace', '0s');
+    const run = await startRun(naps);
+    await first.noted(`flow naps ${run.id} begins`);
+    first.child.kill('SIGTERM');
+    await first.noted('Flow runs that are not done in 0s go on in another worker, when their tasks at work are done.');
+    const { code, stderr } = await first.ended;
+    expect([code, stderr]).toEqual([EXIT.ok, expect.stringContaining(`flow naps ${run.id} is Suspended after`)]);
+    await worker();
+    expect(await run.result()).toBe('rested');
+    const { stdout } = await assent('runs', 'inspect', run.id, '-o', 'json');
+    const { attempt, resumes, calls } = JSON.parse(stdout) as Inspected;
+    expect([attempt, resumes, ...calls.map((call) => call.attempt)]).toEqual([1, 0, 1, 1, 1, 1]);
   });
 
   test('that is told twice leaves at once, and the run goes on in the next', async () => {
@@ -114,6 +131,12 @@ describe('a worker does not begin', () => {
       says: 'exports neither a flow nor a task',
     },
     { what: 'with no slots', args: ['worker', FILE, '--slots', '0'], code: EXIT.usage, says: 'whole number' },
+    {
+      what: 'with a grace of no time',
+      args: ['worker', FILE, '--grace', 'soon'],
+      code: EXIT.usage,
+      says: '--grace is',
+    },
     { what: 'in a queue of no name', args: ['worker', FILE, '--queue', 'a b'], code: EXIT.usage, says: '--queue has' },
   ])('$what', async ({ args, code, says }) => {
     const ended = await assent(...args);

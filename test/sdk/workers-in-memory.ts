@@ -14,6 +14,8 @@ export type Workers = {
   readonly ends: readonly string[];
   /** All lines that their runs have logged. */
   logged(): string[];
+  /** Those that are at work are to end; what is handed out from now on goes to others. */
+  release(): void;
   stop(): void;
 };
 
@@ -24,14 +26,16 @@ export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown
   const links: MemoryLink[] = [];
   let next = 0;
   let stopped = false;
+  let ending = new AbortController();
   const execute = async (dispatch: Dispatch): Promise<void> => {
     if (!served.flows.has(dispatch.name)) return;
     const { client, link } = await workspace.connect();
+    const released = ending.signal;
     const plan = planFor(client, served, { v: 1, ...dispatch });
     if (plan === undefined) return;
     links.push(link);
     client.beginWork();
-    await executed(plan).then(
+    await executed({ ...plan, released }).then(
       () => ends.push('done'),
       (error: unknown) => ends.push((error as Error).constructor.name),
     );
@@ -47,6 +51,11 @@ export function workersOf(workspace: MemoryWorkspace, ...flows: readonly unknown
   return {
     ends,
     logged: () => links.flatMap(({ logged }) => logged).flatMap(({ lines }) => lines.split('\n')),
+    release: () => {
+      const old = ending;
+      ending = new AbortController();
+      old.abort();
+    },
     stop: () => {
       stopped = true;
     },
