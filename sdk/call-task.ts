@@ -10,7 +10,7 @@ import type { CallParts } from './call-end.ts';
 import { TaskCall } from './task-call.ts';
 import type { TaskDefinition } from './task-definition.ts';
 import { isCompared } from './task-start.ts';
-import { hasFutures, resolved } from './upstream.ts';
+import { hasFutures, refusePromises, resolved } from './upstream.ts';
 
 const NO_FUTURES: readonly Future<unknown>[] = [];
 
@@ -40,12 +40,14 @@ function watchOf(flow: FlowScope, { builtIn }: TaskDefinition): FutureWatch {
 }
 
 function begin(parts: CallParts): void {
-  const { flow, task, identity, caller } = parts;
-  if (flow.replays && task.builtIn?.cleanup !== true && flow.recorded?.get(identity.run) === undefined) {
+  const { flow, task, inputs, identity, caller } = parts;
+  // What has a digest has no promise in it.
+  const refused =
+    identity.call.inputs === undefined ? refusePromises(`task '${task.settings.name}'`, inputs) : undefined;
+  if (refused !== undefined) caller.reject(refused);
+  else if (flow.replays && task.builtIn?.cleanup !== true && flow.recorded?.get(identity.run) === undefined) {
     caller.reject(notBegun(`Task '${task.settings.name}'`));
-  } else {
-    new TaskCall(parts).begin();
-  }
+  } else new TaskCall(parts).begin();
 }
 
 async function callWhenReady(

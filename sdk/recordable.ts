@@ -3,6 +3,7 @@
  * properties that lists, dates and the like have besides their contents. Nothing of such a value is recorded, rather than a
  * part; and where in a value the part is that cannot be recorded.
  */
+import { types } from 'node:util';
 import { shortText } from './errors-across.ts';
 
 /** What devalue records by its contents. */
@@ -17,11 +18,14 @@ const KNOWN: ReadonlySet<unknown> = new Set([
 ]);
 const TAGS = /^(Array|Map|Set|Date|RegExp|URL|URLSearchParams|ArrayBuffer|DataView|\w+Array)$/;
 
+export const A_PROMISE = 'it is a promise; await it, or pass on the future that `submit()` gives';
+
 /** For devalue, as a reducer. @throws Error that says what is wrong. */
 export function refuseUnwhole(value: unknown): false {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return false;
+  if (types.isPromise(value)) throw new Error(A_PROMISE);
   const isList = Array.isArray(value);
   if (!KNOWN.has(prototype)) {
     const tag = isList ? 'Array' : Object.prototype.toString.call(value).slice(8, -1);

@@ -2,9 +2,11 @@
  * Inputs that are still to come: futures among a call's inputs, or in their arrays, plain objects, maps and sets. They are
  * waited for before the call is known by its inputs, so its identity does not depend on who made them.
  */
+import { types } from 'node:util';
 import { AssentError } from '../protocol/errors.ts';
 import type { FinalState } from './final-state.ts';
 import { Future } from './future.ts';
+import { A_PROMISE, placeOfFault } from './recordable.ts';
 
 /** Made by {@link allowFailure}. */
 export class Allowed<T> {
@@ -66,14 +68,29 @@ export type Resolved =
   | { readonly type: 'NOT_READY'; readonly inputs: readonly unknown[]; readonly error: AssentError };
 
 /** Whether there is anything to wait for. */
-export function hasFutures(value: unknown, seen = new Set<object>()): boolean {
+export const hasFutures = (value: unknown): boolean => holds(value, isFuture, new Set());
+
+const isFuture = (value: object): boolean => value instanceof Future || value instanceof Allowed;
+
+function holds(value: unknown, isWanted: (value: object) => boolean, seen: Set<object>): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  if (value instanceof Future || value instanceof Allowed) return true;
+  if (isWanted(value)) return true;
   const parts = partsOf(value);
   if (parts === undefined || seen.has(value)) return false;
   seen.add(value);
-  for (const part of parts) if (hasFutures(part, seen)) return true;
+  for (const part of parts) if (holds(part, isWanted, seen)) return true;
   return false;
+}
+
+/** A promise that is no future is not waited for: what it comes to is not known when the call is to be known by its inputs. */
+export function refusePromises(whose: string, inputs: readonly unknown[]): AssentError | undefined {
+  const hasPromises = (value: unknown): boolean => holds(value, types.isPromise, new Set());
+  if (!hasPromises(inputs)) return undefined;
+  const place = placeOfFault(inputs, (part) => !hasPromises(part));
+  return new AssentError(
+    'VALUE_NOT_SERIALIZABLE',
+    `The inputs of ${whose} cannot be recorded at ${place}: ${A_PROMISE}.`,
+  );
 }
 
 function partsOf(value: object): Iterable<unknown> | undefined {

@@ -131,3 +131,23 @@ test('what is started in the background waits for what it has to wait for', asyn
   await expect(waits.delay(1)).rejects.toMatchObject({ kind: 'NOT_READY' });
   expect(workspace.hints).toEqual([]);
 });
+
+test('a promise that is no future is refused, wherever it stands among the inputs', async () => {
+  const take = task({ name: 'take' }, (...all: unknown[]) => all.length);
+  const half = flow({ name: 'half' }, (all: { n: unknown }) => all);
+  const later = (): Promise<number> => Promise.resolve(2);
+  const refused = flow({ name: 'refused' }, async () =>
+    Promise.all(
+      [take(later()), take(1, { deep: [later()] }), take.submit(double.submit(1), later()), half({ n: later() })].map(
+        (call) => call.then(String, String),
+      ),
+    ),
+  );
+  const why = 'it is a promise; await it, or pass on the future that `submit()` gives.';
+  const texts = ['take', 'take', 'take'].map((name, at) => {
+    const place = ['[0]', '[1].deep[0]', '[1]'][at] ?? '';
+    return expect.stringContaining(`The inputs of task '${name}' cannot be recorded at ${place}: ${why}`) as string;
+  });
+  const ofFlow = expect.stringContaining(`The parameters of flow 'half' cannot be recorded at .n: ${why}`) as string;
+  expect(await refused()).toEqual([...texts, ofFlow]);
+});
