@@ -84,13 +84,15 @@ const LEVELS: readonly (readonly [number, string, Parameters<Ink>[0]])[] = [
 
 /** Time of day, level, task, message, the rest as JSON. */
 function logLine(line: string): string {
-  const { level, time, msg, flowRun: _flowRun, taskRun: _taskRun, task, err, ...rest } = parsed(line);
+  const { level, time, msg, flowRun: _flowRun, taskRun: _taskRun, task, err, ...others } = parsed(line);
+  const stack = (err as { stack?: unknown } | null | undefined)?.stack;
+  // What is thrown may be anything.
+  const rest = err === undefined || typeof stack === 'string' ? others : { ...others, err };
   const [, name, format] = LEVELS.find(([from]) => Number(level ?? 0) >= from) ?? [0, 'INFO', 'green' as const];
   const at =
     Number.isFinite(Number(time)) && time !== undefined ? new Date(Number(time)).toISOString().slice(11, 23) : '';
   const more = Object.keys(rest).length === 0 ? '' : ` ${ink('dim', JSON.stringify(rest))}`;
   const where = typeof task === 'string' ? `${oneLine(task)}  ` : '';
-  const stack = (err as { stack?: unknown } | undefined)?.stack;
   const text = `${ink('dim', at)} ${ink(format, name.padEnd(5))} ${where}${typeof msg === 'string' ? oneLine(msg) : ''}${more}`;
   return typeof stack === 'string'
     ? `${text}\n${stack

@@ -14,6 +14,7 @@ export const crawl = flow(
   { name: 'crawl', parameters: z.object({ pages: z.int().positive(), note: z.string().optional() }) },
   async ({ pages, note }) => {
     console.log('the code speaks');
+    runLogger().warn({ err: 'only a text' }, 'something was thrown');
     const texts = await Promise.all(Array.from({ length: pages }, (_, page) => flaky(page)));
     return { texts, ...(note === undefined ? {} : { note }) };
   },

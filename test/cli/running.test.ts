@@ -53,6 +53,7 @@ describe('assent run', () => {
     const { run } = await newest();
     const logs = await assent('runs', 'logs', run);
     expect(logs.stdout).toMatch(/INFO {2}fetch-page {2}fetching page 2 \{"page":2\}/);
+    expect(logs.stdout).toMatch(/WARN {2} {0,2}something was thrown \{"err":"only a text"\}/);
     const lines = (await assent('runs', 'logs', run, '-o', 'json')).stdout.trimEnd().split('\n');
     expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toContain('fetching page 1');
   });
