@@ -27,7 +27,10 @@ export interface HookContext {
   readonly flowRunId: string;
   /** From 1. */
   readonly attempt: number;
-  /** The parameters of a flow, as a list of one. */
+  /**
+   * As the function got them; the parameters of a flow, as a list of one. What `redact` takes out of the record is in them: a
+   * hook that tells others of a run chooses what. Of a run that ended in nobody's hands, as they are recorded.
+   */
   readonly inputs: readonly unknown[];
   /** The state that the run has entered. */
   readonly state: {

@@ -119,7 +119,10 @@ export interface TaskOptions<Args extends readonly unknown[] = readonly never[]>
   readonly runner?: TaskRunner;
   /** Called when the outermost transaction in which the call completed is committed. */
   readonly onCommit?: CommitHook<Args> | readonly CommitHook<Args>[];
-  /** Undoes the call when a transaction in which it completed is rolled back. */
+  /**
+   * Undoes the call when a transaction in which it completed is rolled back. It is not tried again, whatever the task's
+   * `retries`: what may fail for a moment, it tries again itself. One that throws ends the rollback.
+   */
   readonly onRollback?: RollbackHook<Args> | readonly RollbackHook<Args>[];
   /** Calls that have to complete before each call of this task begins; their values are not used. */
   readonly waitFor?: readonly Future<unknown>[];
