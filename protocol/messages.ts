@@ -176,6 +176,8 @@ export type WorkHint = {
   readonly parameters?: Value;
   /** As its definition says. */
   readonly parsed?: NonNullable<RunDefinition['parsed']>;
+  /** What people call it. */
+  readonly title?: string;
   /** The run whose code started it. */
   readonly startedBy?: RunId;
   /** The run is not to be executed: it entered this state in nobody's hands, and its code has these hooks for that. */

@@ -58,6 +58,8 @@ export interface ServedRun {
   readonly kind: 'flow' | 'task';
   readonly name: string;
   readonly runId: string;
+  /** What its `runName` made. */
+  readonly title?: string;
   /** From 1. */
   readonly attempt: number;
   /** What it threw, of one that failed; the name of its state, of one that it has let go of; the name of the hook. */
@@ -339,10 +341,11 @@ class Serving {
   }
 }
 
-const aboutRun = ({ kind, name, run }: WorkHint): Pick<ServedRun, 'kind' | 'name' | 'runId'> => ({
+const aboutRun = ({ kind, name, run, title }: WorkHint): Pick<ServedRun, 'kind' | 'name' | 'runId' | 'title'> => ({
   kind: kind ?? 'flow',
   name,
   runId: run,
+  ...(title === undefined ? {} : { title }),
 });
 
 /** The server gives a hint to another worker when it hears nothing of it: it is told that somebody is at it. */

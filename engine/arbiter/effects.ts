@@ -25,6 +25,7 @@ export type Dispatch = {
   readonly kind?: 'task';
   readonly parameters?: Value;
   readonly parsed?: NonNullable<Run['parsed']>;
+  readonly title?: string;
   readonly startedBy?: RunId;
   readonly hook?: NonNullable<WorkHint['hook']>;
 };
@@ -67,7 +68,7 @@ function hookDispatchOf(workspace: Workspace, owed: OwedHook | undefined): Dispa
 }
 
 const hintOf = (
-  { id, name, kind, parameters, parsed, startedBy }: Run,
+  { id, name, kind, parameters, parsed, title, startedBy }: Run,
   work: NonNullable<Run['work']>,
   version: number,
 ): Dispatch => ({
@@ -78,6 +79,7 @@ const hintOf = (
   ...(kind === 'task' ? { kind } : {}),
   ...(parameters === undefined ? {} : { parameters }),
   ...(parsed === undefined ? {} : { parsed }),
+  ...(title === undefined ? {} : { title }),
   ...(startedBy === undefined ? {} : { startedBy }),
 });
 

@@ -12,7 +12,7 @@ import { EXIT } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import type { Place } from './place.ts';
 import { findServed, loadServingSdk, pathOf, type Served, type ServingSdk } from './run-file.ts';
-import { count } from './run-text.ts';
+import { count, nameText } from './run-text.ts';
 import { inkOfNotes, oneLine } from './style.ts';
 import { clockOf, spanOf } from './times.ts';
 import { needsOtherNode, runWithTypes } from './with-types.ts';
@@ -117,8 +117,8 @@ class WorkLog {
   }
 }
 
-function lineOf({ type, kind, name, runId, attempt, detail = '' }: ServedRun, tookMs: number): string {
-  const who = `${kind} ${oneLine(name)} ${inkOfNotes('dim', runId)}`;
+function lineOf({ type, kind, name, title, runId, attempt, detail = '' }: ServedRun, tookMs: number): string {
+  const who = `${kind} ${nameText({ name, ...(title === undefined ? {} : { title }) })} ${inkOfNotes('dim', runId)}`;
   switch (type) {
     case 'BEGUN':
       return `${who} begins${attempt > 1 ? `, attempt ${String(attempt)}` : ''}`;

@@ -14,7 +14,8 @@ export const nap = task({ name: 'nap' }, async (ms: number) => {
   return ms;
 });
 
-export const greet = flow({ name: 'greet' }, async ({ who }: { who: string }) => `HELLO ${await shout(who)}`);
+const named = { name: 'greet', runName: 'of {parameters.who}' };
+export const greet = flow(named, async ({ who }: { who: string }) => `HELLO ${await shout(who)}`);
 
 export const naps = flow({ name: 'naps' }, async () => {
   for (const ms of [300, 301, 302, 303]) await nap(ms);

@@ -65,8 +65,8 @@ describe('a worker', () => {
     expect(stderr).toContain(
       "Serving queue 'default' of pool 'default', 3 runs at once: flows greet, naps; tasks nap, shout, stumble. Ctrl-C ends it.",
     );
-    expect(stderr).toMatch(new RegExp(`flow greet ${flowRun.id} begins\n`));
-    expect(stderr).toMatch(new RegExp(`flow greet ${flowRun.id} done in `));
+    expect(stderr).toMatch(new RegExp(`flow greet “of ada” ${flowRun.id} begins\n`));
+    expect(stderr).toMatch(new RegExp(`flow greet “of ada” ${flowRun.id} done in `));
     expect(stderr).toMatch(new RegExp(`task shout ${taskRun.id} done in `));
     expect(stderr).toMatch(new RegExp(`task stumble ${failing.id} begins, attempt 2\n`));
     expect(stderr).toMatch(new RegExp(`task stumble ${failing.id} failed after .+: TypeError: over its feet\n`));
