@@ -58,7 +58,9 @@ describe('a worker', () => {
     expect(await ids('--tasks')).toEqual([failing.id, taskRun.id]);
     expect(await ids('--all')).toEqual([failing.id, taskRun.id, flowRun.id]);
     expect((await assent('runs', 'ls', '--all')).stdout).toMatch(/^RUN +KIND +NAME .*\n\w+ +task +stumble +Failed/);
-    expect((await assent('why', taskRun.id)).stdout).toContain(`task run ${taskRun.id} (shout): Completed`);
+    expect((await assent('why', taskRun.id)).stdout).toContain(
+      `task run in the background ${taskRun.id} (shout): Completed`,
+    );
     serving.child.kill('SIGINT');
     const { stderr, stdout, code } = await serving.ended;
     expect([code, stdout]).toEqual([EXIT.ok, '']);
