@@ -39,7 +39,7 @@ export async function divergence(
 
 async function recordedInputs(flow: FlowScope, known: RunView | undefined): Promise<readonly unknown[] | undefined> {
   if (known?.parameters === undefined) return undefined;
-  const value: unknown = await Promise.resolve(flow.client.read(known.parameters as Value)).catch(() => undefined);
+  const value: unknown = await Promise.resolve(flow.client.read(known.parameters)).catch(() => undefined);
   return Array.isArray(value) ? value : undefined;
 }
 

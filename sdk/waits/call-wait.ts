@@ -105,7 +105,7 @@ export class CallWait {
 export async function recordedUntil(flow: FlowScope, run: RunId, isOver: () => boolean): Promise<EpochMs | undefined> {
   let view: RunView | undefined;
   while (view === undefined && !isOver()) view = await flow.client.runView(run).catch(() => undefined);
-  const known = (await flow.client.read(view?.parameters as Value | undefined)) as { until?: unknown } | undefined;
+  const known = (await flow.client.read(view?.parameters)) as { until?: unknown } | undefined;
   return known?.until instanceof Date ? (known.until.getTime() as EpochMs) : undefined;
 }
 
