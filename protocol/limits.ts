@@ -66,6 +66,8 @@ export const LIMITS = {
   declaredRulesMax: 100,
   /** Characters of one rule's condition. */
   conditionMax: 2000,
+  /** Unfinished runs of one flow with the same parameters that one script finds again; of more, the newest. */
+  runsOfIdentityMax: 256,
   /** Proposals of one session that may be on their way, neither answered nor held; the others wait in the client. */
   sessionInFlightMax: 4096,
   /** Proposals that one arbiter keeps waiting to be judged before it stops reading. */

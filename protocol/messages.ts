@@ -58,7 +58,7 @@ export type Ask =
   /** A run as it is settled. */
   | { readonly v: 1; readonly type: 'RUN'; readonly run: RunId }
   /** The newest unfinished run of this identity, and who executes it. */
-  | { readonly v: 1; readonly type: 'UNFINISHED'; readonly identity: Digest }
+  | { readonly v: 1; readonly type: 'UNFINISHED'; readonly identity: Digest; readonly before?: RunId }
   /** The ended calls of a flow run, a page from `after` (a run's id) on. */
   | { readonly v: 1; readonly type: 'OUTCOMES'; readonly run: RunId; readonly after?: RunId }
   /** How long the rules take, as far as that was sampled since the arbiter's thread began. */

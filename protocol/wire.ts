@@ -281,7 +281,7 @@ const heartbeat: z.ZodType<Heartbeat> = z.strictObject({ v: z.literal(1), pid: c
 const ask: z.ZodType<Ask> = z.discriminatedUnion('type', [
   z.strictObject({ v: z.literal(1), type: z.literal('HELLO') }),
   z.strictObject({ v: z.literal(1), type: z.literal('RUN'), run: runId }),
-  z.strictObject({ v: z.literal(1), type: z.literal('UNFINISHED'), identity: digest }),
+  z.strictObject({ v: z.literal(1), type: z.literal('UNFINISHED'), identity: digest, before: runId.exactOptional() }),
   z.strictObject({ v: z.literal(1), type: z.literal('OUTCOMES'), run: runId, after: runId.exactOptional() }),
   z.strictObject({ v: z.literal(1), type: z.literal('RULE_TIMES') }),
   z.strictObject({ v: z.literal(1), type: z.literal('POLICY') }),

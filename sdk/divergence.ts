@@ -4,7 +4,6 @@
  */
 import { AssentError } from '../protocol/errors.ts';
 import type { Answer, RunView } from '../protocol/messages.ts';
-import type { Value } from '../protocol/values.ts';
 import type { CallIdentity } from './call.ts';
 import type { FlowScope } from './scope.ts';
 import { shortText } from './errors-across.ts';

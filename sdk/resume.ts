@@ -79,12 +79,17 @@ export async function findNamed(client: Client, { run, again }: Named, flow: str
   return { ...foundIn(free, true), again };
 }
 
-/** The newest unfinished run of this identity, if no process executes it. */
+/** The newest unfinished run of this identity that no process executes, of those that one process began. */
 export async function findUnfinished(client: Client, identity: Digest | undefined): Promise<Found | undefined> {
   if (identity === undefined || process.env['ASSENT_FRESH'] === '1') return undefined;
-  const view = await client.unfinished(identity);
-  const free = view && (await untilNobodys(client, view));
-  return free && foundIn(free, false);
+  for (let before: RunId | undefined; ;) {
+    const view = await client.unfinished(identity, before);
+    if (view === undefined) return undefined;
+    const free = await untilNobodys(client, view);
+    if (free !== undefined) return foundIn(free, false);
+    // A script that calls a flow twice with the same parameters goes on with both.
+    before = view.run;
+  }
 }
 
 const foundIn = (view: RunView, mustResume: boolean): Found => ({
@@ -137,7 +142,10 @@ function ownerOf(client: Client, { state, process: known }: RunView): Ownership 
   return { type: beats ? 'SOMEBODY' : 'UNKNOWN' };
 }
 
-/** The process has ended on this very machine: there is no need to wait until its silence is long enough. */
+/**
+ * The process has ended on this very machine: there is no need to wait until its silence is long enough. The arbiter rules
+ * all that it executed crashed, not only this run.
+ */
 async function reportCrash(client: Client, view: RunView, { pid, host }: Owner): Promise<void> {
   const reason = `process ${String(pid)} on ${host} is gone`;
   const error = recorded(encodeError(new Error(reason)), 'The error').value;
@@ -149,5 +157,4 @@ async function reportCrash(client: Client, view: RunView, { pid, host }: Owner):
     execution: view.execution,
     reason,
   });
-  if (view.process !== undefined) client.processes?.forget(view.process.session);
 }

@@ -334,6 +334,7 @@ export class Arbiter {
     this.#proposePolicy(incarnation);
     try {
       await incarnation.start(begin.from);
+      incarnation.ruleDead(); // Who died with the last engine is dead already.
       this.#become('ACTIVE');
       const reason = await over;
       this.#parts.say(`epoch ${String(epoch)} has ended: ${reason}`);

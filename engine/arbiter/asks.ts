@@ -55,7 +55,7 @@ export async function answerAsk(
       return view(await settledRun(arbiter, ask.run, about), arbiter, about);
     case 'UNFINISHED': {
       if (!(await isUpToDate(arbiter, about))) return undefined;
-      const id = arbiter.workspace.identities.get(ask.identity);
+      const id = unfinished(arbiter.workspace, ask);
       return view(id === undefined ? undefined : await settledRun(arbiter, id, about), arbiter, about);
     }
     case 'OUTCOMES':
@@ -80,6 +80,16 @@ export async function answerAsk(
     case 'RULE_TIMES':
       return { v: 1, rules: [...arbiter.counters.times.rules].map(([rule, time]) => ({ rule, ...time })) };
   }
+}
+
+function unfinished(
+  workspace: Workspace,
+  { identity, before }: Extract<Ask, { type: 'UNFINISHED' }>,
+): RunId | undefined {
+  const known = workspace.identities.get(identity) ?? [];
+  if (before === undefined) return known.at(-1);
+  const at = known.indexOf(before);
+  return at > 0 ? known[at - 1] : undefined;
 }
 
 /** Whether this arbiter knows all that stands in the ledger: a deposed one that has not noticed finds out here. */

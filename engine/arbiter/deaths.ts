@@ -1,7 +1,8 @@
 /** Runs whose process is silent for too long, or known to have ended: what is proposed of them. */
 import type { ProposalId, RunId } from '../../protocol/ids.ts';
-import { ENGINE, type TransitionProposal } from '../../protocol/proposals.ts';
-import type { Workspace } from '../fold/workspace.ts';
+import { ENGINE, sessionOf, type TransitionProposal } from '../../protocol/proposals.ts';
+import type { Ruling } from '../../protocol/rulings.ts';
+import type { Run, Workspace } from '../fold/workspace.ts';
 import type { Liveness } from './liveness.ts';
 
 /** Whose last beat is younger is asked no further. */
@@ -26,6 +27,24 @@ export function crashesOf(workspace: Workspace, liveness: Liveness, look: Look):
     const message = ended === undefined ? silence(beat) : `its ${ended} has ended`;
     return [...workspace.executing.of(session)].flatMap((id) => crashOf(workspace, id as RunId, epoch, message));
   });
+}
+
+/**
+ * Somebody else has found that the process of a run has ended, and was believed: all that it executed has ended with it,
+ * in the same moment. `before` is the run as it was.
+ */
+export function crashesWith(
+  workspace: Workspace,
+  before: Run | undefined,
+  { proposal, outcome }: Ruling,
+  epoch: number,
+): readonly TransitionProposal[] {
+  if (proposal.kind === 'workspace' || outcome !== 'accepted' || proposal.to.type !== 'CRASHED') return [];
+  const session = before?.session;
+  if (session === undefined || proposal.by === ENGINE || sessionOf(proposal.id)?.session === session) return [];
+  if (proposal.report !== true) return [];
+  const message = proposal.to.message ?? 'its process has ended';
+  return [...workspace.executing.of(session)].flatMap((id) => crashOf(workspace, id as RunId, epoch, message));
 }
 
 function crashOf(workspace: Workspace, id: RunId, epoch: number, message: string): readonly TransitionProposal[] {

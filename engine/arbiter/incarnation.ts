@@ -18,7 +18,7 @@ import type { Workspace } from '../fold/workspace.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
 import type { AppendOutcome, Follower, Log, StoredMessage } from '../log/port.ts';
 import { decide, type Context } from './decide.ts';
-import { crashesOf } from './deaths.ts';
+import { crashesOf, crashesWith } from './deaths.ts';
 import { Dispatches } from './dispatches.ts';
 import { Docket, type Matter } from './docket.ts';
 import { readBatch } from './door.ts';
@@ -289,6 +289,7 @@ export class Incarnation {
     if (ruling.outcome === 'rejected' && proposal.id.startsWith('cascade/') && proposal.kind !== 'workspace') {
       this.#docket.refuseEnd(proposal.run);
     }
+    for (const crash of crashesWith(workspace, before, ruling, this.#options.epoch)) this.#docket.addOwn(crash);
     this.#docket.notice();
     if (proposal.kind === 'workspace' && proposal.event.type === 'POLICY_SET' && ruling.outcome === 'accepted') {
       this.#putInForce(proposal.event, at);
@@ -360,10 +361,14 @@ export class Incarnation {
 
   /** Looks at who is silent, and gives again what was not taken; called every `liveness.intervalMs`. */
   lookAtLiveness(): void {
+    this.ruleDead();
+    this.#dispatches.giveAgain();
+  }
+
+  ruleDead(): void {
     const { workspace, liveness, monotonicMs, gone, epoch } = this.#options;
     for (const crash of crashesOf(workspace, liveness, { nowMs: monotonicMs(), epoch, gone }))
       this.#docket.addOwn(crash);
-    this.#dispatches.giveAgain();
     this.#wake();
   }
 

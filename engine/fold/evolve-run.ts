@@ -15,6 +15,7 @@ import { DEFAULT_NAMES, isTerminal, type State } from '../../protocol/states.ts'
 import { beginsRound, markRedone, noteDeed, noteOwed } from './calls.ts';
 import { isStartHeld, noteOvertaken, withdrawHeld } from './evolve-held.ts';
 import { oweHook } from './hooks-owed.ts';
+import { rememberIdentity } from './identities.ts';
 import { slotsKept } from './limits.ts';
 import {
   deliverInput,
@@ -386,14 +387,4 @@ function followSession(workspace: Workspace, was: Run | undefined, now: Run): vo
   if (before === after) return;
   if (before !== undefined) workspace.executing.remove(before, now.id);
   if (after !== undefined) workspace.executing.add(after, now.id);
-}
-
-/** A crashed run can be resumed by whoever starts the same flow again; one that ended otherwise cannot. */
-function rememberIdentity(workspace: Workspace, was: Run | undefined, { identity, state, id }: Run): void {
-  if (identity === undefined) return;
-  const known = workspace.identities.get(identity);
-  const unfinished = !isTerminal(state) || state.type === 'CRASHED';
-  // The newest one stays: what happens to an older one does not bring it back.
-  if (unfinished && (was === undefined || known === undefined)) workspace.identities.set(identity, id);
-  else if (!unfinished && known === id) workspace.identities.delete(identity);
 }

@@ -231,8 +231,8 @@ export class Workspace {
   readonly timers = new Table<Timer>('timers', this.recorder);
   /** Flow runs that ended before what they called. */
   readonly cascades = new Table<true>('cascades', this.recorder);
-  /** Identity to the newest unfinished run of it. */
-  readonly identities = new Table<RunId>('identities', this.recorder);
+  /** Identity to the unfinished runs of it that one process began, the newest last. */
+  readonly identities = new Table<readonly RunId[]>('identities', this.recorder);
   /** Flow run to its calls that have not ended. */
   readonly open = new Pairs('open', this.recorder);
   /** Flow run of its own to the held proposals of it and of all under it. */

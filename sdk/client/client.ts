@@ -106,8 +106,13 @@ export class Client {
     return reply?.run;
   }
 
-  async unfinished(identity: Extract<Ask, { type: 'UNFINISHED' }>['identity']): Promise<RunView | undefined> {
-    const reply = (await this.link.ask({ v: 1, type: 'UNFINISHED', identity })) as RunReply | undefined;
+  /** The newest unfinished run of this identity, or the one that was begun beside it and before it. */
+  async unfinished(
+    identity: Extract<Ask, { type: 'UNFINISHED' }>['identity'],
+    before?: RunId,
+  ): Promise<RunView | undefined> {
+    const question: Ask = { v: 1, type: 'UNFINISHED', identity, ...(before === undefined ? {} : { before }) };
+    const reply = (await this.link.ask(question)) as RunReply | undefined;
     return reply?.run;
   }
 

@@ -57,10 +57,6 @@ export class ProcessFiles {
     }
   }
 
-  forget(session: string): void {
-    rmSync(join(this.#folder, session), { force: true });
-  }
-
   #forgetOld(): void {
     for (const name of readdirSync(this.#folder)) {
       const file = join(this.#folder, name);

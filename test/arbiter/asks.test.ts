@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answerAsk } from '../../engine/arbiter/asks.ts';
 import type { Digest, RunId } from '../../protocol/ids.ts';
-import type { Ask, Outcomes } from '../../protocol/messages.ts';
+import type { Ask, Outcomes, RunView } from '../../protocol/messages.ts';
 import type { ArbiterProcess } from '../support/memory-arbiter.ts';
 import { NO_DIGEST, runId } from '../support/worlds.ts';
 import { replayProblems } from '../support/replayed.ts';
@@ -53,6 +53,23 @@ describe('a process asks', () => {
     world.propose('one', { kind: 'flow', run: FLOW, to: COMPLETED, report: true, execution: 1, counter: 1 });
     await world.pass(100);
     expect(await ask({ v: 1, type: 'UNFINISHED', identity })).not.toHaveProperty('run');
+  });
+
+  test('for all that its predecessor left of one kind, one after the other, the newest first', async () => {
+    const create = { kind: 'flow', name: 'f', identity };
+    const [twin, other] = [runId('twin'), runId('other')];
+    const unfinished = async (before?: RunId): Promise<unknown> =>
+      ((await ask({ v: 1, type: 'UNFINISHED', identity, ...(before && { before }) })) as { run?: RunView }).run?.run;
+    world.propose('one', { kind: 'flow', run: twin, to: RUNNING, claim: true, create, counter: 1 });
+    await world.pass(100);
+    expect([await unfinished(), await unfinished(twin), await unfinished(FLOW)]).toEqual([twin, FLOW, undefined]);
+    world.propose('one', { kind: 'flow', run: twin, to: COMPLETED, report: true, execution: 1, counter: 2 });
+    await world.pass(100);
+    expect([await unfinished(), await unfinished(twin)]).toEqual([FLOW, undefined]);
+    // What another process begins is another night's work.
+    world.propose('two', { kind: 'flow', run: other, to: RUNNING, claim: true, create, counter: 0 });
+    await world.pass(100);
+    expect([await unfinished(), await unfinished(other)]).toEqual([other, undefined]);
   });
 
   test('how the calls ended that are not to be done again, and what one of them is', async () => {

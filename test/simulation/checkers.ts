@@ -181,6 +181,8 @@ function* early({ entries, rulings }: History): Generator<string> {
     if (ruling.outcome === 'accepted' && ruling.atMs < waitsUntilMs)
       yield `${id} went on ${String(waitsUntilMs - ruling.atMs)} ms early`;
     if (ruling.waits?.type === 'TIME') waits.set(id, ruling.waits.dueAtMs);
+    // Its run was moved, and is due at another time, or at none.
+    else if (ruling.waits !== undefined) waits.delete(id);
     if (ruling.proposal.kind === 'workspace') continue;
     for (const claim of ruling.claims ?? []) {
       if (claim.type === 'TIMER')

@@ -165,6 +165,8 @@ export type ArbiterProcessOptions = {
   readonly endedAt?: Position;
   readonly wallOffsetMs: () => number;
   readonly court?: Court;
+  /** Names the process of a session that is known to have ended. */
+  readonly gone?: (session: string) => string | undefined;
   /** Hears of its death; `judged` is what it was judging then. */
   readonly onKilled?: (judged: Position | undefined) => void;
 };
@@ -214,6 +216,7 @@ export class ArbiterProcess {
         if (at !== undefined) around.judging(at);
       },
       ...(endedAt === undefined ? {} : { endedAt }),
+      ...(options.gone === undefined ? {} : { gone: options.gone }),
       say: (line) => {
         around.say(`${name}: ${line}`);
       },
