@@ -39,6 +39,11 @@ export const ERRORS = {
     remedy:
       'The text is the server’s own: free disk or raise its max_file_store, lower the limits, or see its permissions.',
   },
+  FOLDER_MISSING: {
+    code: 1012,
+    remedy:
+      'Go to the project’s folder, or name its data folder by --data or ASSENT_DATA; the first flow that runs there makes one, as does `assent server`.',
+  },
   // 2xxx: what enters by the door
   BAD_PROPOSAL: { code: 2001, remedy: 'Use the same minor version of SDK and engine; the problem names the field.' },
   BAD_PARAMETERS: { code: 2002, remedy: 'Correct the parameters named above: the flow’s function was not called.' },

@@ -12,7 +12,7 @@ import { isTerminal } from '../protocol/states.ts';
 import { canonicalText } from './canonical.ts';
 import type { Client } from './client/client.ts';
 import type { Owner } from './client/process-files.ts';
-import { isAlive, projectFolder } from './client/target.ts';
+import { isAlive, projectFolder, scriptFolder, whereabouts } from './client/target.ts';
 import type { RecordedParameters } from './parameters.ts';
 import { runLogger } from './run-logger.ts';
 import { encodeError, recorded } from './values.ts';
@@ -34,8 +34,8 @@ export type Found = {
 export function identityOf(name: string, input: unknown): Digest | undefined {
   const parameters = canonicalText(input);
   if (parameters === undefined) return undefined;
-  const folder = process.cwd();
-  const script = relative(projectFolder(folder), process.argv[1] ?? '');
+  const here = whereabouts();
+  const script = relative(projectFolder(scriptFolder(here)), here.script ?? '');
   return hash('sha256', JSON.stringify([name, parameters, script]), 'hex') as Digest;
 }
 

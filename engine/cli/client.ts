@@ -18,7 +18,7 @@ import { streams, subjects } from '../../protocol/subjects.ts';
 import { connectTo } from '../connect.ts';
 import { startEngineChild } from './engine-child.ts';
 import type { Output } from './output.ts';
-import { engineOf, placeOf, type Place, type Target } from './place.ts';
+import { engineOf, requireFolder, type Place, type Target } from './place.ts';
 
 const BEAT_MS = 1000;
 const ASK_TIMEOUT_MS = 8000;
@@ -59,8 +59,17 @@ export class Client {
     this.#beat.unref();
   }
 
-  /** Connects to the workspace of this folder; starts an engine if none runs. */
-  static async open(output: Output, place: Place = placeOf()): Promise<Client> {
+  /**
+   * Connects to the workspace of a data folder that exists; starts an engine if none runs.
+   * @throws AssentError FOLDER_MISSING
+   */
+  static async open(output: Output, place: Place): Promise<Client> {
+    if (place.type === 'FOLDER') requireFolder(place);
+    return Client.begin(output, place);
+  }
+
+  /** As `open`, and makes the folder. */
+  static async begin(output: Output, place: Place): Promise<Client> {
     if (place.type === 'SERVER') return Client.#at(place.target, output);
     const running = await engineOf(place.dataDir);
     const client = running === undefined ? undefined : await Client.#at(running, output).catch(() => undefined);
@@ -72,7 +81,7 @@ export class Client {
   }
 
   /** Connects to what runs; undefined if nothing does. */
-  static async find(output: Output, place: Place = placeOf()): Promise<Client | undefined> {
+  static async find(output: Output, place: Place): Promise<Client | undefined> {
     const target = place.type === 'SERVER' ? place.target : await engineOf(place.dataDir);
     return target === undefined ? undefined : Client.#at(target, output);
   }

@@ -29,6 +29,7 @@ const KINDS: Readonly<Partial<Record<ErrorKind, number>>> = {
   BAD_PARAMETERS: EXIT.usage,
   INPUT_REFUSED: EXIT.usage,
   RUN_AMBIGUOUS: EXIT.usage,
+  FOLDER_MISSING: EXIT.notFound,
   RUN_NOT_FOUND: EXIT.notFound,
   FLOW_NOT_FOUND: EXIT.notFound,
   LIMIT_NOT_FOUND: EXIT.notFound,

@@ -7,7 +7,8 @@ import type { Place } from './place.ts';
 export type Lent = {
   /** Describes a command and says at the end of its help how it is used. */
   readonly command: (parent: Command, usage: string, description: string, examples: readonly string[]) => Command;
-  readonly act: (act: (output: Output, place: Place) => Promise<number>) => Promise<void>;
+  /** `file`: what is run, whose project's data folder it is. */
+  readonly act: (act: (output: Output, place: Place) => Promise<number>, file?: string) => Promise<void>;
   /** As `act`, with a connection to the workspace. */
   readonly connected: (act: (client: Client, output: Output) => Promise<number>) => Promise<void>;
   readonly natural: (text: string) => number;

@@ -2,8 +2,8 @@
  * Where the workspace is: the server that ASSENT_URL names, or the engine of the project's data folder. The SDK goes by
  * the same rule (sdk/client/target.ts), which it cannot share: nothing of the SDK may depend on the engine's folder.
  */
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AssentError } from '../../protocol/errors.ts';
 import { isWorkspaceName } from '../../protocol/subjects.ts';
 import { addressOf, type Address } from '../connect.ts';
@@ -21,12 +21,35 @@ export type Target = {
   readonly user: string;
 };
 
-/** `data`: what the command line says; it comes before ASSENT_DATA. */
-export function placeOf(data?: string, env: NodeJS.ProcessEnv = process.env, folder = process.cwd()): Place {
+/** What the command line says: `data` comes before ASSENT_DATA; `file` is what it runs, whose project counts. */
+export type Said = { readonly data?: string | undefined; readonly file?: string | undefined };
+
+export function placeOf(
+  { data, file }: Said = {},
+  env: NodeJS.ProcessEnv = process.env,
+  folder = process.cwd(),
+): Place {
   const named = data ?? nonEmpty(env['ASSENT_DATA']);
-  const dataDir = resolve(folder, named ?? join(projectFolder(folder), '.assent'));
+  const start = file === undefined ? folder : folderOf(resolve(folder, file));
+  const dataDir = resolve(folder, named ?? join(projectFolder(start), '.assent'));
   const url = nonEmpty(env['ASSENT_URL']);
   return url === undefined ? { type: 'FOLDER', dataDir } : { type: 'SERVER', target: targetAt(url, env), dataDir };
+}
+
+/** As the SDK finds it for a script. `FILE:flow` is in the same folder as the file. */
+function folderOf(file: string): string {
+  const path = existsSync(file) ? realpathSync(file) : file;
+  return dirname(path);
+}
+
+/** For whoever only looks: there is nothing to see, and nothing is made. @throws AssentError FOLDER_MISSING */
+export function requireFolder({ dataDir }: Place): void {
+  if (existsSync(dataDir)) return;
+  const project = dirname(dataDir);
+  const isProject = existsSync(join(project, 'package.json'));
+  const where =
+    basename(dataDir) !== '.assent' || isProject ? '' : `, and no package.json in ${project} or in a folder above it`;
+  throw new AssentError('FOLDER_MISSING', `There is no data folder ${dataDir}${where}.`);
 }
 
 /** An empty variable is as good as none. */

@@ -45,11 +45,14 @@ class Program {
       .configureHelp({ showGlobalOptions: true })
       .showHelpAfterError('(--help says more)')
       .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
-      .option('--data <folder>', 'the data folder (default: ASSENT_DATA, or .assent in the project)')
+      .option(
+        '--data <folder>',
+        'the data folder (default: ASSENT_DATA, or .assent in the project of the file that is run, else of this folder)',
+      )
       .addHelpText('after', ROOT_HELP);
     const lent: Lent = {
       command: (...of) => this.#command(...of),
-      act: (act) => this.#act(act),
+      act: (act, file) => this.#act(act, file),
       connected: (act) => this.#connected(act),
       natural,
     };
@@ -76,10 +79,11 @@ class Program {
     return parent.command(usage).description(description).addHelpText('after', `\nExample:\n${shown}`);
   }
 
-  async #act(act: Act): Promise<void> {
+  /** `file`: what is run, whose project's data folder it is. */
+  async #act(act: Act, file?: string): Promise<void> {
     const { output, data } = this.root.opts<Globals>();
     const { Output } = await import('./output.ts');
-    this.exitCode = await act(new Output(output), placeOf(data));
+    this.exitCode = await act(new Output(output), placeOf({ data, file }));
   }
 
   /** As `act`, with a connection to the workspace. */
@@ -159,7 +163,7 @@ class Program {
           // What the file left open (a server, a timer) must not keep the command from ending.
           await new Promise((resolve) => process.stdout.write('', resolve));
           process.exit(code);
-        }),
+        }, target),
       );
   }
 

@@ -46,7 +46,7 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
   if (needsOtherNode([target.path])) return runWithTypes();
   // The SDK goes by the same rule, but does not know what the command line said.
   if (place.type === 'FOLDER') process.env['ASSENT_DATA'] = place.dataDir;
-  const client = await Client.open(output, place);
+  const client = await Client.begin(output, place);
   const sdk = await loadSdk(target.path);
   try {
     const flow = await findFlow(sdk, target);

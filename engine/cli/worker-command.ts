@@ -24,7 +24,7 @@ export function workerCommand(root: Command, { command, act, natural }: Lent): v
         // What a file left open (a server, a timer) must not keep the command from ending.
         await new Promise((resolve) => process.stdout.write('', resolve));
         process.exit(code);
-      }),
+      }, files[0]),
     );
 }
 

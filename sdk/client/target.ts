@@ -1,10 +1,10 @@
 /**
- * Where the workspace is: the server that ASSENT_URL names, or the engine of the project's data folder, which is started
- * when none runs.
+ * Where the workspace is: the server that ASSENT_URL names, or the engine of the data folder of the script's project, which
+ * is started when none runs.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { AssentError } from '../../protocol/errors.ts';
 import { isWorkspaceName } from '../../protocol/subjects.ts';
 
@@ -21,10 +21,35 @@ export type Place =
   { readonly type: 'SERVER'; readonly target: Target } | { readonly type: 'FOLDER'; readonly dataDir: string };
 
 /** What the environment says. */
-export function placeOf(env: NodeJS.ProcessEnv = process.env, folder: string = process.cwd()): Place {
+export function placeOf(env: NodeJS.ProcessEnv = process.env, here: Whereabouts = whereabouts()): Place {
   const url = env['ASSENT_URL'];
   if (url !== undefined && url !== '') return { type: 'SERVER', target: targetOf(url, env) };
-  return { type: 'FOLDER', dataDir: resolve(folder, env['ASSENT_DATA'] ?? join(projectFolder(folder), '.assent')) };
+  const named = env['ASSENT_DATA'];
+  const isNamed = named !== undefined && named !== '';
+  return {
+    type: 'FOLDER',
+    dataDir: isNamed ? resolve(here.folder, named) : join(projectFolder(scriptFolder(here)), '.assent'),
+  };
+}
+
+export type Whereabouts = { readonly script: string | undefined; readonly folder: string };
+export const whereabouts = (): Whereabouts => ({ script: process.argv[1], folder: process.cwd() });
+
+/**
+ * Where the script is that this process was started with, whatever folder it was started in. What is started by a tool of
+ * node_modules (a test runner), or from no file at all, is where the process is.
+ */
+export function scriptFolder({ script, folder }: Whereabouts): string {
+  if (script === undefined || !isAbsolute(script)) return folder;
+  const file = realFile(script);
+  if (file === undefined || file.split(sep).includes('node_modules')) return folder;
+  return statSync(file).isDirectory() ? file : dirname(file);
+}
+
+/** Node runs `name` from `name.js`. */
+function realFile(script: string): string | undefined {
+  for (const file of [script, `${script}.js`]) if (existsSync(file)) return realpathSync(file);
+  return undefined;
 }
 
 function targetOf(url: string, env: NodeJS.ProcessEnv): Target {
