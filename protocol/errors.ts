@@ -112,7 +112,11 @@ export const ERRORS = {
     code: 4001,
     remedy: '`assent why RUN` says in which state the run is, and what was refused by which rule.',
   },
-  FENCED: { code: 4002, remedy: 'Another process goes on with this run, or will; this one must stop. Nothing to do.' },
+  FENCED: {
+    code: 4002,
+    remedy:
+      'This process must stop. `assent why RUN` shows whether another goes on with the run; if none does, start the script again.',
+  },
   CANCELLED: { code: 4003, remedy: '`assent why RUN` names who cancelled it and why.' },
   TIMED_OUT: { code: 4004, remedy: 'Raise `timeout`, or make the work shorter.' },
   INPUT_REFUSED: {

@@ -211,7 +211,7 @@ const inText = (atMs: number, nowMs: number): string => (atMs > nowMs ? `, in ${
 
 const resumeHint = (run: RunDetail): string[] =>
   run.parent === undefined
-    ? ['The same script started again, or `assent run FILE --resume RUN`, goes on with it.']
+    ? ['Nobody goes on with it yet: the same script started again does, or `assent run FILE --resume RUN`.']
     : [];
 
 const resumedText = ({ resumes }: RunDetail): string => (resumes === 0 ? '' : `, resumed ${count(resumes, 'time')}`);

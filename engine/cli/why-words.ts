@@ -15,7 +15,7 @@ export function askerOf({ actor, onBehalfOf }: Pick<Explained, 'actor' | 'onBeha
     case 'engine/cascade':
       return 'the engine (its flow run had ended)';
     case 'engine/liveness':
-      return 'the engine (its process was gone)';
+      return 'the engine, which watches over processes';
     case 'engine/limit':
       return 'the engine (others needed its slots)';
     default:

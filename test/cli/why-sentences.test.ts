@@ -66,7 +66,9 @@ describe('why', () => {
     const message = 'its process 12 on ada is silent for 900 ms';
     const died = ruling({ actor: 'engine/liveness', asked: 'Crashed', to: 'Crashed', message });
     const lines = linesOf(explanationOf({ state: { type: 'CRASHED', name: 'Crashed', message } }, { path: [died] }));
-    expect(lines[1]).toBe(`  It was ruled crashed at the word of the engine (its process was gone): "${message}".`);
+    expect(lines[1]).toBe(
+      `  It was ruled crashed at the word of the engine, which watches over processes: "${message}".`,
+    );
   });
 
   test('every asker is named by words that stand anywhere in a sentence', () => {
