@@ -327,7 +327,9 @@ export class FlowRun implements Call {
         if (this.#isTaken(order)) this.#fence('another process executes it');
         return;
       case 'CRASHED':
-        this.#fence(`it was ruled crashed (${reason ?? state.message ?? 'by the engine'}), and nobody goes on with it yet`);
+        this.#fence(
+          `it was ruled crashed (${reason ?? state.message ?? 'by the engine'}), and nobody goes on with it yet`,
+        );
         return;
       case 'SCHEDULED':
         // A retry is this process's own; a resumption is another's.
