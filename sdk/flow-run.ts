@@ -21,12 +21,9 @@ import { flowHook } from './flow-hooks.ts';
 import { isTakenBy, meaningOf, StartRefused, Suspended, type FlowRunPlan, type Ruled } from './flow-plan.ts';
 import { cancelled, failedWith, isFence, isStart, NOBODY_WAITS, notAwaited, refusedError } from './outcomes.ts';
 import { endedCalls } from './reuse.ts';
-import { Execution, FlowScope, type Call } from './scope.ts';
+import { Execution, FlowScope, GRACE_MS, type Call } from './scope.ts';
 import { inProcess } from './task-runner.ts';
 import { Suspension } from './waits/suspension.ts';
-
-/** How long a cancelled or failed attempt's functions may take to settle. */
-const GRACE_MS = 10_000;
 
 export class FlowRun implements Call {
   readonly name: string;

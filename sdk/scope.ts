@@ -55,6 +55,9 @@ export class Execution {
   }
 }
 
+/** How long the functions of an attempt may take to settle that was cancelled, has failed, or is undone. */
+export const GRACE_MS = 10_000;
+
 /** A task or a flow that a flow has called and that has not ended. */
 export interface Call {
   readonly name: string;

@@ -20,13 +20,11 @@ import { recordHook } from './hooks.ts';
 import { cancelled, errorText } from './outcomes.ts';
 import { recordedCall, type RecordedCall } from './recorded-call.ts';
 import { logOfRun } from './run-logger.ts';
-import { scopes, TaskScope, within, type FlowScope } from './scope.ts';
+import { GRACE_MS, scopes, TaskScope, within, type FlowScope } from './scope.ts';
 import type { CommitHook } from './transaction-hooks.ts';
 import type { Inside, TransactionMemory } from './transaction-memory.ts';
 import { decodeError } from './values.ts';
 
-/** How long what is at work in a transaction may take to end when it is undone. */
-const GRACE_MS = 10_000;
 /** How long it may take to run through what has completed in it once more. */
 const FOUND_MS = 60_000;
 
