@@ -37,7 +37,8 @@ export async function sendMessage(
 /** What becomes of it. Under a wrong name it is sent all the same: the run may ask for it later. */
 function whatComes({ run, state }: RunDetail, mailbox: string, waitsFor: readonly Mail[]): string {
   const mail = waitsFor.filter((awaited) => mailboxParts(awaited.mailbox).kind !== 'pause');
-  if (mail.some((awaited) => awaited.mailbox === mailbox)) return ', which waits for it.';
+  if (mail.some((awaited) => awaited.mailbox === mailbox))
+    return state?.type === 'PAUSED' ? ', which waits for it: a worker goes on with it.' : ', which waits for it.';
   const lies = ', and lies there until the run receives it.';
   if (mail.length > 0) return `${lies} Now it waits for ${[...new Set(mail.map(mailText))].join(' and ')}.`;
   if (state?.type !== 'PAUSED') return '.';

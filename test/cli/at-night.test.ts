@@ -220,7 +220,7 @@ describe('a message to a run that is paused', () => {
 
   test('or for something else, what that is', async () => {
     expect(await said('runs', 'send', SLEEPS, 'ok', '1')).toMatch(
-      /lies there until the run receives it\. Now the run sleeps until .*\.\n/,
+      /lies there until the run receives it\. Now it sleeps until .*\.\n/,
     );
   });
 
@@ -236,7 +236,7 @@ describe('a message to a run that is paused', () => {
     expect(await session.ask(waiting)).toMatchObject({ outcome: 'held' });
     const to = { type: 'PAUSED', name: 'Waiting', suspended: true, wakeOn: [mailbox] };
     expect(await session.ask({ kind: 'flow', run, execution: 1, to })).toMatchObject({ outcome: 'accepted' });
-    expect(await said('runs', 'send', run, 'other', '1')).toContain("Now the run waits for the message 'address'.\n");
+    expect(await said('runs', 'send', run, 'other', '1')).toContain("Now it waits for the message 'address'.\n");
     expect(await said('runs', 'send', run, 'address', '1')).toContain(
       'which waits for it: a worker goes on with it.\n',
     );

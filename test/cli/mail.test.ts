@@ -67,7 +67,7 @@ test('a message that is sent is received, and until then everybody is told how t
   );
   // Under another name it lies there, and both is said.
   expect(await said('runs', 'send', FLOW, 'aproved', 'true')).toBe(
-    `'aproved' is sent to ${FLOW}. It waits for the message 'approved' at present; this one lies there until it is received.\n`,
+    `'aproved' is sent to ${FLOW}, and lies there until the run receives it. Now it waits for the message 'approved'.\n`,
   );
   expect(await said('runs', 'inspect', FLOW)).toMatch(/Not received yet\n {2}the message 'aproved' +1 message\n/);
   expect(await assent.json('runs', 'inspect', FLOW)).toMatchObject({
