@@ -34,10 +34,6 @@ export async function currentClient(): Promise<Client> {
   }
 }
 
-/** The client's NATS connection, from which a worker takes its work. */
-const links = new WeakMap<Client, NatsLink>();
-export const natsLinkOf = (client: Client): NatsLink | undefined => links.get(client);
-
 const clients = new AsyncLocalStorage<Client>();
 
 /** Whatever `act` calls and awaits uses this client, and nobody else does: a workspace of its own, in `assent/testing`. */
@@ -78,9 +74,7 @@ async function openClient(): Promise<Client> {
   });
   currentLink = link;
   try {
-    const client = await Client.open(link, place.type === 'FOLDER' ? new ProcessFiles(place.dataDir) : undefined);
-    links.set(client, link);
-    return client;
+    return await Client.open(link, place.type === 'FOLDER' ? new ProcessFiles(place.dataDir) : undefined);
   } catch (error) {
     await link.close();
     throw error;

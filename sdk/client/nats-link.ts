@@ -46,6 +46,13 @@ export const clientName = (): string => `assent sdk, pid ${String(process.pid)} 
 
 export type Connected = { readonly target: Target; readonly connection: NatsConnection };
 
+/**
+ * A client's link if it is over NATS, from which a worker takes its work. It stands here, and not beside the client, so that
+ * the package's public types do not need those of nats.js.
+ */
+export const natsLinkOf = ({ link }: { readonly link: Link }): NatsLink | undefined =>
+  link instanceof NatsLink ? link : undefined;
+
 /** A connection to take the place of `old`, which is broken; undefined while that one may still come back. */
 export type Reopen = (old: Connected, signal: AbortSignal) => Promise<Connected | undefined>;
 

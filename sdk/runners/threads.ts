@@ -10,7 +10,7 @@ import type { Piscina } from 'piscina';
 import { AssentError } from '../../protocol/errors.ts';
 import { headline } from '../errors-across.ts';
 import { rootOf } from '../../protocol/proposals.ts';
-import { natsLinkOf } from '../client/connect.ts';
+import { natsLinkOf } from '../client/nats-link.ts';
 import { checkOptions, duration, wholeAboveZero } from '../checked-options.ts';
 import { parseDuration, TIMER_MAX_MS, type Duration } from '../durations.ts';
 import { FinalState } from '../final-state.ts';

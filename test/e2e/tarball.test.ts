@@ -67,6 +67,32 @@ test('rules and flows are tested with nothing but the package', async () => {
   expect(stdout).toBe('over 7\n');
 });
 
+test('its types are checked with everything else, by the strictest of users', async () => {
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    module: 'nodenext',
+    target: 'esnext',
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts'] }));
+  writeFileSync(
+    join(project, 'typed.ts'),
+    `import { task } from 'assent';
+    import type { Rule } from 'assent/rules';
+    export const half = task({ name: 'half' }, (n: number) => n / 2);
+    export type All = [typeof half, Rule];`,
+  );
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [tsc, '-p', project], { timeout: 60_000 }).catch(
+    (error: unknown) => error as { stdout: string },
+  );
+  expect(stdout).toBe('');
+}, 90_000);
+
 test('the command line of the package says why', async () => {
   const assent = join(project, 'node_modules/.bin/assent');
   const env = { ...process.env, PATH: `${process.execPath.replace(/\/[^/]+$/, '')}:${process.env['PATH'] ?? ''}` };
