@@ -191,6 +191,7 @@ const hashAt = (text: string, at: number): number =>
 
 /** K1: what overlaps is one. */
 export function replaced(text: string, hidden: readonly HiddenTexts[]): string {
+  if (hidden.every(({ isEmpty }) => isEmpty)) return text;
   const spans = hidden.flatMap((texts) => [...texts.spansIn(text)]).sort((a, b) => a.from - b.from || b.to - a.to);
   const [first] = spans;
   if (first === undefined) return text;
