@@ -7,6 +7,8 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /** A flow run: 16 characters of `a-z0-9`. A task run or a subflow run: its parent's id, `.`, and its call's identity. */
 export type RunId = Brand<string, 'RunId'>;
+/** What a run's id looks like. */
+export const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
 /** One connection of one client process to one workspace: 16 random characters of `a-z0-9`. */
 export type SessionId = Brand<string, 'SessionId'>;
 /** `<session>:<counter>` for a client; `clock/…`, `cascade/…`, `liveness/…` for the engine's own proposers. */

@@ -3,7 +3,7 @@
  * Unknown fields are refused, so that a newer SDK cannot be half understood.
  */
 import { z } from 'zod';
-import type { Digest, EpochMs, RunId } from './ids.ts';
+import { RUN_ID, type Digest, type EpochMs, type RunId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import type { Ask, Batch, Heartbeat, ProposalDraft } from './messages.ts';
 import {
@@ -28,7 +28,6 @@ const name = z.string().min(1).max(LIMITS.nameMax).refine(isWhole, NOT_WHOLE);
 /** Of a limit that is set or removed: the engine's own are what they are. */
 const limitName = name.refine(isSettable, 'this limit is the engine’s own');
 const count = z.int().nonnegative();
-const RUN_ID = /^[a-z0-9]{16}(\.[a-z0-9-]{1,64}){0,24}$/;
 const runId = z.string().max(LIMITS.runIdMax).regex(RUN_ID) as unknown as z.ZodType<RunId>;
 const digest = z.string().regex(/^[0-9a-f]{64}$/) as unknown as z.ZodType<Digest>;
 const epochMs = count as unknown as z.ZodType<EpochMs>;

@@ -142,7 +142,7 @@ export function refusedError(answer: Answer, whose: string): AssentError {
   const said = `${whose}${id} was refused: ${code}, ${why}.`;
   if (code === 'FENCED' || code === 'SESSION_EXPIRED') return new AssentError('FENCED', said);
   if (code === 'FLOW_NOT_RUNNING') return new AssentError('CANCELLED', said);
-  if (code === 'RUN_UNKNOWN') return new AssentError('RUN_NOT_FOUND', said);
+  if (code === 'RUN_UNKNOWN') return new AssentError('RUN_NOT_FOUND', `${why.charAt(0).toUpperCase()}${why.slice(1)}.`);
   return new AssentError('REJECTED', said);
 }
 

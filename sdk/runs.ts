@@ -34,7 +34,9 @@ export interface StartOptions {
   readonly queue?: string;
   /** When it is to start, as a Date or in milliseconds since 1970. Default: at once. */
   readonly at?: Date | number;
-  /** Two starts of one flow with the same key are one run. 1 to 1,000 characters. Default: every start is a run; each of a flow's is one. */
+  /**
+   * Two starts of one flow with the same key are one run, with the parameters of the first. 1 to 1,000 characters. Default: every start is a run; each of a flow's is one.
+   */
   readonly key?: string;
 }
 

@@ -116,7 +116,12 @@ export async function findFlow(sdk: Sdk, { path, flow }: Target): Promise<Callab
   const names = [...flows.keys()].filter((name) => name !== 'default');
   const has =
     names.length === 0 ? 'exports no flow' : `exports the ${names.length === 1 ? 'flow' : 'flows'} ${names.join(', ')}`;
-  const wanted = flow === undefined ? '' : `, but no flow '${flow}'`;
+  const wanted =
+    flow !== undefined
+      ? `, but no flow '${flow}'`
+      : names.length > 1
+        ? `: say which, as ${path}:${names[0] ?? ''}`
+        : '';
   throw new AssentError('FLOW_NOT_FOUND', `${path} ${has}${wanted}.`);
 }
 

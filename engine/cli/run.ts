@@ -41,6 +41,7 @@ export type RunOptions = {
 };
 
 export async function runFlow(output: Output, place: Place, options: RunOptions): Promise<number> {
+  refuseMixed(options);
   const target = targetOf(options.target);
   const parameters = parametersOf(options.param, options.params);
   if (needsOtherNode([target.path])) return runWithTypes();
@@ -64,6 +65,16 @@ export async function runFlow(output: Output, place: Place, options: RunOptions)
   } finally {
     await sdk.disconnect();
     await client.close();
+  }
+}
+
+/** @throws AssentError USAGE: what would be passed over in silence. */
+function refuseMixed({ resume, from, reason, param, params }: RunOptions): void {
+  if (resume !== undefined && (param.length > 0 || params !== undefined)) {
+    throw new AssentError('USAGE', 'A run that is resumed has its parameters: leave out --param and --params.');
+  }
+  if (resume === undefined && (from ?? reason) !== undefined) {
+    throw new AssentError('USAGE', '--from and --reason are for a run that is resumed: --resume RUN says which.');
   }
 }
 

@@ -1,7 +1,7 @@
 /** Messages and events: sending them, and waiting for them. */
 import type { z } from 'zod';
 import { AssentError } from '../../protocol/errors.ts';
-import type { RunId } from '../../protocol/ids.ts';
+import { RUN_ID, type RunId } from '../../protocol/ids.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { mailboxOf, topicOf, type EventEmitted, type MessageSent } from '../../protocol/proposals.ts';
 import type { Value } from '../../protocol/values.ts';
@@ -153,6 +153,7 @@ export function send(runId: string, name: string, data?: unknown): Promise<void>
   return watched(async () => {
     checkName("send: a message's name", name);
     if (typeof runId !== 'string' || runId === '') throw new AssentError('BAD_OPTION', 'send: the run has no id.');
+    if (!RUN_ID.test(runId)) throw new AssentError('RUN_NOT_FOUND', `send: '${runId}' is no run's id.`);
     await happen({ call: 'send', what: 'The message', inputs: [data, runId, name] }, (value, from) => ({
       type: 'MESSAGE_SENT',
       to: runId as RunId,

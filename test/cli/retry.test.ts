@@ -48,6 +48,8 @@ describe('a run of a script', () => {
     const how = await assent('runs', 'retry', id);
     expect(how.code).toBe(2);
     expect(how.stderr).toContain(`assent run FILE:order --resume ${id}`);
+    expect((await run(['--resume', id, '--params', '{}'])).stderr).toContain('leave out --param and --params');
+    expect((await run(['--from', 'charge'])).stderr).toContain('--resume RUN says which');
     const { code, stdout } = await run(['--resume', id]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'reservation of book, paid 7\n' });
     expect(await done()).toEqual(['reserve book', 'charge 7', 'charge 7', 'ship']);

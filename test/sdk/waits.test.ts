@@ -129,6 +129,8 @@ describe('a message', () => {
   test('to nobody is refused, in a flow and elsewhere', async () => {
     const writer = flow({ name: 'writer' }, () => send('aaaaaaaaaaaaaaaa', 'note'));
     expect(await writer().catch(kindOf)).toBe('RUN_NOT_FOUND');
+    const odd = flow({ name: 'odd' }, () => send('self', 'note'));
+    await expect(odd()).rejects.toThrow("send: 'self' is no run's id. [2006 RUN_NOT_FOUND]");
     expect(await send('aaaaaaaaaaaaaaaa', 'note').catch(kindOf)).toBe('RUN_NOT_FOUND');
   });
 

@@ -119,7 +119,8 @@ describe('start and stop', () => {
   });
 
   test('a port that is in use is said so, and the folder is free again', async () => {
-    const squatter = createServer().listen(0, '127.0.0.1');
+    // Somebody else's client may still look for a server that had this port before: it must not keep it open.
+    const squatter = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(squatter, 'listening');
     const { port } = squatter.address() as AddressInfo;
     const dataDir = await newFolder();
