@@ -1,6 +1,6 @@
 /** What a process says in the logs about attempts: that one failed, changed what it was given, or left calls behind. */
 import type { State } from '../protocol/states.ts';
-import { digestOf, type CallIdentity } from './call.ts';
+import { areChanged, type CallIdentity } from './call.ts';
 import { logOfRun } from './run-logger.ts';
 import type { FlowScope, TaskScope } from './scope.ts';
 import type { CallParts } from './call-end.ts';
@@ -55,14 +55,14 @@ const lookedAt = new WeakMap<TaskDefinition['fn'], number>();
 export function noteChangedInputs(
   scope: TaskScope,
   { fn }: TaskDefinition,
-  { call }: CallIdentity,
+  identity: CallIdentity,
   inputs: readonly unknown[],
 ): void {
   const looks = lookedAt.get(fn) ?? 0;
   const mayChange = inputs.some((input) => typeof input === 'object' && input !== null);
-  if (looks >= LOOKED_AT_MAX || !mayChange || call.inputs === undefined) return;
+  if (looks >= LOOKED_AT_MAX || !mayChange || identity.call.inputs === undefined) return;
   lookedAt.set(fn, looks + 1);
-  if (digestOf(inputs) === call.inputs) return;
+  if (!areChanged(identity, inputs)) return;
   lookedAt.set(fn, LOOKED_AT_MAX);
   logOfRun(scope).warn(
     'its inputs were changed while it ran; when the flow goes on after a crash, the call is answered from the record and the change is not there: return what has changed instead',

@@ -18,6 +18,10 @@ export function digestOf(inputs: readonly unknown[]): Digest | undefined {
   return text === undefined ? undefined : (hash('sha256', text, 'hex') as Digest);
 }
 
+/** Whether the inputs are no more what they were when the call was made. */
+export const areChanged = ({ call }: CallIdentity, inputs: readonly unknown[]): boolean =>
+  call.inputs !== undefined && digestOf(inputs) !== call.inputs;
+
 /** Counts the calls of one flow run in one execution. */
 export class CallCounter {
   readonly #parent: RunId;

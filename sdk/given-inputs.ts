@@ -9,7 +9,7 @@
 import { inspect } from 'node:util';
 import { LIMITS } from '../protocol/limits.ts';
 import type { GivenInputs } from '../protocol/proposals.ts';
-import { digestOf, type CallIdentity } from './call.ts';
+import { areChanged, type CallIdentity } from './call.ts';
 import type { Client } from './client/client.ts';
 import { headline } from './errors-across.ts';
 import type { Redaction } from './redaction.ts';
@@ -44,14 +44,14 @@ const PREVIEW_CHARACTERS = 400;
 export class FailureInputs {
   readonly #call: Call;
   readonly #client: Client;
-  readonly #digest: CallIdentity['call']['inputs'];
+  readonly #identity: CallIdentity;
   #given: GivenInputs | undefined;
   #isTold = false;
 
-  constructor(client: Client, call: Call, { call: { inputs: digest } }: CallIdentity) {
+  constructor(client: Client, call: Call, identity: CallIdentity) {
     this.#call = call;
     this.#client = client;
-    this.#digest = digest;
+    this.#identity = identity;
   }
 
   /** Before a failure is reported. Undefined: there is nothing to wait for; otherwise it resolves, whatever happens. */
@@ -78,7 +78,7 @@ export class FailureInputs {
     const shown = shownInputs(this.#call);
     const text = scrubbedForPeople(encodeText(shown, whose(this.#call)));
     const bytes = Buffer.byteLength(text);
-    const isChanged = this.#digest !== undefined && digestOf(this.#call.inputs) !== this.#digest;
+    const isChanged = areChanged(this.#identity, this.#call.inputs);
     const changed = isChanged ? { note: CHANGED } : {};
     if (bytes > LIMITS.failureInputsBytesMax) {
       const note = `They have ${String(bytes)} bytes: only their beginning is recorded.${isChanged ? ` ${CHANGED}` : ''}`;

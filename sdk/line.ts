@@ -2,7 +2,7 @@
  * The line of those who have something to prepare before they begin. A flow run that has to make the same calls again, before
  * it makes others, begins them in the order in which it makes them, however long it takes to store what they say.
  */
-type Place = { isReady: boolean; readonly go: () => void };
+type Place = { act?: () => void };
 
 export class Line {
   readonly #places: Place[] = [];
@@ -13,29 +13,18 @@ export class Line {
     go: (prepared: T | undefined) => void,
     failed: (error: unknown) => void,
   ): void {
-    if (prepared === undefined) {
-      this.#places.push({
-        isReady: true,
-        go: () => {
-          go(undefined);
-        },
-      });
+    const place: Place = {};
+    this.#places.push(place);
+    const ready = (act: () => void): void => {
+      place.act = act;
       this.#move();
+    };
+    if (prepared === undefined) {
+      ready(() => {
+        go(undefined);
+      });
       return;
     }
-    let act: () => void = () => undefined;
-    const place: Place = {
-      isReady: false,
-      go: () => {
-        act();
-      },
-    };
-    this.#places.push(place);
-    const ready = (then: () => void): void => {
-      act = then;
-      place.isReady = true;
-      this.#move();
-    };
     prepared.then(
       (value) => {
         ready(() => {
@@ -51,6 +40,9 @@ export class Line {
   }
 
   #move(): void {
-    while (this.#places[0]?.isReady === true) this.#places.shift()?.go();
+    for (let act = this.#places[0]?.act; act !== undefined; act = this.#places[0]?.act) {
+      this.#places.shift();
+      act();
+    }
   }
 }

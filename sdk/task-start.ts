@@ -80,8 +80,9 @@ export class TaskWishes {
   readonly #identity: CallIdentity;
   readonly #settings: CallSettings;
   readonly #builtIn: BuiltIn | undefined;
-  /** Of a call whose inputs are recorded nowhere else. */
-  readonly #inputs: FailureInputs | undefined;
+  readonly #inputs: readonly unknown[];
+  /** Of a call that has failed, and whose inputs are recorded nowhere else. */
+  #failure: FailureInputs | undefined;
   #untilMs: EpochMs | undefined;
 
   constructor({ flow, identity, settings, builtIn, inputs }: WishParts) {
@@ -89,11 +90,7 @@ export class TaskWishes {
     this.#identity = identity;
     this.#settings = settings;
     this.#builtIn = builtIn;
-    const isElsewhere = settings.recordedInputs !== undefined || isKeptByRunner(flow, settings, builtIn);
-    const isUntold = inputs.length > 0 && builtIn === undefined && !isElsewhere;
-    this.#inputs = isUntold
-      ? new FailureInputs(flow.client, { name: settings.name, redact: settings.redactAll, inputs }, identity)
-      : undefined;
+    this.#inputs = inputs;
   }
 
   /** To begin, or to enter the state in which it waits to. */
@@ -123,13 +120,22 @@ export class TaskWishes {
 
   /** Before the report of its end; undefined: there is nothing to wait for. It does not reject. */
   prepareEnd(to: State): Promise<void> | undefined {
-    return to.type === 'FAILED' ? this.#inputs?.prepare() : undefined;
+    if (to.type !== 'FAILED') return undefined;
+    this.#failure ??= this.#failureInputs();
+    return this.#failure?.prepare();
+  }
+
+  #failureInputs(): FailureInputs | undefined {
+    const [flow, settings, inputs] = [this.#flow, this.#settings, this.#inputs];
+    const isElsewhere = settings.recordedInputs !== undefined || isKeptByRunner(flow, settings, this.#builtIn);
+    if (inputs.length === 0 || this.#builtIn !== undefined || isElsewhere) return undefined;
+    return new FailureInputs(flow.client, { name: settings.name, redact: settings.redactAll, inputs }, this.#identity);
   }
 
   /** The report of its end, with what that brings along. */
   end(to: State): TaskWish {
     const carries = to.type === 'COMPLETED' ? this.#builtIn?.carries?.() : undefined;
-    const inputs = to.type === 'FAILED' ? this.#inputs?.tell() : undefined;
+    const inputs = to.type === 'FAILED' ? this.#failure?.tell() : undefined;
     if (carries !== undefined) return { ...this.report(to), carries };
     return inputs === undefined ? this.report(to) : { ...this.report(to), inputs };
   }
