@@ -7,6 +7,9 @@ import { LIMITS } from '../protocol/limits.ts';
 /** Milliseconds as a number, or a number with a unit: `'500ms'`, `'10s'`, `'5m'`, `'2h'`, `'1d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 
+/** The last time of day that a Date can say. */
+export const LAST_INSTANT_MS = 8_640_000_000_000_000;
+
 /** What a timer of Node can wait for at once. */
 export const TIMER_MAX_MS = 2 ** 31 - 1;
 

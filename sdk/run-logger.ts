@@ -6,6 +6,7 @@ import { pino, type Logger } from 'pino';
 import type { RunId } from '../protocol/ids.ts';
 import { rootOf } from '../protocol/proposals.ts';
 import type { Client } from './client/client.ts';
+import { LAST_INSTANT_MS } from './durations.ts';
 import { redactionIn, type Redaction } from './redaction.ts';
 import { scopes, type FlowScope, type TaskScope } from './scope.ts';
 import { scrubbedLine } from './scrubber.ts';
@@ -95,14 +96,11 @@ export function showLine(line: string): void {
   if (process.env['ASSENT_LOG'] !== 'quiet') process.stderr.write(`${shown(line)}\n`);
 }
 
-/** The last time of day that a Date can say. */
-const TIME_MAX_MS = 8_640_000_000_000_000;
-
 /** One line for people: the time, the level, the task, the message, the rest. Who reads a file needs the day as well. */
 function shown(line: string): string {
   const { level, time, msg, flowRun, task, taskRun: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
   // A line of code's may have a time and a level of its own.
-  const atMs = typeof time === 'number' && Math.abs(time) <= TIME_MAX_MS ? time : Date.now();
+  const atMs = typeof time === 'number' && Math.abs(time) <= LAST_INSTANT_MS ? time : Date.now();
   const instant = new Date(atMs).toISOString();
   const at = process.stderr.isTTY ? instant.slice(11, 23) : instant;
   const label = (pino.levels.labels[Number(level)] ?? 'info').toUpperCase().padEnd(5);

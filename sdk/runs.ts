@@ -14,6 +14,7 @@ import type { Client } from './client/client.ts';
 import { checkOptions, place, text } from './checked-options.ts';
 import { currentClient } from './client/connect.ts';
 import type { Wish } from './client/session.ts';
+import { LAST_INSTANT_MS } from './durations.ts';
 import { definitionOf, newRunId, type CallableFlow } from './flow-call.ts';
 import { flowDefinition } from './flow.ts';
 import { refusedError } from './outcomes.ts';
@@ -101,9 +102,6 @@ const isInstant = (at: unknown): boolean => {
   const ms = at instanceof Date ? at.getTime() : at;
   return Number.isSafeInteger(ms) && (ms as number) >= 0 && (ms as number) <= LAST_INSTANT_MS;
 };
-
-/** The last time of day that a Date can say. */
-const LAST_INSTANT_MS = 8_640_000_000_000_000;
 
 const startOptions = {
   pool: place.optional(),

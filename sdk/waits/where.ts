@@ -1,6 +1,6 @@
 /** Where the waits may be called: a flow waits, a task is at work. */
 import { AssentError } from '../../protocol/errors.ts';
-import { parseDuration, type Duration } from '../durations.ts';
+import { LAST_INSTANT_MS, parseDuration, type Duration } from '../durations.ts';
 import { scopes, type FlowScope } from '../scope.ts';
 
 /** The flow whose function calls. @throws AssentError OUTSIDE_FLOW */
@@ -11,13 +11,10 @@ export function callingFlow(what: string): FlowScope {
   throw new AssentError('OUTSIDE_FLOW', `${what}() was called ${where}.`);
 }
 
-/** The last time of day that a Date can say. */
-const LAST_MS = 8_640_000_000_000_000;
-
 /** @throws AssentError BAD_OPTION */
 export function durationOf(duration: Duration, what: string): number {
   const ms = parseDuration(duration);
-  if (ms !== undefined && Date.now() + ms < LAST_MS) return ms;
+  if (ms !== undefined && Date.now() + ms < LAST_INSTANT_MS) return ms;
   const found = `${what}: '${String(duration)}'`;
   const problem =
     ms === undefined
